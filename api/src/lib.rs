@@ -1,0 +1,1 @@
+//! Say what goes over the wire: proto, JSON shapes, methods, reasons.

@@ -1,0 +1,1 @@
+//! Measure the ordering hot path.

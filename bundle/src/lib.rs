@@ -1,0 +1,1 @@
+//! Order transactions and place cross-rollup bundles atomically.

@@ -1,0 +1,1 @@
+//! Submit, subscribe and verify from the rollup's side.

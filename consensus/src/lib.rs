@@ -1,0 +1,1 @@
+//! Agree on one cut under Byzantine faults.

@@ -1,0 +1,1 @@
+//! Append checked records durably.

@@ -1,0 +1,1 @@
+//! Hold what rollups forward, and share it in lanes, until it is ordered.

@@ -1,0 +1,1 @@
+//! Run one validator as a state machine.

@@ -1,0 +1,1 @@
+//! Keep decided blocks in RocksDB.

@@ -1,0 +1,1 @@
+//! Stream ordered batches to each rollup.

@@ -1,0 +1,1 @@
+//! Run many sequencers on one machine, simulated and real, and judge them.

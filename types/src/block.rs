@@ -1,0 +1,249 @@
+//! Blocks: what was decided, with the proof that it was.
+//!
+//! ```text
+//! block = rlp([header, [cut entry, …], certificate, [manifest, …], [batch, …]])
+//! ```
+
+use bytes::Bytes;
+
+use alloy_primitives::B256;
+use alloy_rlp::Encodable;
+
+use crate::batch::Batch;
+use crate::certificate::CommitCertificate;
+use crate::codec::Reader;
+use crate::cut::{Cut, Header, Value, cut_hash};
+use crate::error::{DecodeError, Mismatch};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX};
+use crate::manifest::{Manifest, bundles_tree};
+use crate::unchecked::{Unchecked, Verified};
+use crate::{ChainId, Height};
+
+/// Longest encoded block, in bytes: its batches and their framing.
+pub const BLOCK_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 4;
+
+/// A block without the proof that it was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Commits to all else.
+    pub header: Header,
+    /// How far each lane went.
+    pub cut: Cut,
+    /// The bundles placed, by index.
+    pub manifests: Vec<Manifest>,
+    /// One batch for each rollup with a transaction in the block, by rising chain id.
+    pub batches: Vec<Batch>,
+}
+
+/// A block and the certificate that decided it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecidedBlock {
+    /// The block.
+    pub block: Block,
+    /// More than two thirds of the power for its hash.
+    pub certificate: CommitCertificate,
+}
+
+impl Block {
+    /// The block's hash.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        self.header.hash()
+    }
+
+    /// The batch of a rollup.
+    #[must_use]
+    pub fn batch(&self, chain_id: ChainId) -> Option<&Batch> {
+        let found = self
+            .batches
+            .binary_search_by_key(&chain_id, |batch| batch.header().chain_id);
+        found.ok().map(|index| &self.batches[index])
+    }
+
+    /// The value that consensus decided.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        Value {
+            header: self.header.clone(),
+            cut: self.cut.clone(),
+        }
+    }
+
+    /// The number of transactions.
+    #[must_use]
+    pub fn transaction_count(&self) -> usize {
+        self.batches
+            .iter()
+            .map(|batch| batch.transactions().len())
+            .sum()
+    }
+}
+
+impl DecidedBlock {
+    /// Its position.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.block.header.height
+    }
+
+    /// The bytes it is sent as.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let batches: Vec<&[u8]> = self
+            .block
+            .batches
+            .iter()
+            .map(|batch| batch.encoded().as_ref())
+            .collect();
+        let payload_length = self.block.header.length()
+            + self.block.cut.length()
+            + self.certificate.length()
+            + self.block.manifests.length()
+            + alloy_rlp::list_length::<&[u8], [u8]>(&batches);
+        let mut out = Vec::with_capacity(payload_length + 9);
+        alloy_rlp::Header {
+            list: true,
+            payload_length,
+        }
+        .encode(&mut out);
+        self.block.header.encode(&mut out);
+        self.block.cut.encode(&mut out);
+        self.certificate.encode(&mut out);
+        self.block.manifests.encode(&mut out);
+        alloy_rlp::encode_list::<&[u8], [u8]>(&batches, &mut out);
+        out.into()
+    }
+
+    /// Decodes the bytes it is sent as; batches share the buffer.
+    ///
+    /// # Errors
+    /// The bytes are not canonical or beyond a limit.
+    pub fn decode(bytes: Bytes) -> Result<Unchecked<Self>, DecodeError> {
+        if bytes.len() > BLOCK_BYTES_MAX {
+            let (length, bytes_max) = (bytes.len(), BLOCK_BYTES_MAX);
+            return Err(DecodeError::TooLong {
+                what: "block",
+                length,
+                bytes_max,
+            });
+        }
+        let mut reader = Reader::new(&bytes);
+        let mut list = reader.list()?;
+        let header = list.value()?;
+        let cut = list.value()?;
+        let certificate = list.value()?;
+        let manifests = list.value()?;
+        let batches = list.items("batches", BATCH_TRANSACTIONS_MAX, |item| {
+            let encoded = item.string("batch", BLOCK_BYTES_MAX)?;
+            Ok(Batch::decode(encoded)?.0)
+        })?;
+        list.finish()?;
+        reader.finish()?;
+        Ok(Unchecked(Self {
+            block: Block {
+                header,
+                cut,
+                manifests,
+                batches,
+            },
+            certificate,
+        }))
+    }
+}
+
+impl Unchecked<DecidedBlock> {
+    /// Checks that all parts are those that the header commits to, as far as that can be seen
+    /// without the state: cut, manifests, batches and their spans. The certificate, the heads and the
+    /// state are checked where the validators and the state are known.
+    ///
+    /// # Errors
+    /// The part that does not match, which is the fault of whoever sent the block.
+    pub fn verify_parts(self) -> Result<Verified<DecidedBlock>, Mismatch> {
+        let DecidedBlock { block, certificate } = self.0;
+        let Block {
+            header,
+            cut,
+            manifests,
+            batches,
+        } = block;
+        if cut_hash(&cut) != header.cut_hash {
+            return Err(Mismatch {
+                part: "cut",
+                commitment: "cut_hash",
+            });
+        }
+        if bundles_tree(&manifests).root() != header.bundles_root {
+            return Err(Mismatch {
+                part: "manifests",
+                commitment: "bundles_root",
+            });
+        }
+        let batches = batches
+            .into_iter()
+            .map(|batch| Unchecked(batch).verify().map(Verified::into_inner))
+            .collect::<Result<Vec<_>, _>>()?;
+        let block = Block {
+            header,
+            cut,
+            manifests,
+            batches,
+        };
+        check_batches(&block)?;
+        check_atomicity(&block)?;
+        Ok(Verified(DecidedBlock { block, certificate }))
+    }
+}
+
+fn check_batches(block: &Block) -> Result<(), Mismatch> {
+    let chain_ids = block.batches.iter().map(|batch| batch.header().chain_id);
+    if !chain_ids.is_sorted_by(|left, right| left < right) {
+        return Err(Mismatch {
+            part: "batches",
+            commitment: "order by chain id",
+        });
+    }
+    let header = &block.header;
+    let same_block = block.batches.iter().all(|batch| {
+        let batch = batch.header();
+        batch.height == header.height
+            && batch.timestamp_ms == header.timestamp_ms
+            && batch.l1 == header.l1
+    });
+    if same_block {
+        Ok(())
+    } else {
+        Err(Mismatch {
+            part: "batches",
+            commitment: "height and time",
+        })
+    }
+}
+
+/// B5: every leg that a manifest names is a span of the named batch, and there is no other span.
+fn check_atomicity(block: &Block) -> Result<(), Mismatch> {
+    let mismatch = Mismatch {
+        part: "bundles",
+        commitment: "spans (B5)",
+    };
+    let mut legs = 0;
+    for (index, manifest) in block.manifests.iter().enumerate() {
+        if usize::try_from(manifest.index) != Ok(index) || manifest.legs.is_empty() {
+            return Err(mismatch);
+        }
+        for (position, leg) in manifest.legs.iter().enumerate() {
+            let batch = block.batch(leg.chain_id).ok_or_else(|| mismatch.clone())?;
+            let is_leg = |span: &crate::batch::Span| {
+                span.manifest == manifest.index
+                    && usize::try_from(span.leg) == Ok(position)
+                    && usize::try_from(span.legs) == Ok(manifest.legs.len())
+                    && (span.first, span.count) == (leg.first, leg.count)
+            };
+            if batch.header().seq != leg.seq || !batch.spans().iter().any(is_leg) {
+                return Err(mismatch);
+            }
+            legs += 1;
+        }
+    }
+    let spans: usize = block.batches.iter().map(|batch| batch.spans().len()).sum();
+    if spans == legs { Ok(()) } else { Err(mismatch) }
+}

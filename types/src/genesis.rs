@@ -1,0 +1,172 @@
+//! Genesis and trust roots: what a node is told before it can check anything.
+
+use alloy_primitives::{Address, B256};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{Preimage, Tag};
+use crate::rollup::Rollup;
+use crate::validator::{Validator, ValidatorSet, ValidatorSetError};
+use crate::{ChainId, Height, NetworkId};
+
+macro_rules! parameters {
+    ($($(#[$doc:meta])* $name:ident = $default:literal,)+) => {
+        /// What a network can choose. Times are milliseconds, weights are those of W4.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable,
+        )]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Parameters {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl Default for Parameters {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+    };
+}
+
+parameters! {
+    /// Shortest time between two heights; 0: as fast as the quorum.
+    block_time_ms = 200,
+    /// Longest time without a block when there is nothing to order.
+    empty_block_interval_ms = 2_000,
+    /// Largest block.
+    block_weight = 4_194_304,
+    /// Most weight of one author's parcels that is not cut yet.
+    lane_outstanding_weight = 8_388_608,
+    /// Longest time that a transaction waits for its parcel to fill.
+    parcel_age_ms = 20,
+    /// How long after an acknowledgement a missing parcel is fetched.
+    fetch_delay_ms = 100,
+    /// How long a round waits for a proposal.
+    propose_timeout_ms = 400,
+    /// How long a round waits for the missing votes.
+    vote_timeout_ms = 200,
+    /// By how much timeouts grow each round.
+    timeout_growth_ms = 200,
+    /// How far ahead of a validator's clock a block's time may be.
+    clock_drift_ms = 500,
+    /// How long a placed transaction's id is remembered by consensus (W1).
+    replay_window_ms = 30_000,
+    /// Longest transaction, in bytes.
+    transaction_bytes_max = 131_072,
+    /// How long a known validator set can be trusted.
+    trust_period_ms = 1_209_600_000,
+}
+
+/// A validator as genesis names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisValidator {
+    /// The address of its consensus key.
+    pub address: Address,
+    /// Its voting power.
+    pub power: u64,
+    /// Its libp2p peer id, in base58.
+    pub peer_id: String,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// How a network begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// The network's name for people.
+    pub name: String,
+    /// The time before the first block, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Who signs control transactions for the network.
+    pub authority: Address,
+    /// What the network chose.
+    #[serde(default)]
+    pub parameters: Parameters,
+    /// Who decides the first block.
+    pub validators: Vec<GenesisValidator>,
+    /// The rollups registered from the start.
+    pub rollups: Vec<Rollup>,
+}
+
+/// A genesis that no network can begin with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// The validators are no set.
+    #[error("genesis: {0}")]
+    Validators(#[from] ValidatorSetError),
+    /// A rollup is registered twice, or as chain 0.
+    #[error("genesis: rollup {chain_id} is registered twice, or is 0, which is the network's own")]
+    Rollup {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// A rollup's share is 0.
+    #[error("genesis: rollup {chain_id} has share 0; the smallest is 1")]
+    Share {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+}
+
+impl Genesis {
+    /// The network's id: the hash of all this.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        Preimage::new(Tag::GENESIS)
+            .with(self.name.as_str())
+            .with(&self.time_ms)
+            .with(&self.authority)
+            .with(&self.parameters)
+            .with_list(&self.validators)
+            .with_list(&self.rollups)
+            .hash()
+    }
+
+    /// The set that decides the first block.
+    ///
+    /// # Errors
+    /// The validators are no set.
+    pub fn validator_set(&self) -> Result<ValidatorSet, ValidatorSetError> {
+        let validators = self.validators.iter().map(|validator| Validator {
+            address: validator.address,
+            power: validator.power,
+            peer_id: validator.peer_id.clone(),
+        });
+        ValidatorSet::new(validators.collect())
+    }
+
+    /// Checks that a network can begin like this.
+    ///
+    /// # Errors
+    /// What to change in the file.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        self.validator_set()?;
+        for (index, rollup) in self.rollups.iter().enumerate() {
+            let chain_id = rollup.chain_id;
+            let twice = self.rollups[..index]
+                .iter()
+                .any(|other| other.chain_id == chain_id);
+            if twice || chain_id == ChainId::CONTROL {
+                return Err(GenesisError::Rollup { chain_id });
+            }
+            if rollup.share == 0 {
+                return Err(GenesisError::Share { chain_id });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// From what a light client starts: a validator set that it trusts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRoot {
+    /// The network.
+    pub network: B256,
+    /// The height from which the set is known.
+    pub height: Height,
+    /// The set.
+    pub validators: ValidatorSet,
+}

@@ -1,0 +1,177 @@
+//! Tagged hashes (K1): everything hashed or signed is `SHA-256(rlp([tag, …]))`.
+
+use alloy_primitives::{B256, keccak256};
+use alloy_rlp::{Encodable, Header};
+use sha2::{Digest, Sha256};
+
+use crate::TransactionId;
+
+/// The domain of a hash: at most 11 bytes, so that a one-transaction leg fits one SHA-256 block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(&'static str);
+
+impl Tag {
+    /// A genesis: the network's name.
+    pub const GENESIS: Self = Self("clv/gen/1");
+    /// A parcel's header: what its author signs.
+    pub const PARCEL: Self = Self("clv/parc/1");
+    /// A parcel's items.
+    pub const BODY: Self = Self("clv/body/1");
+    /// The ids of a bundle's leg.
+    pub const LEG: Self = Self("clv/leg/1");
+    /// A bundle's terms.
+    pub const TERMS: Self = Self("clv/terms/1");
+    /// A bundle: its terms and legs.
+    pub const BUNDLE: Self = Self("clv/bndl/1");
+    /// A cut.
+    pub const CUT: Self = Self("clv/cut/1");
+    /// A block's header: the value that consensus decides.
+    pub const BLOCK: Self = Self("clv/blk/1");
+    /// A batch's header.
+    pub const BATCH: Self = Self("clv/batch/1");
+    /// A batch's spans.
+    pub const SPANS: Self = Self("clv/spans/1");
+    /// The head of a rollup without a batch.
+    pub const HEAD: Self = Self("clv/head/1");
+    /// A validator set.
+    pub const VALIDATORS: Self = Self("clv/vals/1");
+    /// A prevote or precommit.
+    pub const VOTE: Self = Self("clv/vote/1");
+    /// A proposal.
+    pub const PROPOSAL: Self = Self("clv/prop/1");
+    /// A part of the replicated state.
+    pub const STATE: Self = Self("clv/state/1");
+
+    /// Every tag, for the test that keeps them short and distinct.
+    pub const ALL: [Self; 15] = [
+        Self::GENESIS,
+        Self::PARCEL,
+        Self::BODY,
+        Self::LEG,
+        Self::TERMS,
+        Self::BUNDLE,
+        Self::CUT,
+        Self::BLOCK,
+        Self::BATCH,
+        Self::SPANS,
+        Self::HEAD,
+        Self::VALIDATORS,
+        Self::VOTE,
+        Self::PROPOSAL,
+        Self::STATE,
+    ];
+
+    /// The tag's text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        self.0
+    }
+}
+
+/// A list of fields under a tag, on its way to being hashed.
+#[derive(Clone, Debug)]
+pub struct Preimage {
+    fields: Vec<u8>,
+}
+
+impl Preimage {
+    /// Starts a preimage in the tag's domain.
+    #[must_use]
+    pub fn new(tag: Tag) -> Self {
+        let mut fields = Vec::with_capacity(128);
+        tag.0.encode(&mut fields);
+        Self { fields }
+    }
+
+    /// Appends a field.
+    #[must_use]
+    pub fn with<T: Encodable + ?Sized>(mut self, field: &T) -> Self {
+        field.encode(&mut self.fields);
+        self
+    }
+
+    /// Appends a list of items.
+    #[must_use]
+    pub fn with_list<T: Encodable>(mut self, items: &[T]) -> Self {
+        alloy_rlp::encode_list(items, &mut self.fields);
+        self
+    }
+
+    /// The bytes that are hashed: `rlp([tag, …])`.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = list_header(self.fields.len());
+        bytes.extend_from_slice(&self.fields);
+        bytes
+    }
+
+    /// Hashes the preimage.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        let digest = Sha256::new()
+            .chain_update(list_header(self.fields.len()))
+            .chain_update(&self.fields)
+            .finalize();
+        B256::from_slice(&digest)
+    }
+}
+
+/// Hashes fields that are already encoded, without copying them: `SHA-256(rlp([tag, encoded]))`.
+#[must_use]
+pub fn hash_encoded(tag: Tag, encoded: &[u8]) -> B256 {
+    let mut start = Vec::with_capacity(16);
+    tag.0.encode(&mut start);
+    let digest = Sha256::new()
+        .chain_update(list_header(start.len() + encoded.len()))
+        .chain_update(&start)
+        .chain_update(encoded)
+        .finalize();
+    B256::from_slice(&digest)
+}
+
+/// A transaction's id: `keccak256(raw)`, computed once per machine, when the bytes arrive.
+#[must_use]
+pub fn transaction_id(raw: &[u8]) -> TransactionId {
+    keccak256(raw)
+}
+
+fn list_header(payload_length: usize) -> Vec<u8> {
+    let mut header = Vec::with_capacity(9);
+    Header {
+        list: true,
+        payload_length,
+    }
+    .encode(&mut header);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tag_is_short_and_its_own() {
+        for (position, tag) in Tag::ALL.iter().enumerate() {
+            assert!(tag.text().len() <= 11, "K1: {}", tag.text());
+            assert!(!Tag::ALL[..position].contains(tag), "{} twice", tag.text());
+        }
+    }
+
+    #[test]
+    fn hashing_encoded_fields_is_hashing_fields() {
+        let field = alloy_primitives::Bytes::from_static(&[7; 300]);
+        let encoded = alloy_rlp::encode(&field);
+        assert_eq!(
+            hash_encoded(Tag::BODY, &encoded),
+            Preimage::new(Tag::BODY).with(&field).hash()
+        );
+    }
+
+    #[test]
+    fn leg_of_one_transaction_fits_one_sha_block() {
+        let leg = Preimage::new(Tag::LEG)
+            .with(&u64::MAX)
+            .with_list(&[B256::ZERO]);
+        assert!(leg.bytes().len() <= 55, "K1: {}", leg.bytes().len());
+    }
+}

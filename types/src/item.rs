@@ -1,0 +1,428 @@
+//! What a parcel carries: transactions, and bundles of them.
+
+use alloy_primitives::{Address, B256};
+use alloy_rlp::{BufMut, Encodable, Header, RlpDecodable, RlpEncodable};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Reader;
+use crate::error::{BundleError, DecodeError};
+use crate::hash::{Preimage, Tag, transaction_id};
+use crate::limits::{
+    BUNDLE_BYTES_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX, TRANSACTION_BYTES_MAX,
+};
+use crate::{ChainId, Height, TransactionId};
+
+/// A rollup's transaction as its author took it in.
+///
+/// ```text
+/// rlp([sender, checked, raw])
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Who signed it, as the author claims; zero for opaque rollups (L1).
+    pub sender: Address,
+    /// Every validator verifies the claim before it acknowledges the parcel (L1).
+    pub checked: bool,
+    /// The rollup's own bytes.
+    pub raw: Bytes,
+}
+
+/// One rollup's part of a bundle.
+///
+/// ```text
+/// rlp([chain_id, [transaction, …]])
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// Its transactions, in their order.
+    pub transactions: Vec<Transaction>,
+}
+
+/// What a bundle's legs promise each other.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Atomicity {
+    /// All legs in one block, contiguous, or none.
+    #[default]
+    Inclusion,
+}
+
+/// Under which conditions a bundle may be placed (B4): the block's height and time decide.
+///
+/// ```text
+/// rlp([version, atomicity, min_height, max_height, min_timestamp_ms, max_timestamp_ms])
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct Terms {
+    /// The format's version: 1.
+    pub version: u8,
+    /// What the legs promise each other.
+    pub atomicity: Atomicity,
+    /// First height that may place it; 0 when absent.
+    pub min_height: Height,
+    /// Last height that may place it; 2^64 - 1 when absent.
+    pub max_height: Height,
+    /// First block time that may place it, in milliseconds; 0 when absent.
+    pub min_timestamp_ms: u64,
+    /// Last block time that may place it, in milliseconds; always filled in (W1).
+    pub max_timestamp_ms: u64,
+}
+
+/// Transactions for several rollups, in one block together or not at all.
+///
+/// ```text
+/// rlp([terms, [leg, …]])
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable)]
+pub struct Bundle {
+    /// When it may be placed.
+    pub terms: Terms,
+    /// One leg a rollup, in the order in which they are placed.
+    pub legs: Vec<Leg>,
+}
+
+/// What a parcel is made of.
+///
+/// ```text
+/// rlp([0, chain_id, transaction])      rlp([1, bundle])
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// One transaction alone.
+    Transaction {
+        /// Its rollup.
+        chain_id: ChainId,
+        /// The transaction.
+        transaction: Transaction,
+    },
+    /// A bundle.
+    Bundle(Bundle),
+}
+
+impl Terms {
+    /// The format's version.
+    pub const VERSION: u8 = 1;
+
+    /// Terms that hold until a block time, in milliseconds.
+    #[must_use]
+    pub const fn until(max_timestamp_ms: u64) -> Self {
+        Self {
+            version: Self::VERSION,
+            atomicity: Atomicity::Inclusion,
+            min_height: Height(0),
+            max_height: Height(u64::MAX),
+            min_timestamp_ms: 0,
+            max_timestamp_ms,
+        }
+    }
+
+    /// `terms_hash` (M1).
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        Preimage::new(Tag::TERMS)
+            .with(&self.version)
+            .with(&self.atomicity)
+            .with(&self.min_height)
+            .with(&self.max_height)
+            .with(&self.min_timestamp_ms)
+            .with(&self.max_timestamp_ms)
+            .hash()
+    }
+}
+
+impl Leg {
+    /// The ids of its transactions.
+    pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
+        self.transactions
+            .iter()
+            .map(|transaction| transaction_id(&transaction.raw))
+    }
+}
+
+/// `leg_hash` of a rollup's transaction ids (M1).
+#[must_use]
+pub fn leg_hash(chain_id: ChainId, ids: &[TransactionId]) -> B256 {
+    Preimage::new(Tag::LEG)
+        .with(&chain_id)
+        .with_list(ids)
+        .hash()
+}
+
+/// `bundle_hash` of its parts (M1).
+#[must_use]
+pub fn bundle_hash(terms_hash: B256, leg_hashes: &[B256]) -> B256 {
+    Preimage::new(Tag::BUNDLE)
+        .with(&terms_hash)
+        .with_list(leg_hashes)
+        .hash()
+}
+
+impl Bundle {
+    /// The bundle's name (M1).
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        let legs: Vec<B256> = self
+            .legs
+            .iter()
+            .map(|leg| leg_hash(leg.chain_id, &leg.ids().collect::<Vec<_>>()))
+            .collect();
+        bundle_hash(self.terms.hash(), &legs)
+    }
+
+    /// Checks B1: what no registry can change.
+    ///
+    /// # Errors
+    /// The first rule that the bundle breaks.
+    pub fn check(&self) -> Result<(), BundleError> {
+        if self.legs.is_empty() {
+            return Err(BundleError::ZeroLegs);
+        }
+        if self.legs.len() > BUNDLE_LEGS_MAX {
+            return Err(BundleError::TooManyLegs {
+                count: self.legs.len(),
+            });
+        }
+        self.check_sizes()?;
+        self.check_distinct()?;
+        if self.terms.min_height > self.terms.max_height {
+            return Err(BundleError::WindowEmpty { what: "height" });
+        }
+        if self.terms.min_timestamp_ms > self.terms.max_timestamp_ms {
+            return Err(BundleError::WindowEmpty { what: "timestamp" });
+        }
+        Ok(())
+    }
+
+    fn check_sizes(&self) -> Result<(), BundleError> {
+        let transactions = || self.legs.iter().flat_map(|leg| &leg.transactions);
+        let count = transactions().count();
+        if count > BUNDLE_TRANSACTIONS_MAX {
+            return Err(BundleError::TooManyTransactions { count });
+        }
+        let bytes = transactions()
+            .map(|transaction| transaction.raw.len())
+            .sum();
+        if bytes > BUNDLE_BYTES_MAX {
+            return Err(BundleError::TooLarge { bytes });
+        }
+        Ok(())
+    }
+
+    fn check_distinct(&self) -> Result<(), BundleError> {
+        for (index, leg) in self.legs.iter().enumerate() {
+            let chain_id = leg.chain_id;
+            if chain_id == ChainId::CONTROL {
+                return Err(BundleError::ControlLeg);
+            }
+            if leg.transactions.is_empty() {
+                return Err(BundleError::EmptyLeg { chain_id });
+            }
+            if self.legs[..index]
+                .iter()
+                .any(|other| other.chain_id == chain_id)
+            {
+                return Err(BundleError::DuplicateRollup { chain_id });
+            }
+            let mut ids: Vec<TransactionId> = leg.ids().collect();
+            ids.sort_unstable();
+            if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(BundleError::DuplicateTransaction { id: pair[0] });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Item {
+    /// Every transaction in it, with its rollup, in order.
+    pub fn transactions(&self) -> impl Iterator<Item = (ChainId, &Transaction)> {
+        let (alone, legs): (Option<_>, &[Leg]) = match self {
+            Self::Transaction {
+                chain_id,
+                transaction,
+            } => (Some((*chain_id, transaction)), &[]),
+            Self::Bundle(bundle) => (None, &bundle.legs),
+        };
+        let in_legs = legs.iter().flat_map(|leg| {
+            leg.transactions
+                .iter()
+                .map(|transaction| (leg.chain_id, transaction))
+        });
+        alone.into_iter().chain(in_legs)
+    }
+
+    /// Reads one item, sharing the reader's buffer.
+    ///
+    /// # Errors
+    /// Not canonical, or beyond the limits of its kind.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut list = reader.list()?;
+        let item = match list.value::<u8>()? {
+            0 => Self::Transaction {
+                chain_id: list.value()?,
+                transaction: Transaction::decode(&mut list)?,
+            },
+            1 => Self::Bundle(Bundle::decode(&mut list)?),
+            _ => return Err(DecodeError::OutOfRange { what: "item kind" }),
+        };
+        list.finish()?;
+        Ok(item)
+    }
+}
+
+impl Transaction {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut list = reader.list()?;
+        let transaction = Self {
+            sender: list.value()?,
+            checked: list.value()?,
+            raw: list.string("transaction", TRANSACTION_BYTES_MAX)?,
+        };
+        list.finish()?;
+        Ok(transaction)
+    }
+
+    fn header(&self) -> Header {
+        let raw: &[u8] = &self.raw;
+        let payload_length = self.sender.length() + self.checked.length() + raw.length();
+        Header {
+            list: true,
+            payload_length,
+        }
+    }
+}
+
+impl Leg {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut list = reader.list()?;
+        let leg = Self {
+            chain_id: list.value()?,
+            transactions: list.items(
+                "transactions",
+                BUNDLE_TRANSACTIONS_MAX,
+                Transaction::decode,
+            )?,
+        };
+        list.finish()?;
+        Ok(leg)
+    }
+
+    fn header(&self) -> Header {
+        let payload_length =
+            self.chain_id.length() + alloy_rlp::list_length::<Transaction, _>(&self.transactions);
+        Header {
+            list: true,
+            payload_length,
+        }
+    }
+}
+
+impl Bundle {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut list = reader.list()?;
+        let terms: Terms = list.value()?;
+        if terms.version != Terms::VERSION {
+            return Err(DecodeError::OutOfRange {
+                what: "bundle version",
+            });
+        }
+        let bundle = Self {
+            terms,
+            legs: list.items("legs", BUNDLE_LEGS_MAX, Leg::decode)?,
+        };
+        list.finish()?;
+        Ok(bundle)
+    }
+}
+
+impl Encodable for Transaction {
+    fn encode(&self, out: &mut dyn BufMut) {
+        self.header().encode(out);
+        self.sender.encode(out);
+        self.checked.encode(out);
+        let raw: &[u8] = &self.raw;
+        raw.encode(out);
+    }
+
+    fn length(&self) -> usize {
+        self.header().length_with_payload()
+    }
+}
+
+impl Encodable for Leg {
+    fn encode(&self, out: &mut dyn BufMut) {
+        self.header().encode(out);
+        self.chain_id.encode(out);
+        alloy_rlp::encode_list(&self.transactions, out);
+    }
+
+    fn length(&self) -> usize {
+        self.header().length_with_payload()
+    }
+}
+
+impl Item {
+    fn header(&self) -> Header {
+        let payload_length = match self {
+            Self::Transaction {
+                chain_id,
+                transaction,
+            } => 1 + chain_id.length() + transaction.length(),
+            Self::Bundle(bundle) => 1 + bundle.length(),
+        };
+        Header {
+            list: true,
+            payload_length,
+        }
+    }
+}
+
+impl Encodable for Item {
+    fn encode(&self, out: &mut dyn BufMut) {
+        self.header().encode(out);
+        match self {
+            Self::Transaction {
+                chain_id,
+                transaction,
+            } => {
+                0_u8.encode(out);
+                chain_id.encode(out);
+                transaction.encode(out);
+            }
+            Self::Bundle(bundle) => {
+                1_u8.encode(out);
+                bundle.encode(out);
+            }
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.header().length_with_payload()
+    }
+}
+
+impl Encodable for Atomicity {
+    fn encode(&self, out: &mut dyn BufMut) {
+        match self {
+            Self::Inclusion => 0_u8.encode(out),
+        }
+    }
+
+    fn length(&self) -> usize {
+        1
+    }
+}
+
+impl alloy_rlp::Decodable for Atomicity {
+    fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
+        match u8::decode(buf)? {
+            0 => Ok(Self::Inclusion),
+            _ => Err(alloy_rlp::Error::Custom("unknown atomicity")),
+        }
+    }
+}
