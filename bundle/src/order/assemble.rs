@@ -1,0 +1,94 @@
+//! From placed legs to a block and the state after it.
+
+use alloy_primitives::B256;
+use cloverleaf_types::cut::cut_hash;
+use cloverleaf_types::manifest::bundles_tree;
+use cloverleaf_types::{Batch, BatchDraft, Block, Header, Plan};
+
+use super::place::Placed;
+use super::{Draft, Ordered};
+use crate::state::State;
+
+pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed) -> Ordered {
+    let mut batches = Vec::with_capacity(placed.drafts.len());
+    let mut ids = Vec::with_capacity(placed.drafts.len());
+    for draft in placed.drafts.into_values() {
+        let (batch, batch_ids) = build_batch(parent, plan, draft);
+        batches.push(batch);
+        ids.push(batch_ids);
+    }
+    let mut header = Header {
+        version: Header::VERSION,
+        network: parent.network(),
+        height: plan.height,
+        round: plan.round,
+        timestamp_ms: plan.timestamp_ms,
+        parent: parent.block_hash(),
+        l1: plan.l1,
+        cut_hash: cut_hash(&plan.cut),
+        heads_root: B256::ZERO,
+        bundles_root: bundles_tree(&placed.manifests).root(),
+        state_root: B256::ZERO,
+        validators_hash: parent.validators().hash(),
+        next_validators_hash: parent.next_validators().hash(),
+    };
+    let state = parent
+        .advanced(&header, &plan.cut, &batches)
+        .expect("batches of registered rollups, cut of existing lanes");
+    header.heads_root = state.heads_root();
+    header.state_root = state.root();
+    let branches = batches
+        .iter()
+        .map(|batch| {
+            state
+                .head_branch(batch.header().chain_id)
+                .expect("the rollup is registered")
+        })
+        .collect();
+    let state = state.at_block(&header);
+    let block = Block {
+        header,
+        cut: plan.cut.clone(),
+        manifests: placed.manifests,
+        batches,
+    };
+    Ordered {
+        block,
+        state,
+        ids,
+        branches,
+        drops: placed.drops,
+    }
+}
+
+fn build_batch(
+    parent: &State,
+    plan: &Plan,
+    draft: Draft,
+) -> (Batch, Vec<cloverleaf_types::TransactionId>) {
+    let Draft {
+        chain_id,
+        transactions,
+        ids,
+        spans,
+        mut full,
+    } = draft;
+    full.sort_unstable();
+    let head = parent
+        .rollup(chain_id)
+        .expect("the rollup is registered")
+        .head;
+    let draft = BatchDraft {
+        chain_id,
+        seq: head.seq + 1,
+        prev_batch_hash: head.batch_hash,
+        height: plan.height,
+        timestamp_ms: plan.timestamp_ms,
+        l1: plan.l1,
+        full,
+    };
+    (
+        Batch::build(draft, spans, transactions, &ids).into_inner(),
+        ids,
+    )
+}

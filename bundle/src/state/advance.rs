@@ -1,0 +1,151 @@
+//! From one state to the next by what a decided block says, and by nothing else (S2).
+
+use cloverleaf_types::{Batch, Block, CutEntry, Head, Header};
+
+use super::{Metering, State};
+use crate::error::BlockError;
+
+/// Applies a block whose parts belong together and whose certificate was checked.
+///
+/// # Errors
+/// The block does not follow from `parent`. Uncertified, its sender is at fault; certified, this
+/// node or the network is broken and must stop.
+pub fn apply(parent: &State, block: &Block) -> Result<State, BlockError> {
+    let header = &block.header;
+    check_position(parent, header)?;
+    for batch in &block.batches {
+        check_batch(parent, batch)?;
+    }
+    let next = parent.advanced(header, &block.cut, &block.batches)?;
+    let mismatch = |field| {
+        Err(BlockError::Mismatch {
+            height: header.height,
+            field,
+        })
+    };
+    if next.heads_root() != header.heads_root {
+        return mismatch("heads_root");
+    }
+    if next.root() != header.state_root {
+        return mismatch("state_root");
+    }
+    if next.validators.hash() != header.next_validators_hash {
+        return mismatch("next_validators_hash");
+    }
+    Ok(next.at_block(header))
+}
+
+impl State {
+    /// The state after a block, before the block's hash is known.
+    pub(crate) fn advanced(
+        &self,
+        header: &Header,
+        cut: &[CutEntry],
+        batches: &[Batch],
+    ) -> Result<Self, BlockError> {
+        let mut next = self.clone();
+        next.height = header.height;
+        next.timestamp_ms = header.timestamp_ms;
+        next.l1 = header.l1;
+        next.validators = self.next_validators.clone();
+        next.mark_absent(header.height, self.missed_proposers(header.round));
+        for entry in cut {
+            let height = header.height;
+            let author = self
+                .author_of(entry)
+                .ok_or(BlockError::UnknownLane { height })?;
+            next.cut_lane(author, entry);
+        }
+        for batch in batches {
+            next.append(batch)?;
+        }
+        Ok(next)
+    }
+
+    /// Names the block that made this state.
+    pub(crate) fn at_block(mut self, header: &Header) -> Self {
+        self.block_hash = header.hash();
+        self
+    }
+
+    fn cut_lane(&mut self, author: alloy_primitives::Address, entry: &CutEntry) {
+        let last_cut = super::LastCut {
+            epoch: entry.epoch,
+            seq: entry.seq,
+            hash: entry.parcel_hash,
+            seen: entry.seen,
+        };
+        self.lanes.insert(author, last_cut);
+        // O3: the author knows what was closed, and seals no more than what fits.
+        self.closed
+            .retain(|(lane, _), closed_at| *lane != author || entry.seen < *closed_at);
+        self.end_absence(author, entry);
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<(), BlockError> {
+        let header = batch.header();
+        let index =
+            *self
+                .index_of_rollup
+                .get(&header.chain_id)
+                .ok_or(BlockError::UnknownRollup {
+                    height: header.height,
+                    chain_id: header.chain_id,
+                })?;
+        let rollup = &mut self.rollups[index];
+        rollup.head = Head::of(header);
+        let before = rollup.metering;
+        rollup.metering = Metering {
+            batches: before.batches + 1,
+            transactions: before.transactions + u64::from(header.count),
+            bytes: before.bytes + header.bytes,
+            legs: before.legs + u64::try_from(batch.spans().len()).expect("fits 64 bits"),
+        };
+        self.heads.set(index, rollup.head.leaf_hash());
+        for author in &header.full {
+            self.closed
+                .insert((*author, header.chain_id), header.height);
+        }
+        Ok(())
+    }
+}
+
+fn check_position(parent: &State, header: &Header) -> Result<(), BlockError> {
+    let height = header.height;
+    let mismatch = |field| Err(BlockError::Mismatch { height, field });
+    if header.network != parent.network {
+        return mismatch("network");
+    }
+    if height != parent.height.next() {
+        return Err(BlockError::OutOfOrder {
+            height,
+            expected: parent.height.next(),
+        });
+    }
+    if header.parent != parent.block_hash {
+        return mismatch("parent");
+    }
+    if header.timestamp_ms <= parent.timestamp_ms {
+        return mismatch("timestamp_ms");
+    }
+    if header.validators_hash != parent.validators.hash() {
+        return mismatch("validators_hash");
+    }
+    Ok(())
+}
+
+fn check_batch(parent: &State, batch: &Batch) -> Result<(), BlockError> {
+    let header = batch.header();
+    let (height, chain_id) = (header.height, header.chain_id);
+    let rollup = parent
+        .rollup(chain_id)
+        .ok_or(BlockError::UnknownRollup { height, chain_id })?;
+    let follows = header.seq == rollup.head.seq + 1
+        && header.prev_batch_hash == rollup.head.batch_hash
+        && header.count > 0;
+    if follows {
+        Ok(())
+    } else {
+        Err(BlockError::BatchChain { height, chain_id })
+    }
+}

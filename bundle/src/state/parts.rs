@@ -1,0 +1,185 @@
+//! The state as bytes: what `state_root` commits to, and what a node keeps of it.
+//!
+//! ```text
+//! state = rlp([block_hash, part × 9])      state_root = RFC 6962 root, one leaf per part
+//! parts = position, authority, parameters, validators, next validators,
+//!         rollups, lanes, closed, absent
+//! ```
+//! The block's hash is not a part: it commits to the root.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
+use cloverleaf_types::codec::decode_exact;
+use cloverleaf_types::error::DecodeError;
+use cloverleaf_types::hash::{Tag, hash_encoded};
+use cloverleaf_types::validator::ValidatorSetError;
+use cloverleaf_types::{ChainId, Height, L1Ref, NetworkId, Validator, ValidatorSet, merkle};
+
+use super::{LastCut, RollupState, State, heads_tree, index};
+
+/// Longest encoded state, in bytes: 100,000 rollups with long names and every lane closed to some.
+const STATE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Stored bytes that are no state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDecodeError {
+    /// Not canonical.
+    #[error("the stored state does not decode: {0}")]
+    Decode(#[from] DecodeError),
+    /// A validator set that cannot be.
+    #[error("the stored state names an impossible validator set: {0}")]
+    Validators(#[from] ValidatorSetError),
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct Stored {
+    block_hash: B256,
+    parts: Vec<Bytes>,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct Position {
+    network: NetworkId,
+    height: Height,
+    timestamp_ms: u64,
+    l1: L1Ref,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct LaneEntry {
+    author: Address,
+    last_cut: LastCut,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct ClosedEntry {
+    author: Address,
+    chain_id: ChainId,
+    height: Height,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct AbsentEntry {
+    address: Address,
+    height: Height,
+}
+
+impl State {
+    /// `state_root` (section 5).
+    #[must_use]
+    pub fn root(&self) -> B256 {
+        let leaf = |part: &Bytes| merkle::leaf_hash(hash_encoded(Tag::STATE, part).as_slice());
+        merkle::root(self.parts().iter().map(leaf).collect())
+    }
+
+    /// The bytes that a node keeps.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        alloy_rlp::encode(Stored {
+            block_hash: self.block_hash,
+            parts: self.parts(),
+        })
+    }
+
+    /// Reads what [`State::encode`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are no state: the store is damaged, or of another version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateDecodeError> {
+        let stored: Stored = decode_exact(bytes, STATE_BYTES_MAX)?;
+        let mut parts = stored.parts.iter();
+        let position: Position = part(&mut parts)?;
+        let authority = part(&mut parts)?;
+        let parameters = part(&mut parts)?;
+        let validators = ValidatorSet::new(part::<Vec<Validator>>(&mut parts)?)?;
+        let next_validators = ValidatorSet::new(part::<Vec<Validator>>(&mut parts)?)?;
+        let rollups: Vec<RollupState> = part(&mut parts)?;
+        let lanes: Vec<LaneEntry> = part(&mut parts)?;
+        let closed: Vec<ClosedEntry> = part(&mut parts)?;
+        let absent: Vec<AbsentEntry> = part(&mut parts)?;
+        Ok(Self {
+            network: position.network,
+            authority,
+            height: position.height,
+            block_hash: stored.block_hash,
+            timestamp_ms: position.timestamp_ms,
+            l1: position.l1,
+            parameters,
+            validators,
+            next_validators,
+            index_of_rollup: index(&rollups),
+            heads: heads_tree(&rollups),
+            rollups,
+            lanes: lanes
+                .into_iter()
+                .map(|entry| (entry.author, entry.last_cut))
+                .collect(),
+            closed: closed
+                .into_iter()
+                .map(|entry| ((entry.author, entry.chain_id), entry.height))
+                .collect::<BTreeMap<_, _>>(),
+            absent: absent
+                .into_iter()
+                .map(|entry| (entry.address, entry.height))
+                .collect(),
+        })
+    }
+
+    fn parts(&self) -> Vec<Bytes> {
+        let lanes = self.lanes.iter();
+        let lanes: Vec<LaneEntry> = lanes
+            .map(|(author, last_cut)| LaneEntry {
+                author: *author,
+                last_cut: *last_cut,
+            })
+            .collect();
+        let closed: Vec<ClosedEntry> = self
+            .closed
+            .iter()
+            .map(|((author, chain_id), height)| ClosedEntry {
+                author: *author,
+                chain_id: *chain_id,
+                height: *height,
+            })
+            .collect();
+        let absent = self.absent.iter();
+        let absent: Vec<AbsentEntry> = absent
+            .map(|(address, height)| AbsentEntry {
+                address: *address,
+                height: *height,
+            })
+            .collect();
+        let position = Position {
+            network: self.network,
+            height: self.height,
+            timestamp_ms: self.timestamp_ms,
+            l1: self.l1,
+        };
+        vec![
+            alloy_rlp::encode(position).into(),
+            alloy_rlp::encode(self.authority).into(),
+            alloy_rlp::encode(self.parameters).into(),
+            list(self.validators.validators()),
+            list(self.next_validators.validators()),
+            list(&self.rollups),
+            list(&lanes),
+            list(&closed),
+            list(&absent),
+        ]
+    }
+}
+
+fn list<T: alloy_rlp::Encodable>(items: &[T]) -> Bytes {
+    let mut out = Vec::new();
+    alloy_rlp::encode_list(items, &mut out);
+    out.into()
+}
+
+fn part<'a, T: Decodable>(parts: &mut impl Iterator<Item = &'a Bytes>) -> Result<T, DecodeError> {
+    let bytes = parts.next().ok_or(DecodeError::OutOfRange {
+        what: "number of state parts",
+    })?;
+    decode_exact(bytes, STATE_BYTES_MAX)
+}

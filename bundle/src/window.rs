@@ -1,0 +1,116 @@
+//! The replay window: ids of the latest blocks, so that nothing is placed twice (W1).
+
+use std::collections::VecDeque;
+
+use alloy_primitives::map::HashSet;
+use cloverleaf_types::limits::REPLAY_WINDOW_BLOCKS_MIN;
+use cloverleaf_types::{Block, Height, TransactionKey};
+
+/// What one block placed.
+#[derive(Clone, Debug)]
+struct Placed {
+    height: Height,
+    timestamp_ms: u64,
+    keys: Vec<TransactionKey>,
+}
+
+/// The ids of the blocks of the last `replay_window_ms` of block time, and of at least the last 64
+/// blocks. It follows from the blocks alone: no clock enters.
+#[derive(Clone, Debug)]
+pub struct Window {
+    blocks: VecDeque<Placed>,
+    keys: HashSet<TransactionKey>,
+    replay_window_ms: u64,
+}
+
+impl Window {
+    /// The window before the first block.
+    #[must_use]
+    pub fn new(replay_window_ms: u64) -> Self {
+        Self {
+            blocks: VecDeque::new(),
+            keys: HashSet::default(),
+            replay_window_ms,
+        }
+    }
+
+    /// True if the window holds the id.
+    #[must_use]
+    pub fn contains(&self, key: &TransactionKey) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// How many ids it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// True without an id.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// True if every id that was placed after `seen` is in the window, so that a parcel made with
+    /// that knowledge cannot bring an old id back.
+    #[must_use]
+    pub fn covers(&self, seen: Height) -> bool {
+        self.blocks
+            .front()
+            .is_none_or(|oldest| seen.next() >= oldest.height)
+    }
+
+    /// Takes in a block's ids and forgets those that are no longer needed.
+    pub fn push(&mut self, height: Height, timestamp_ms: u64, keys: Vec<TransactionKey>) {
+        self.keys.extend(keys.iter().copied());
+        self.blocks.push_back(Placed {
+            height,
+            timestamp_ms,
+            keys,
+        });
+        while self.blocks.front().is_some_and(|oldest| {
+            !must_hold(
+                oldest.height,
+                oldest.timestamp_ms,
+                height,
+                timestamp_ms,
+                self.replay_window_ms,
+            )
+        }) {
+            for key in self
+                .blocks
+                .pop_front()
+                .into_iter()
+                .flat_map(|oldest| oldest.keys)
+            {
+                self.keys.remove(&key);
+            }
+        }
+    }
+
+    /// Takes in a whole block, computing its ids.
+    pub fn push_block(&mut self, block: &Block) {
+        let header = &block.header;
+        self.push(header.height, header.timestamp_ms, keys(block));
+    }
+
+    /// True if the window at a tip must hold a block: how far back a node reads at start.
+    #[must_use]
+    pub fn reaches(&self, height: Height, timestamp_ms: u64, tip: Height, tip_ms: u64) -> bool {
+        must_hold(height, timestamp_ms, tip, tip_ms, self.replay_window_ms)
+    }
+}
+
+/// The ids that a block placed, in the order of its batches.
+#[must_use]
+pub fn keys(block: &Block) -> Vec<TransactionKey> {
+    let batches = block.batches.iter();
+    batches
+        .flat_map(|batch| batch.ids().map(|id| (batch.header().chain_id, id)))
+        .collect()
+}
+
+fn must_hold(height: Height, at_ms: u64, tip: Height, tip_ms: u64, window_ms: u64) -> bool {
+    height > tip.back(REPLAY_WINDOW_BLOCKS_MIN) || at_ms.saturating_add(window_ms) >= tip_ms
+}
