@@ -23,6 +23,12 @@
 //! Which parcels to propose and when (`mempool`), whether a plan is ready (`replica`), and agreement
 //! on it (`consensus`).
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 pub mod error;
 pub mod order;
@@ -33,7 +39,7 @@ pub mod window;
 
 pub use error::{BlockError, PlanError};
 pub use order::{DropPlace, Dropped, Ordered, order};
-pub use plan::{LaneSlice, check_plan};
+pub use plan::{LaneSlice, check_header, check_plan};
 pub use prepare::Prepared;
 pub use state::{LastCut, State, apply};
 pub use window::Window;

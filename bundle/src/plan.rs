@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cloverleaf_types::limits::LANE_WINDOW_PARCELS;
-use cloverleaf_types::{Address, CutEntry, Height, L1Ref, Plan, Slot};
+use cloverleaf_types::{Address, CutEntry, Header, Height, L1Ref, Plan, Slot};
 
 use crate::error::PlanError;
 use crate::prepare::Prepared;
@@ -93,11 +93,51 @@ fn check_slice(
         }
         (seq, prev, seen) = (seq + 1, prepared.parcel.hash(), header.seen);
     }
-    let reached = slice.last().map(|prepared| prepared.parcel.hash());
-    if reached == Some(entry.parcel_hash) && seen == entry.seen {
+    let reached = slice
+        .last()
+        .map(|prepared| (prepared.parcel.slot(), prepared.parcel.hash()));
+    if reached == Some((named, entry.parcel_hash)) && seen == entry.seen {
         Ok(())
     } else {
         Err(broken)
+    }
+}
+
+/// Compares the header that came with a plan with the one that [`crate::order()`] computed.
+///
+/// # Errors
+/// The first field that differs. The proposer is at fault.
+pub fn check_header(claimed: &Header, computed: &Header) -> Result<(), PlanError> {
+    let same = [
+        ("version", claimed.version == computed.version),
+        ("network", claimed.network == computed.network),
+        ("height", claimed.height == computed.height),
+        ("round", claimed.round == computed.round),
+        (
+            "timestamp_ms",
+            claimed.timestamp_ms == computed.timestamp_ms,
+        ),
+        ("parent", claimed.parent == computed.parent),
+        ("l1", claimed.l1 == computed.l1),
+        ("cut_hash", claimed.cut_hash == computed.cut_hash),
+        ("heads_root", claimed.heads_root == computed.heads_root),
+        (
+            "bundles_root",
+            claimed.bundles_root == computed.bundles_root,
+        ),
+        ("state_root", claimed.state_root == computed.state_root),
+        (
+            "validators_hash",
+            claimed.validators_hash == computed.validators_hash,
+        ),
+        (
+            "next_validators_hash",
+            claimed.next_validators_hash == computed.next_validators_hash,
+        ),
+    ];
+    match same.into_iter().find(|(_, same)| !same) {
+        Some((field, _)) => Err(PlanError::WrongHeader { field }),
+        None => Ok(()),
     }
 }
 

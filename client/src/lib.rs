@@ -1,1 +1,45 @@
 //! Submit, subscribe and verify from the rollup's side.
+//!
+//! # Guarantees
+//! * What [`Follower`] yields was decided by more than two thirds of the trusted power, comes in
+//!   order without gaps, and is yielded once; whatever fewer than a third of the validators and any
+//!   number of upstreams do. A wrong item costs its upstream, never the rollup.
+//! * What it says about bundles is proven too: each span's manifest is in the batch's own block,
+//!   names this leg in this place, and its hash covers exactly these transactions.
+//! * [`verify`], [`audit`] and the choice of upstreams are pure: no clock, socket or file.
+//!
+//! # Design
+//! ```text
+//!   trust root ─► certificate ─► header ─► head branch ─► batch ─► ids          verify
+//!                                   └────► bundle branch ─► manifest ─► leg
+//!   upstreams ─► StreamBatches ─► check (off the async threads) ─► chain ─► next()   follower
+//!   JSON-RPC ─► rpc            outputs ⋈ manifests ─► audit            files ─► trust
+//! ```
+//! A batch names the one before it, so one proof verifies any number of batches and of heights in
+//! which the rollup had none.
+//!
+//! # Limits
+//! The validator set is the trust root's: there is no way yet to learn of another.
+//!
+//! # Not here
+//! Executing batches (`evm`), TLS (a proxy's work), durable cursors.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod error;
+mod upstreams;
+
+pub mod audit;
+pub mod follower;
+pub mod rpc;
+pub mod trust;
+pub mod verify;
+
+pub use error::{Error, ItemFault};
+pub use follower::{Follower, FollowerConfig, Timing, endpoint};
+pub use rpc::RpcClient;
+pub use trust::{Proven, load_trust, save_trust, verify_proof};
+pub use verify::{Chain, VerifiedBatch};
+
+#[cfg(test)]
+mod fixture;

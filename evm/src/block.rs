@@ -55,7 +55,11 @@ impl Block {
 
     /// How many logs of the block come before those of transaction `index`.
     pub(crate) fn logs_before(&self, index: usize) -> usize {
-        self.included.iter().take(index).map(|transaction| transaction.logs.len()).sum()
+        self.included
+            .iter()
+            .take(index)
+            .map(|transaction| transaction.logs.len())
+            .sum()
     }
 }
 
@@ -77,13 +81,17 @@ impl Commitments {
                 gas_used: 0,
             };
         };
-        let transactions: Vec<_> =
-            included.iter().map(|included| included.transaction.inner()).collect();
+        let transactions: Vec<_> = included
+            .iter()
+            .map(|included| included.transaction.inner())
+            .collect();
         let receipts: Vec<_> = included.iter().map(Included::receipt).collect();
         Self {
             transactions_root: calculate_transaction_root(&transactions),
             receipts_root: calculate_receipt_root(&receipts),
-            logs_bloom: receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom()),
+            logs_bloom: receipts
+                .iter()
+                .fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom()),
             gas_used: last.cumulative_gas_used,
         }
     }

@@ -73,12 +73,18 @@ impl Chain {
 
     /// The state after the head.
     pub(crate) fn head_state(&self) -> &State {
-        self.states.back().expect("the head's state is never dropped")
+        self.states
+            .back()
+            .expect("the head's state is never dropped")
     }
 
-    /// Number of the oldest block kept besides the genesis block.
+    /// Number of the block from which on all are kept.
     pub(crate) fn oldest_kept(&self) -> u64 {
-        self.blocks.front().map_or(self.genesis.number(), |block| block.number())
+        let genesis = self.genesis.number();
+        match self.blocks.front() {
+            Some(block) if block.number() > genesis + 1 => block.number(),
+            _ => genesis,
+        }
     }
 
     /// The block with this number, unless it is not there yet or no longer.
@@ -86,7 +92,7 @@ impl Chain {
         if number == self.genesis.number() {
             return Some(&self.genesis);
         }
-        let index = number.checked_sub(self.oldest_kept())?;
+        let index = number.checked_sub(self.blocks.front()?.number())?;
         self.blocks.get(usize::try_from(index).ok()?)
     }
 
@@ -127,7 +133,8 @@ impl Chain {
         let number = block.number();
         self.numbers.insert(block.hash(), number);
         for (index, included) in block.included.iter().enumerate() {
-            self.transactions.insert(*included.transaction.tx_hash(), Place { number, index });
+            self.transactions
+                .insert(*included.transaction.tx_hash(), Place { number, index });
         }
         let ancestors = Arc::make_mut(&mut self.ancestors);
         ancestors.insert(number, block.hash());
@@ -150,11 +157,57 @@ impl Chain {
     }
 
     fn drop_oldest(&mut self) {
-        let Some(block) = self.blocks.pop_front() else { return };
+        let Some(block) = self.blocks.pop_front() else {
+            return;
+        };
         self.numbers.remove(&block.hash());
         for included in &block.included {
             self.transactions.remove(included.transaction.tx_hash());
         }
         self.transactions_kept -= block.included.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::Header;
+    use reth_primitives::SealedHeader;
+
+    use super::*;
+
+    fn empty_block(number: u64) -> Block {
+        let header = Header {
+            number,
+            ..Header::default()
+        };
+        Block {
+            header: SealedHeader::seal_slow(header),
+            included: Vec::new(),
+            output: None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_blocks_go_when_there_are_too_many_and_genesis_stays() {
+        let mut chain = Chain::new(empty_block(0), State::default());
+        let last = u64::try_from(BLOCKS_KEPT_MAX).unwrap() + 10;
+        for number in 1..=last {
+            chain.push(empty_block(number), State::default());
+        }
+        assert_eq!(chain.oldest_kept(), 11);
+        assert!(chain.block(0).is_some());
+        assert!(chain.block(10).is_none());
+        assert!(chain.block_by_hash(&empty_block(10).hash()).is_none());
+        assert_eq!(chain.block(11).unwrap().number(), 11);
+        assert_eq!(chain.head().number(), last);
+        assert!(chain.block(last + 1).is_none());
+
+        let ancestors = chain.ancestors();
+        assert_eq!(ancestors.len(), ANCESTORS_MAX);
+        assert_eq!(ancestors[&last], chain.head().hash());
+        let kept = u64::try_from(STATES_KEPT_MAX).unwrap();
+        assert!(chain.state(last + 1 - kept).is_some());
+        assert!(chain.state(last - kept).is_none());
+        assert!(chain.state(last + 1).is_none());
     }
 }

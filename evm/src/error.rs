@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use alloy_primitives::B256;
+use cloverleaf_journal::JournalError;
 
 /// A failure of the rollup. None of them is caused by a transaction: an invalid one is an outcome,
 /// not an error.
@@ -49,6 +50,9 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The block log cannot be written any more: the machine's fault.
+    #[error(transparent)]
+    Log(#[from] JournalError),
     /// Kept data do not fit together. All of it can be had again from the stream.
     #[error(
         "{path}: {problem}; move the folder away, and the rollup is executed again from the stream",

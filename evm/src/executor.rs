@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use alloy_consensus::{BlockHeader as _, Header, Transaction as _};
+use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::{eip1559::BaseFeeParams, eip2935::HISTORY_STORAGE_ADDRESS};
 use alloy_primitives::{B256, Bytes, keccak256};
 use cloverleaf_types::Batch;
@@ -42,8 +42,10 @@ pub(crate) fn execute(
     batch: &Batch,
 ) -> Result<(Block, State), Error> {
     let mut header = next_header(parent, batch);
-    let mut working =
-        WorkingState { state: parent.state.clone(), ancestors: parent.ancestors.clone() };
+    let mut working = WorkingState {
+        state: parent.state.clone(),
+        ancestors: parent.ancestors.clone(),
+    };
     let mut run = Run {
         machine: machine(chain_id, &header, Purpose::Execute, &mut working),
         gas_left: header.gas_limit,
@@ -57,7 +59,9 @@ pub(crate) fn execute(
     for raw in batch.transactions() {
         run.take(chain_id, raw)?;
     }
-    let Run { included, outcomes, .. } = run;
+    let Run {
+        included, outcomes, ..
+    } = run;
 
     let commitments = Commitments::of(&included);
     header.transactions_root = commitments.transactions_root;
@@ -67,12 +71,21 @@ pub(crate) fn execute(
     header.state_root = working.state.root();
     let header = SealedHeader::seal_slow(header);
     let output = output(batch, &header, outcomes);
-    Ok((Block { header, included, output: Some(output) }, working.state))
+    Ok((
+        Block {
+            header,
+            included,
+            output: Some(output),
+        },
+        working.state,
+    ))
 }
 
 /// The base fee of the block after `header`, in wei per gas.
 pub(crate) fn next_base_fee(header: &Header) -> u64 {
-    header.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or_default()
+    header
+        .next_block_base_fee(BaseFeeParams::ethereum())
+        .unwrap_or_default()
 }
 
 /// The new block's header, without what only execution can tell.
@@ -127,14 +140,19 @@ impl Run<'_> {
                 self.included.push(included);
                 TransactionOutcome::Executed { hash, status }
             }
-            Err(Skip { reason, message }) => {
-                TransactionOutcome::Skipped { hash: keccak256(raw), reason, message }
-            }
+            Err(Skip { reason, message }) => TransactionOutcome::Skipped {
+                hash: keccak256(raw),
+                reason,
+                message,
+            },
         });
         Ok(())
     }
 
-    fn execute(&mut self, transaction: Recovered<Transaction>) -> Result<Result<Included, Skip>, Error> {
+    fn execute(
+        &mut self,
+        transaction: Recovered<Transaction>,
+    ) -> Result<Result<Included, Skip>, Error> {
         let gas_limit = transaction.gas_limit();
         if gas_limit > self.gas_left {
             return Ok(Err(Skip::gas_limit_reached(gas_limit, self.gas_left)));
@@ -146,7 +164,10 @@ impl Run<'_> {
         };
         let gas_used = result.tx_gas_used();
         self.gas_left = self.gas_left.saturating_sub(gas_used);
-        let before = self.included.last().map_or(0, |last| last.cumulative_gas_used);
+        let before = self
+            .included
+            .last()
+            .map_or(0, |last| last.cumulative_gas_used);
         Ok(Ok(Included {
             transaction,
             success: result.is_success(),

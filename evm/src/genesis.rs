@@ -121,6 +121,9 @@ mod tests {
             genesis_time_s: 0,
             faucet: None,
         };
-        assert_ne!(genesis(&config(901)).0.hash(), genesis(&config(902)).0.hash());
+        assert_ne!(
+            genesis(&config(901)).0.hash(),
+            genesis(&config(902)).0.hash()
+        );
     }
 }

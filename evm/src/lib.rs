@@ -11,8 +11,8 @@
 //!   transactions and receipts roots, bloom, EIP-1559 base fee from 1 gwei.
 //! * An invalid transaction is skipped and recorded with its [`SkipReason`]; it never stops a
 //!   batch, and is never executed later.
-//! * After a crash at any point the rollup comes back with the blocks it had, or fewer, and goes
-//!   on from the stream.
+//! * A block is durable before a reader can see it: after a crash at any point the rollup comes
+//!   back with all that it had shown, and goes on from the stream.
 //!
 //! # Design
 //! ```text
@@ -47,10 +47,12 @@ mod block;
 mod executor;
 mod output;
 
+mod block_log;
 mod chain;
 mod genesis;
 mod record;
 mod rollup;
+mod snapshot;
 mod store;
 
 mod simulate;

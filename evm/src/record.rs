@@ -68,9 +68,9 @@ impl Record {
             outcomes: outcomes
                 .filter_map(|outcome| match outcome {
                     TransactionOutcome::Executed { .. } => included.next().map(Outcome::executed),
-                    TransactionOutcome::Skipped { reason, message, .. } => {
-                        Some(Outcome::skipped(*reason, message))
-                    }
+                    TransactionOutcome::Skipped {
+                        reason, message, ..
+                    } => Some(Outcome::skipped(*reason, message)),
                 })
                 .collect(),
         }
@@ -89,7 +89,10 @@ impl Record {
     /// The batch, checked as if it came from outside.
     pub(crate) fn batch(&self) -> Result<Batch, String> {
         let batch = Batch::decode(self.batch.0.clone()).map_err(|error| error.to_string())?;
-        Ok(batch.verify().map_err(|error| error.to_string())?.into_inner())
+        Ok(batch
+            .verify()
+            .map_err(|error| error.to_string())?
+            .into_inner())
     }
 
     /// The block, without executing anything.
@@ -116,7 +119,11 @@ impl Record {
         }
         let header = SealedHeader::seal_slow(self.header);
         let output = Some(executor::output(&batch, &header, outcomes));
-        Ok(Block { header, included, output })
+        Ok(Block {
+            header,
+            included,
+            output,
+        })
     }
 }
 
@@ -132,7 +139,11 @@ impl Outcome {
     }
 
     fn skipped(reason: SkipReason, message: &str) -> Self {
-        Self::Skipped(Refusal { kind: SKIPPED, reason: reason as u8, message: message.to_owned() })
+        Self::Skipped(Refusal {
+            kind: SKIPPED,
+            reason: reason as u8,
+            message: message.to_owned(),
+        })
     }
 }
 

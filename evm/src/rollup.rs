@@ -7,17 +7,10 @@ use std::{
 
 use alloy_primitives::Address;
 use cloverleaf_types::{Batch, Verified};
-use tokio::task::spawn_blocking;
 
 use crate::{
-    block::Block,
-    chain::Chain,
-    error::Error,
-    executor::execute,
-    genesis::genesis,
-    output::BatchOutput,
-    record::Record,
-    store::Store,
+    block::Block, chain::Chain, error::Error, executor::execute, genesis::genesis,
+    output::BatchOutput, record::Record, store::Store,
 };
 
 /// What a rollup is started with. All of it but the folder enters the genesis block: nodes that
@@ -56,11 +49,20 @@ impl Rollup {
     /// The folder cannot be used, or holds something that does not fit together.
     pub fn open(config: &RollupConfig) -> Result<Self, Error> {
         let (header, state) = genesis(config);
-        let block = Block { header, included: Vec::new(), output: None };
+        let block = Block {
+            header,
+            included: Vec::new(),
+            output: None,
+        };
         let (store, chain) = Store::open(config, Chain::new(block, state))?;
-        let shared =
-            Shared { chain_id: config.chain_id, chain: RwLock::new(chain), store: Mutex::new(store) };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Shared {
+            chain_id: config.chain_id,
+            chain: RwLock::new(chain),
+            store: Mutex::new(store),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// The rollup's chain id.
@@ -81,9 +83,7 @@ impl Rollup {
     /// the rollup is as before the call.
     pub async fn execute(&self, batch: Verified<Batch>) -> Result<BatchOutput, Error> {
         let rollup = self.clone();
-        spawn_blocking(move || rollup.execute_here(&batch))
-            .await
-            .map_err(|error| Error::CutOff(error.to_string()))?
+        off_async_threads(move || rollup.execute_here(&batch)).await?
     }
 
     /// [`Rollup::execute`] on the caller's thread.
@@ -101,14 +101,21 @@ impl Rollup {
         };
         let (block, state) = execute(self.shared.chain_id, &parent, batch)?;
         store.append(&Record::new(batch, &block))?;
-        let output = block.output.clone().expect("an executed batch has an output");
+        let output = block
+            .output
+            .clone()
+            .expect("an executed batch has an output");
         let number = block.number();
         let oldest_kept = {
-            let mut chain = self.shared.chain.write().unwrap_or_else(PoisonError::into_inner);
+            let mut chain = self
+                .shared
+                .chain
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             chain.push(block, state.clone());
             chain.oldest_kept()
         };
-        store.maintain(number, output.block_hash, &state, oldest_kept)?;
+        store.maintain(number, output.block_hash, &state, oldest_kept);
         Ok(output)
     }
 
@@ -116,30 +123,59 @@ impl Rollup {
     pub(crate) fn chain(&self) -> RwLockReadGuard<'_, Chain> {
         // A chain is changed by one call that cannot stop half-way, so a panic elsewhere leaves it
         // whole.
-        self.shared.chain.read().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .chain
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Does `work`, which may take milliseconds, on a thread where it holds up nothing else.
+pub(crate) async fn off_async_threads<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its owner is this function, which awaits it"
+    )]
+    let task = tokio::task::spawn_blocking(work);
+    task.await.map_err(|error| Error::CutOff(error.to_string()))
 }
 
 /// Whether `batch` may be executed now; the output of one that was.
 fn admit(chain_id: u64, chain: &Chain, batch: &Batch) -> Result<Option<BatchOutput>, Error> {
     let header = batch.header();
     if header.chain_id.0 != chain_id {
-        return Err(Error::OtherRollup { expected: chain_id, got: header.chain_id.0 });
+        return Err(Error::OtherRollup {
+            expected: chain_id,
+            got: header.chain_id.0,
+        });
     }
     let head = chain.head();
     if header.seq == 0 || header.seq > head.number() + 1 {
-        return Err(Error::OutOfOrder { expected: head.number() + 1, got: header.seq });
+        return Err(Error::OutOfOrder {
+            expected: head.number() + 1,
+            got: header.seq,
+        });
     }
     if header.seq <= head.number() {
-        let known = chain.block(header.seq).and_then(|block| block.output.as_ref());
+        let known = chain
+            .block(header.seq)
+            .and_then(|block| block.output.as_ref());
         return match known {
             Some(known) if known.batch_hash == batch.hash() => Ok(Some(known.clone())),
             Some(known) => Err(contradiction(header.seq, known, batch.hash())),
-            None => Err(Error::OutOfOrder { expected: head.number() + 1, got: header.seq }),
+            None => Err(Error::OutOfOrder {
+                expected: head.number() + 1,
+                got: header.seq,
+            }),
         };
     }
     match &head.output {
@@ -151,5 +187,9 @@ fn admit(chain_id: u64, chain: &Chain, batch: &Batch) -> Result<Option<BatchOutp
 }
 
 fn contradiction(seq: u64, executed: &BatchOutput, given: alloy_primitives::B256) -> Error {
-    Error::Contradiction { seq, executed: executed.batch_hash, given }
+    Error::Contradiction {
+        seq,
+        executed: executed.batch_hash,
+        given,
+    }
 }

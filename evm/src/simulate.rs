@@ -1,6 +1,6 @@
 //! Answers to "what would this transaction do": `eth_call` and `eth_estimateGas`.
 
-use alloy_consensus::{Header, Transaction as _};
+use alloy_consensus::Header;
 use alloy_primitives::{Bytes, TxKind, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use revm::{
@@ -65,17 +65,23 @@ impl Simulator {
     pub(crate) fn estimate_gas(mut self, request: &TransactionRequest) -> Result<u64, Failure> {
         let environment = self.environment(request)?;
         let most = self.affordable_gas(&environment)?;
-        if self.is_plain_transfer(&environment)
-            && self.succeeds_with(&environment, TRANSFER_GAS)?
-        {
+        if self.is_plain_transfer(&environment) && self.succeeds_with(&environment, TRANSFER_GAS)? {
             return Ok(TRANSFER_GAS);
         }
-        let first = self.run(TxEnv { gas_limit: most, ..environment.clone() })?;
+        let first = self.run(TxEnv {
+            gas_limit: most,
+            ..environment.clone()
+        })?;
         let gas = *first.gas();
         match first {
             ExecutionResult::Success { .. } => {}
-            ExecutionResult::Halt { reason: HaltReason::OutOfGas(_), .. } => {
-                return Err(Failure::Invalid(format!("gas required exceeds allowance ({most})")));
+            ExecutionResult::Halt {
+                reason: HaltReason::OutOfGas(_),
+                ..
+            } => {
+                return Err(Failure::Invalid(format!(
+                    "gas required exceeds allowance ({most})"
+                )));
             }
             failed => return Err(failure(failed)),
         }
@@ -106,8 +112,12 @@ impl Simulator {
     }
 
     fn run(&mut self, environment: TxEnv) -> Result<ExecutionResult, Failure> {
-        let mut machine =
-            machine(self.chain_id, &self.header, Purpose::Simulate, &mut self.working);
+        let mut machine = machine(
+            self.chain_id,
+            &self.header,
+            Purpose::Simulate,
+            &mut self.working,
+        );
         match machine.transact(environment) {
             Ok(done) => Ok(done.result),
             Err(EVMError::Transaction(invalid)) => {
@@ -118,7 +128,10 @@ impl Simulator {
     }
 
     fn succeeds_with(&mut self, environment: &TxEnv, gas_limit: u64) -> Result<bool, Failure> {
-        match self.run(TxEnv { gas_limit, ..environment.clone() }) {
+        match self.run(TxEnv {
+            gas_limit,
+            ..environment.clone()
+        }) {
             Ok(result) => Ok(result.is_success()),
             // Too little for the transaction's own bytes.
             Err(Failure::Invalid(_)) => Ok(false),
@@ -127,10 +140,16 @@ impl Simulator {
     }
 
     fn is_plain_transfer(&self, environment: &TxEnv) -> bool {
-        let TxKind::Call(to) = environment.kind else { return false };
+        let TxKind::Call(to) = environment.kind else {
+            return false;
+        };
         environment.data.is_empty()
             && environment.authorization_list.is_empty()
-            && self.working.state.account(&to).is_none_or(|account| account.code.is_empty())
+            && self
+                .working
+                .state
+                .account(&to)
+                .is_none_or(|account| account.code.is_empty())
     }
 
     /// The request's gas limit, or the block's, lowered to what the sender can pay for.
@@ -178,7 +197,10 @@ impl Simulator {
             tx_type: 0,
             caller: request.from.unwrap_or_default(),
             gas_limit: request.gas.unwrap_or(limit).min(limit),
-            gas_price: request.max_fee_per_gas.or(request.gas_price).unwrap_or_default(),
+            gas_price: request
+                .max_fee_per_gas
+                .or(request.gas_price)
+                .unwrap_or_default(),
             kind: request.to.unwrap_or_default(),
             value: request.value.unwrap_or_default(),
             data: input.unwrap_or_default(),

@@ -74,14 +74,19 @@ pub(crate) struct Skip {
 
 impl Skip {
     pub(crate) fn new(reason: SkipReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 
     /// The block has no room left for a transaction with this gas limit.
     pub(crate) fn gas_limit_reached(gas_limit: u64, left: u64) -> Self {
         Self::new(
             SkipReason::GasLimitReached,
-            format!("gas limit reached: the block has {left} gas left, the transaction asks for {gas_limit}"),
+            format!(
+                "gas limit reached: the block has {left} gas left, the transaction asks for {gas_limit}"
+            ),
         )
     }
 }
@@ -111,8 +116,14 @@ impl From<&InvalidTransaction> for Skip {
                 R::FeeCapBelowTip,
                 "max priority fee per gas higher than max fee per gas",
             ),
-            E::CallGasCostMoreThanGasLimit { initial_gas: needed, gas_limit }
-            | E::GasFloorMoreThanGasLimit { gas_floor: needed, gas_limit } => Self::new(
+            E::CallGasCostMoreThanGasLimit {
+                initial_gas: needed,
+                gas_limit,
+            }
+            | E::GasFloorMoreThanGasLimit {
+                gas_floor: needed,
+                gas_limit,
+            } => Self::new(
                 R::IntrinsicGasTooLow,
                 format!("intrinsic gas too low: gas {gas_limit}, minimum needed {needed}"),
             ),

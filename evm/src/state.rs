@@ -41,7 +41,13 @@ impl Account {
     pub(crate) fn new(nonce: u64, balance: U256, code: Bytes) -> Self {
         let code = Bytecode::new_raw_checked(code.clone())
             .unwrap_or_else(|_malformed_delegation| Bytecode::new_legacy(code));
-        Self { nonce, balance, code_hash: code.hash_slow(), code, storage: Trie::default() }
+        Self {
+            nonce,
+            balance,
+            code_hash: code.hash_slow(),
+            code,
+            storage: Trie::default(),
+        }
     }
 }
 
@@ -157,7 +163,13 @@ impl Database for WorkingState {
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DetachedCode> {
         Ok(self.state.account(&address).map(|account| {
-            let Account { nonce, balance, code, code_hash, .. } = account;
+            let Account {
+                nonce,
+                balance,
+                code,
+                code_hash,
+                ..
+            } = account;
             AccountInfo::new(*balance, *nonce, *code_hash, code.clone())
         }))
     }

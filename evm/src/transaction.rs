@@ -37,7 +37,10 @@ pub(crate) fn decode(chain_id: u64, raw: &[u8]) -> Result<Recovered<Transaction>
         .map_err(|error| Skip::new(SkipReason::Malformed, format!("malformed: {error}")))?;
     // The sequencer names a transaction by the hash of its bytes; only the canonical ones are it.
     if *transaction.tx_hash() != keccak256(raw) {
-        return Err(Skip::new(SkipReason::Malformed, "malformed: not the canonical encoding"));
+        return Err(Skip::new(
+            SkipReason::Malformed,
+            "malformed: not the canonical encoding",
+        ));
     }
     match transaction.chain_id() {
         Some(id) if id == chain_id => {}

@@ -87,7 +87,10 @@ impl<V: Leaf> Trie<V> {
     /// Takes out what is at `key`, if anything.
     pub(crate) fn remove(&mut self, key: &B256) {
         if self.get(key).is_some() {
-            self.root = self.root.take().and_then(|root| remove_from(root, &Nibbles::unpack(key)));
+            self.root = self
+                .root
+                .take()
+                .and_then(|root| remove_from(root, &Nibbles::unpack(key)));
         }
     }
 
@@ -109,7 +112,10 @@ impl<V: Leaf> Trie<V> {
 
 impl<V> Node<V> {
     fn shared(kind: Kind<V>) -> Arc<Self> {
-        Arc::new(Self { kind, encoded: OnceLock::new() })
+        Arc::new(Self {
+            kind,
+            encoded: OnceLock::new(),
+        })
     }
 }
 
@@ -160,7 +166,9 @@ fn encoded_children<V: Leaf>(children: &Children<V>) -> (Vec<RlpNode>, TrieMask)
 }
 
 fn present<V>(children: &Children<V>) -> impl Iterator<Item = (u8, &Arc<Node<V>>)> {
-    (0_u8..).zip(children).filter_map(|(nibble, child)| Some((nibble, child.as_ref()?)))
+    (0_u8..)
+        .zip(children)
+        .filter_map(|(nibble, child)| Some((nibble, child.as_ref()?)))
 }
 
 fn insert_at<V: Clone>(slot: &mut Option<Arc<Node<V>>>, path: Nibbles, value: V) {
@@ -181,7 +189,10 @@ fn insert_into<V: Clone>(node: &mut Arc<Node<V>>, path: Nibbles, value: V) {
         Kind::Extension { path: own, child } if path.starts_with(own) => {
             insert_into(child, path.slice(own.len()..), value);
         }
-        Kind::Leaf { path: own, value: old } if *own == path => *old = value,
+        Kind::Leaf {
+            path: own,
+            value: old,
+        } if *own == path => *old = value,
         Kind::Leaf { path: own, .. } | Kind::Extension { path: own, .. } => {
             let shared = own.common_prefix_length(&path);
             split(&mut node.kind, shared, &path, value);
@@ -190,25 +201,40 @@ fn insert_into<V: Clone>(node: &mut Arc<Node<V>>, path: Nibbles, value: V) {
 }
 
 /// Puts a branch where `kind` and `path` part, after `shared` nibbles.
-fn split<V>(kind: &mut Kind<V>, shared: usize, path: &Nibbles, value: V) {
+fn split<V: Clone>(kind: &mut Kind<V>, shared: usize, path: &Nibbles, value: V) {
     let mut children = Children::default();
-    let displaced = mem::replace(kind, Kind::Branch { children: Children::default() });
+    let displaced = mem::replace(
+        kind,
+        Kind::Branch {
+            children: Children::default(),
+        },
+    );
     let (at, rest) = match displaced {
         Kind::Leaf { path, value } => {
             let tail = path.slice(shared + 1..);
-            (nibble(&path, shared), Node::shared(Kind::Leaf { path: tail, value }))
+            (
+                nibble(&path, shared),
+                Node::shared(Kind::Leaf { path: tail, value }),
+            )
         }
-        Kind::Extension { path, child } => {
-            (nibble(&path, shared), prefixed(path.slice(shared + 1..), child))
-        }
+        Kind::Extension { path, child } => (
+            nibble(&path, shared),
+            prefixed(path.slice(shared + 1..), child),
+        ),
         Kind::Branch { .. } => unreachable!("a branch has no path to part from"),
     };
     children[at] = Some(rest);
-    let leaf = Kind::Leaf { path: path.slice(shared + 1..), value };
+    let leaf = Kind::Leaf {
+        path: path.slice(shared + 1..),
+        value,
+    };
     children[nibble(path, shared)] = Some(Node::shared(leaf));
     *kind = match path.slice(..shared) {
         none if none.is_empty() => Kind::Branch { children },
-        path => Kind::Extension { path, child: Node::shared(Kind::Branch { children }) },
+        path => Kind::Extension {
+            path,
+            child: Node::shared(Kind::Branch { children }),
+        },
     };
 }
 
@@ -221,7 +247,9 @@ fn remove_from<V: Clone>(node: Arc<Node<V>>, path: &Nibbles) -> Option<Arc<Node<
         }
         Kind::Branch { mut children } => {
             let slot = &mut children[nibble(path, 0)];
-            *slot = slot.take().and_then(|child| remove_from(child, &path.slice(1..)));
+            *slot = slot
+                .take()
+                .and_then(|child| remove_from(child, &path.slice(1..)));
             Some(collapsed(children))
         }
     }
@@ -245,13 +273,18 @@ fn prefixed<V: Clone>(prefix: Nibbles, child: Arc<Node<V>>) -> Arc<Node<V>> {
         return child;
     }
     Node::shared(match &child.kind {
-        Kind::Leaf { path, value } => {
-            Kind::Leaf { path: prefix.join(path), value: value.clone() }
-        }
-        Kind::Extension { path, child } => {
-            Kind::Extension { path: prefix.join(path), child: child.clone() }
-        }
-        Kind::Branch { .. } => Kind::Extension { path: prefix, child },
+        Kind::Leaf { path, value } => Kind::Leaf {
+            path: prefix.join(path),
+            value: value.clone(),
+        },
+        Kind::Extension { path, child } => Kind::Extension {
+            path: prefix.join(path),
+            child: child.clone(),
+        },
+        Kind::Branch { .. } => Kind::Extension {
+            path: prefix,
+            child,
+        },
     })
 }
 
@@ -318,6 +351,9 @@ mod tests {
         trie.remove(&keccak256(8_u64.to_be_bytes()));
         assert_ne!(trie.root_hash(), before);
         assert_eq!(copy.root_hash(), before);
-        assert_eq!(copy.get(&keccak256(7_u64.to_be_bytes())), Some(&U256::from(7)));
+        assert_eq!(
+            copy.get(&keccak256(7_u64.to_be_bytes())),
+            Some(&U256::from(7))
+        );
     }
 }

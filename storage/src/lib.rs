@@ -1,1 +1,70 @@
 //! Keep decided blocks in RocksDB.
+//!
+//! # Guarantees
+//! * When [`Store::commit`] has returned, block, indexes and state are durable together: one write
+//!   batch, synced once, survives `kill -9` and power loss on a disk that keeps what it
+//!   acknowledged.
+//! * Nothing is readable before it is durable, and height follows height without a gap.
+//! * What is read is what was decided: a header is hashed and compared with its certificate, a
+//!   batch's header is led to the block's `heads_root`, all else is under RocksDB's checksums;
+//!   [`Store::block`] hashes every transaction again. Damage is an error, never another answer.
+//! * After a failed write or sync the store refuses all further commits: the system may have
+//!   dropped the data that it could not write, so trying again proves nothing (the node ends).
+//! * A directory belongs to one network and one process.
+//!
+//! # Format
+//! Numbers are big-endian: heights, chain ids and `seq` of 8 bytes, indexes of 4.
+//! ```text
+//! column        key                value
+//! meta          name               network: 32 bytes · format: 4 bytes
+//!                                  tip: height ‖ block hash · state: as the caller encodes it
+//! blocks        height             rlp([header, [cut entry, …], certificate, [manifest, …]])
+//! heights       height ‖ chain_id  seq
+//! batches       chain_id ‖ seq     the batch as it is streamed, in blob files
+//! branches      chain_id ‖ seq     rlp([height, [branch step, …]])
+//! transactions  chain_id ‖ id      height ‖ seq ‖ index
+//! bundles       bundle hash        height ‖ index
+//! ```
+//! A batch is stored once, under its rollup, and a block is put together from its batches. A bundle
+//! or an opaque transaction that was placed again after the replay window is found at its latest
+//! place.
+//!
+//! # Recovery
+//! Opening replays RocksDB's own log. A record that was torn at its end was never acknowledged and
+//! is cut off; damage before that refuses to open, since what follows it was acknowledged. Whether
+//! the tip is as high as it must be, only the journal's watermark can say.
+//!
+//! # Limits
+//! [`limits`] bounds memory, files and logs. Pruning is not built: a store keeps everything.
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+#![warn(missing_docs)]
+
+mod error;
+pub mod limits;
+
+mod column;
+mod database;
+mod keys;
+
+mod commit;
+mod decision;
+mod places;
+mod store;
+
+mod batches;
+mod blocks;
+
+pub use batches::StoredBatch;
+pub use commit::Commit;
+pub use decision::Decision;
+pub use error::StoreError;
+pub use places::{BundlePlace, TransactionPlace};
+pub use store::Store;
+
+#[cfg(test)]
+mod tests;

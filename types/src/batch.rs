@@ -7,6 +7,7 @@
 //! span   = [manifest, leg, legs, first, count]
 //! hash   = H("clv/batch/1", header)      txs_root = tree over transaction ids
 //! ```
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use alloy_primitives::{Address, B256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
@@ -20,6 +21,9 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, TRANSACTION_BYTES_M
 use crate::merkle;
 use crate::unchecked::{Unchecked, Verified};
 use crate::{ChainId, Height, NetworkId, TransactionId};
+
+/// Longest encoded batch, in bytes: its transactions, their lengths, its spans and its header.
+const BATCH_ENCODED_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 8;
 
 /// What a batch's hash commits to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable)]
@@ -178,8 +182,8 @@ impl Batch {
     /// # Errors
     /// The bytes are not canonical or beyond a limit.
     pub fn decode(bytes: Bytes) -> Result<Unchecked<Self>, DecodeError> {
-        if bytes.len() > BATCH_BYTES_MAX + BATCH_BYTES_MAX / 8 {
-            let (length, bytes_max) = (bytes.len(), BATCH_BYTES_MAX);
+        if bytes.len() > BATCH_ENCODED_BYTES_MAX {
+            let (length, bytes_max) = (bytes.len(), BATCH_ENCODED_BYTES_MAX);
             return Err(DecodeError::TooLong {
                 what: "batch",
                 length,
@@ -276,7 +280,14 @@ fn spans_in_order(spans: &[Span], count: u32) -> bool {
 }
 
 fn encode(header: &BatchHeader, spans: &[Span], transactions: &[Bytes], bytes: usize) -> Bytes {
-    let mut encoded = Vec::with_capacity(512 + spans.len() * 16 + transactions.len() * 4 + bytes);
+    let lengths = transactions.len().saturating_mul(4);
+    let capacity = [
+        header.length(),
+        alloy_rlp::list_length(spans),
+        lengths,
+        bytes,
+    ];
+    let mut encoded = Vec::with_capacity(capacity.iter().sum());
     header.encode(&mut encoded);
     alloy_rlp::encode_list(spans, &mut encoded);
     for raw in transactions {
@@ -302,7 +313,7 @@ fn split(whole: &Bytes, rest: &[u8], count: u32) -> Result<Vec<Bytes>, DecodeErr
         what: "batch length",
     };
     let (lengths, mut raws) = rest
-        .split_at_checked(count * 4)
+        .split_at_checked(count.saturating_mul(4))
         .ok_or_else(|| short.clone())?;
     let mut transactions = Vec::with_capacity(count);
     for length in lengths.chunks_exact(4) {

@@ -3,21 +3,24 @@
 //! ```text
 //! block = rlp([header, [cut entry, …], certificate, [manifest, …], [batch, …]])
 //! ```
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use bytes::Bytes;
 
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Span};
 use crate::certificate::CommitCertificate;
 use crate::codec::Reader;
 use crate::cut::{Cut, Header, Value, cut_hash};
 use crate::error::{DecodeError, Mismatch};
+use crate::hash::transaction_id;
+use crate::item::leg_hash;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX};
-use crate::manifest::{Manifest, bundles_tree};
+use crate::manifest::{Manifest, ManifestLeg, bundles_tree};
 use crate::unchecked::{Unchecked, Verified};
-use crate::{ChainId, Height};
+use crate::{ChainId, Height, TransactionId};
 
 /// Longest encoded block, in bytes: its batches and their framing.
 pub const BLOCK_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 4;
@@ -57,7 +60,7 @@ impl Block {
         let found = self
             .batches
             .binary_search_by_key(&chain_id, |batch| batch.header().chain_id);
-        found.ok().map(|index| &self.batches[index])
+        self.batches.get(found.ok()?)
     }
 
     /// The value that consensus decided.
@@ -95,17 +98,19 @@ impl DecidedBlock {
             .iter()
             .map(|batch| batch.encoded().as_ref())
             .collect();
-        let payload_length = self.block.header.length()
-            + self.block.cut.length()
-            + self.certificate.length()
-            + self.block.manifests.length()
-            + alloy_rlp::list_length::<&[u8], [u8]>(&batches);
-        let mut out = Vec::with_capacity(payload_length + 9);
-        alloy_rlp::Header {
+        let lengths = [
+            self.block.header.length(),
+            self.block.cut.length(),
+            self.certificate.length(),
+            self.block.manifests.length(),
+            alloy_rlp::list_length::<&[u8], [u8]>(&batches),
+        ];
+        let list = alloy_rlp::Header {
             list: true,
-            payload_length,
-        }
-        .encode(&mut out);
+            payload_length: lengths.iter().sum(),
+        };
+        let mut out = Vec::with_capacity(list.length_with_payload());
+        list.encode(&mut out);
         self.block.header.encode(&mut out);
         self.block.cut.encode(&mut out);
         self.certificate.encode(&mut out);
@@ -219,31 +224,47 @@ fn check_batches(block: &Block) -> Result<(), Mismatch> {
     }
 }
 
-/// B5: every leg that a manifest names is a span of the named batch, and there is no other span.
+/// B5: every leg that a manifest names is a span of the named batch and holds the transactions that
+/// the manifest commits to, and there is no other span.
 fn check_atomicity(block: &Block) -> Result<(), Mismatch> {
     let mismatch = Mismatch {
         part: "bundles",
         commitment: "spans (B5)",
     };
-    let mut legs = 0;
     for (index, manifest) in block.manifests.iter().enumerate() {
-        if usize::try_from(manifest.index) != Ok(index) || manifest.legs.is_empty() {
+        let mut legs = manifest.legs.iter().enumerate();
+        let placed = legs.all(|(position, leg)| is_placed(block, manifest, position, leg));
+        if usize::try_from(manifest.index) != Ok(index) || manifest.legs.is_empty() || !placed {
             return Err(mismatch);
         }
-        for (position, leg) in manifest.legs.iter().enumerate() {
-            let batch = block.batch(leg.chain_id).ok_or_else(|| mismatch.clone())?;
-            let is_leg = |span: &crate::batch::Span| {
-                span.manifest == manifest.index
-                    && usize::try_from(span.leg) == Ok(position)
-                    && usize::try_from(span.legs) == Ok(manifest.legs.len())
-                    && (span.first, span.count) == (leg.first, leg.count)
-            };
-            if batch.header().seq != leg.seq || !batch.spans().iter().any(is_leg) {
-                return Err(mismatch);
-            }
-            legs += 1;
-        }
     }
+    let legs: usize = block.manifests.iter().map(|it| it.legs.len()).sum();
     let spans: usize = block.batches.iter().map(|batch| batch.spans().len()).sum();
     if spans == legs { Ok(()) } else { Err(mismatch) }
+}
+
+fn is_placed(block: &Block, manifest: &Manifest, position: usize, leg: &ManifestLeg) -> bool {
+    let Some(batch) = block.batch(leg.chain_id) else {
+        return false;
+    };
+    // A verified batch's spans rise and do not overlap, so at most one begins here.
+    let spans = batch.spans();
+    let found = spans.binary_search_by_key(&leg.first, |span| span.first);
+    let Some(span) = found.ok().and_then(|index| spans.get(index)) else {
+        return false;
+    };
+    let is_leg = span.manifest == manifest.index
+        && usize::try_from(span.leg) == Ok(position)
+        && usize::try_from(span.legs) == Ok(manifest.legs.len())
+        && span.count == leg.count;
+    batch.header().seq == leg.seq
+        && is_leg
+        && leg_hash(leg.chain_id, &ids(batch, span)) == leg.leg_hash
+}
+
+fn ids(batch: &Batch, span: &Span) -> Vec<TransactionId> {
+    let [first, count] =
+        [span.first, span.count].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+    let raws = batch.transactions().iter().skip(first).take(count);
+    raws.map(|raw| transaction_id(raw)).collect()
 }

@@ -1,4 +1,5 @@
 //! Canonical RLP from outside: limits before allocation, no trailing bytes (K1).
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use alloy_rlp::{Decodable, Header};
 use bytes::Bytes;

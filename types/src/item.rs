@@ -1,16 +1,15 @@
 //! What a parcel carries: transactions, and bundles of them.
 
+mod codec;
+
 use alloy_primitives::{Address, B256};
-use alloy_rlp::{BufMut, Encodable, Header, RlpDecodable, RlpEncodable};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Reader;
-use crate::error::{BundleError, DecodeError};
+use crate::error::BundleError;
 use crate::hash::{Preimage, Tag, transaction_id};
-use crate::limits::{
-    BUNDLE_BYTES_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX, TRANSACTION_BYTES_MAX,
-};
+use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX};
 use crate::{ChainId, Height, TransactionId};
 
 /// A rollup's transaction as its author took it in.
@@ -254,175 +253,5 @@ impl Item {
                 .map(|transaction| (leg.chain_id, transaction))
         });
         alone.into_iter().chain(in_legs)
-    }
-
-    /// Reads one item, sharing the reader's buffer.
-    ///
-    /// # Errors
-    /// Not canonical, or beyond the limits of its kind.
-    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut list = reader.list()?;
-        let item = match list.value::<u8>()? {
-            0 => Self::Transaction {
-                chain_id: list.value()?,
-                transaction: Transaction::decode(&mut list)?,
-            },
-            1 => Self::Bundle(Bundle::decode(&mut list)?),
-            _ => return Err(DecodeError::OutOfRange { what: "item kind" }),
-        };
-        list.finish()?;
-        Ok(item)
-    }
-}
-
-impl Transaction {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut list = reader.list()?;
-        let transaction = Self {
-            sender: list.value()?,
-            checked: list.value()?,
-            raw: list.string("transaction", TRANSACTION_BYTES_MAX)?,
-        };
-        list.finish()?;
-        Ok(transaction)
-    }
-
-    fn header(&self) -> Header {
-        let raw: &[u8] = &self.raw;
-        let payload_length = self.sender.length() + self.checked.length() + raw.length();
-        Header {
-            list: true,
-            payload_length,
-        }
-    }
-}
-
-impl Leg {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut list = reader.list()?;
-        let leg = Self {
-            chain_id: list.value()?,
-            transactions: list.items(
-                "transactions",
-                BUNDLE_TRANSACTIONS_MAX,
-                Transaction::decode,
-            )?,
-        };
-        list.finish()?;
-        Ok(leg)
-    }
-
-    fn header(&self) -> Header {
-        let payload_length =
-            self.chain_id.length() + alloy_rlp::list_length::<Transaction, _>(&self.transactions);
-        Header {
-            list: true,
-            payload_length,
-        }
-    }
-}
-
-impl Bundle {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut list = reader.list()?;
-        let terms: Terms = list.value()?;
-        if terms.version != Terms::VERSION {
-            return Err(DecodeError::OutOfRange {
-                what: "bundle version",
-            });
-        }
-        let bundle = Self {
-            terms,
-            legs: list.items("legs", BUNDLE_LEGS_MAX, Leg::decode)?,
-        };
-        list.finish()?;
-        Ok(bundle)
-    }
-}
-
-impl Encodable for Transaction {
-    fn encode(&self, out: &mut dyn BufMut) {
-        self.header().encode(out);
-        self.sender.encode(out);
-        self.checked.encode(out);
-        let raw: &[u8] = &self.raw;
-        raw.encode(out);
-    }
-
-    fn length(&self) -> usize {
-        self.header().length_with_payload()
-    }
-}
-
-impl Encodable for Leg {
-    fn encode(&self, out: &mut dyn BufMut) {
-        self.header().encode(out);
-        self.chain_id.encode(out);
-        alloy_rlp::encode_list(&self.transactions, out);
-    }
-
-    fn length(&self) -> usize {
-        self.header().length_with_payload()
-    }
-}
-
-impl Item {
-    fn header(&self) -> Header {
-        let payload_length = match self {
-            Self::Transaction {
-                chain_id,
-                transaction,
-            } => 1 + chain_id.length() + transaction.length(),
-            Self::Bundle(bundle) => 1 + bundle.length(),
-        };
-        Header {
-            list: true,
-            payload_length,
-        }
-    }
-}
-
-impl Encodable for Item {
-    fn encode(&self, out: &mut dyn BufMut) {
-        self.header().encode(out);
-        match self {
-            Self::Transaction {
-                chain_id,
-                transaction,
-            } => {
-                0_u8.encode(out);
-                chain_id.encode(out);
-                transaction.encode(out);
-            }
-            Self::Bundle(bundle) => {
-                1_u8.encode(out);
-                bundle.encode(out);
-            }
-        }
-    }
-
-    fn length(&self) -> usize {
-        self.header().length_with_payload()
-    }
-}
-
-impl Encodable for Atomicity {
-    fn encode(&self, out: &mut dyn BufMut) {
-        match self {
-            Self::Inclusion => 0_u8.encode(out),
-        }
-    }
-
-    fn length(&self) -> usize {
-        1
-    }
-}
-
-impl alloy_rlp::Decodable for Atomicity {
-    fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
-        match u8::decode(buf)? {
-            0 => Ok(Self::Inclusion),
-            _ => Err(alloy_rlp::Error::Custom("unknown atomicity")),
-        }
     }
 }

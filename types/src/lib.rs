@@ -16,6 +16,12 @@
 //! # References
 //! `docs/spec/encodings.md`; RLP: Ethereum yellow paper, appendix B; trees: RFC 6962, section 2.1.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 mod ids;
 

@@ -6,6 +6,7 @@
 //! hash   = H("clv/parc/1", header)            what the author signs
 //! body_hash = H("clv/body/1", [item, …])      bytes = length of the encoded item list
 //! ```
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use alloy_primitives::{Address, B256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
@@ -270,13 +271,14 @@ fn check_body(parcel: &Parcel) -> Result<(), ParcelError> {
 }
 
 fn encode(header: &ParcelHeader, signature: &Signature, body: &[u8]) -> Bytes {
-    let payload_length = header.length() + signature.length() + body.len();
-    let mut encoded = Vec::with_capacity(payload_length + 9);
-    alloy_rlp::Header {
+    let list = alloy_rlp::Header {
         list: true,
-        payload_length,
-    }
-    .encode(&mut encoded);
+        payload_length: [header.length(), signature.length(), body.len()]
+            .iter()
+            .sum(),
+    };
+    let mut encoded = Vec::with_capacity(list.length_with_payload());
+    list.encode(&mut encoded);
     header.encode(&mut encoded);
     signature.encode(&mut encoded);
     encoded.extend_from_slice(body);

@@ -9,7 +9,7 @@ use super::place::Placed;
 use super::{Draft, Ordered};
 use crate::state::State;
 
-pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed) -> Ordered {
+pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed<'_>) -> Ordered {
     let mut batches = Vec::with_capacity(placed.drafts.len());
     let mut ids = Vec::with_capacity(placed.drafts.len());
     for draft in placed.drafts.into_values() {

@@ -18,7 +18,7 @@ pub(super) struct Checks<'a> {
     pub(super) window: &'a Window,
     pub(super) plan: &'a Plan,
     pub(super) placed: &'a alloy_primitives::map::HashSet<TransactionKey>,
-    pub(super) shares: &'a Shares,
+    pub(super) shares: &'a Shares<'a>,
 }
 
 /// A reason and where it was found.

@@ -18,8 +18,10 @@ use cloverleaf_types::{Block, ChainId, DropReason, Plan, Slot, TransactionId, Tr
 use crate::plan::LaneSlice;
 use crate::state::State;
 use crate::window::Window;
+use place::Placement;
+use shares::Shares;
 
-pub use linear::linear_order;
+pub use linear::{LinearItem, linear_order};
 
 /// An item that a block leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,17 +77,21 @@ impl Ordered {
 /// arguments alone; in which order parcels arrived does not matter.
 #[must_use]
 pub fn order(parent: &State, window: &Window, plan: &Plan, lanes: &[LaneSlice]) -> Ordered {
-    let authors: Vec<Address> = plan
-        .cut
-        .iter()
-        .filter_map(|entry| parent.author_of(entry))
-        .collect();
-    let shares = shares::Shares::new(parent, &authors, lanes);
-    let mut placement = place::Placement::new(parent, window, plan, shares);
-    for item in linear_order(parent, plan, lanes) {
-        placement.take(&item);
+    let items: Vec<LinearItem<'_>> = linear_order(parent, plan, lanes).collect();
+    let place = |shares| {
+        let mut placement = Placement::new(parent, window, plan, shares);
+        for item in &items {
+            placement.take(item);
+        }
+        placement.finish()
+    };
+    // O3, B12: a lane carries what it would place if there were room for all, so that an item that is
+    // dropped anyhow takes no share from anybody. If all of it fits, this is already the block.
+    let mut placed = place(Shares::unbounded(parent, lanes.len()));
+    if let Some(shares) = placed.shares.divided() {
+        placed = place(shares);
     }
-    assemble::assemble(parent, plan, placement.finish())
+    assemble::assemble(parent, plan, placed)
 }
 
 /// A rollup's part of the block in the making.

@@ -16,7 +16,7 @@ pub(super) struct Placement<'a> {
     parent: &'a State,
     window: &'a Window,
     plan: &'a Plan,
-    shares: Shares,
+    shares: Shares<'a>,
     placed: HashSet<TransactionKey>,
     drafts: Drafts,
     manifests: Vec<Manifest>,
@@ -24,7 +24,8 @@ pub(super) struct Placement<'a> {
 }
 
 /// What was placed and what was not.
-pub(super) struct Placed {
+pub(super) struct Placed<'a> {
+    pub(super) shares: Shares<'a>,
     pub(super) drafts: Drafts,
     pub(super) manifests: Vec<Manifest>,
     pub(super) drops: Vec<Dropped>,
@@ -35,7 +36,7 @@ impl<'a> Placement<'a> {
         parent: &'a State,
         window: &'a Window,
         plan: &'a Plan,
-        shares: Shares,
+        shares: Shares<'a>,
     ) -> Self {
         Self {
             parent,
@@ -81,8 +82,9 @@ impl<'a> Placement<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Placed {
+    pub(super) fn finish(self) -> Placed<'a> {
         Placed {
+            shares: self.shares,
             drafts: self.drafts,
             manifests: self.manifests,
             drops: self.drops,

@@ -1,6 +1,7 @@
 //! From one state to the next by what a decided block says, and by nothing else (S2).
 
-use cloverleaf_types::{Batch, Block, CutEntry, Head, Header};
+use alloy_primitives::Address;
+use cloverleaf_types::{Batch, Block, ChainId, CutEntry, Head, Header};
 
 use super::{Metering, State};
 use crate::error::BlockError;
@@ -68,7 +69,7 @@ impl State {
         self
     }
 
-    fn cut_lane(&mut self, author: alloy_primitives::Address, entry: &CutEntry) {
+    fn cut_lane(&mut self, author: Address, entry: &CutEntry) {
         let last_cut = super::LastCut {
             epoch: entry.epoch,
             seq: entry.seq,
@@ -77,8 +78,10 @@ impl State {
         };
         self.lanes.insert(author, last_cut);
         // O3: the author knows what was closed, and seals no more than what fits.
+        let of_author = (author, ChainId(0))..=(author, ChainId(u64::MAX));
         self.closed
-            .retain(|(lane, _), closed_at| *lane != author || entry.seen < *closed_at);
+            .extract_if(of_author, |_, closed_at| entry.seen >= *closed_at)
+            .for_each(drop);
         self.end_absence(author, entry);
     }
 

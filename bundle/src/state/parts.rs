@@ -4,6 +4,7 @@
 //! state = rlp([block_hash, part × 9])      state_root = RFC 6962 root, one leaf per part
 //! parts = position, authority, parameters, validators, next validators,
 //!         rollups, lanes, closed, absent
+//! leaf  = number of the part ‖ H("clv/state/1", part)
 //! ```
 //! The block's hash is not a part: it commits to the root.
 
@@ -21,6 +22,11 @@ use super::{LastCut, RollupState, State, heads_tree, index};
 
 /// Longest encoded state, in bytes: 100,000 rollups with long names and every lane closed to some.
 const STATE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Too few parts, or too many.
+const PART_COUNT: DecodeError = DecodeError::OutOfRange {
+    what: "number of state parts",
+};
 
 /// Stored bytes that are no state.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +76,11 @@ impl State {
     /// `state_root` (section 5).
     #[must_use]
     pub fn root(&self) -> B256 {
-        let leaf = |part: &Bytes| merkle::leaf_hash(hash_encoded(Tag::STATE, part).as_slice());
-        merkle::root(self.parts().iter().map(leaf).collect())
+        let leaf = |(number, part): (u8, Bytes)| {
+            let hash = hash_encoded(Tag::STATE, &part);
+            merkle::leaf_hash(&[&[number], hash.as_slice()].concat())
+        };
+        merkle::root((0..).zip(self.parts()).map(leaf).collect())
     }
 
     /// The bytes that a node keeps.
@@ -99,6 +108,9 @@ impl State {
         let lanes: Vec<LaneEntry> = part(&mut parts)?;
         let closed: Vec<ClosedEntry> = part(&mut parts)?;
         let absent: Vec<AbsentEntry> = part(&mut parts)?;
+        if parts.next().is_some() {
+            return Err(PART_COUNT.into());
+        }
         Ok(Self {
             network: position.network,
             authority,
@@ -178,8 +190,6 @@ fn list<T: alloy_rlp::Encodable>(items: &[T]) -> Bytes {
 }
 
 fn part<'a, T: Decodable>(parts: &mut impl Iterator<Item = &'a Bytes>) -> Result<T, DecodeError> {
-    let bytes = parts.next().ok_or(DecodeError::OutOfRange {
-        what: "number of state parts",
-    })?;
+    let bytes = parts.next().ok_or(PART_COUNT)?;
     decode_exact(bytes, STATE_BYTES_MAX)
 }

@@ -1,0 +1,65 @@
+# `make dev` runs the main job, `make test` passes the tests. Both install what is missing first.
+
+SHELL := /bin/bash
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/cloverleaf/target
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+# The same compiler name everywhere, or RocksDB would be built once for each. Asked again for every
+# command, because `setup` may just have installed ccache.
+export CXX = $(shell command -v ccache >/dev/null && echo 'ccache g++' || echo g++)
+
+# Cheapest first; the budgets are in .ci/run.
+STAGES := format lint pure simulation storage network evm node
+PURE := types bundle api mempool consensus journal stream client replica
+packages = $(patsubst %,-p cloverleaf-%,$(1))
+
+.PHONY: help setup dev test clients bench $(addprefix stage-,$(STAGES) clients)
+
+help:
+	@echo 'make dev      four validators, two rollups and a faucet in one process (ARGS=… passes flags)'
+	@echo 'make test     everything that must pass; a table of stages at the end'
+	@echo 'make clients  cast, viem and ethers against a running network; needs npm'
+	@echo 'make bench    the ordering hot path'
+	@echo 'make setup    what the others do first: install clang, libclang-dev, ccache if missing'
+
+setup:
+	@.ci/setup
+
+dev: setup
+	cargo run -p cloverleaf-node --bin cloverleaf -- dev $(ARGS)
+
+test: setup
+	@.ci/run --stages $(STAGES)
+
+clients: setup stage-clients
+
+bench: setup
+	cargo bench -p cloverleaf-bench
+
+stage-format:
+	cargo fmt --all --check -- -l
+
+stage-lint:
+	cargo clippy --workspace --all-targets -- -D warnings
+
+stage-pure:
+	cargo test $(call packages,$(PURE))
+
+stage-simulation:
+	cargo test -p cloverleaf-testnet
+
+stage-storage:
+	cargo test -p cloverleaf-storage
+
+stage-network:
+	cargo test -p cloverleaf-network
+
+stage-evm:
+	cargo test -p cloverleaf-evm
+
+stage-node:
+	cargo test -p cloverleaf-node -p cloverleaf-bench
+
+stage-clients:
+	@if [ ! -x testnet/clients/run ]; then echo 'clients: skipped, there is no testnet/clients/run'; \
+	elif ! command -v npm >/dev/null; then echo 'clients: skipped, npm is not installed'; \
+	else cargo build -p cloverleaf-node --bin cloverleaf && testnet/clients/run; fi

@@ -1,0 +1,317 @@
+//! Follows one rollup's batches over several upstreams and yields what it has verified.
+//!
+//! ```text
+//!         ┌── none free: wait ◄─┐
+//!   choose upstream ─► open ─► item ─► check ─► chain ─► ready ─► next()
+//!         ▲              │       │        └ wrong: excluded
+//!         └── backs off ─┴───────┘ refused, ended
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloverleaf_api::grpc::ErrorInfo;
+use cloverleaf_api::json::quantity;
+use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
+use cloverleaf_api::proto::stream::v1::{BatchItem, Proofs, StreamBatchesRequest};
+use cloverleaf_types::limits::BATCH_BYTES_MAX;
+use cloverleaf_types::{ChainId, Head, Secp256k1, TrustRoot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, Streaming};
+
+use crate::clock::{Clock, pause};
+use crate::error::{Error, ItemFault};
+use crate::upstreams::{BackoffLimits, Choice, Upstreams};
+use crate::verify::{Chain, Checked, VerifiedBatch, check};
+
+/// Longest stream item, in bytes: the longest batch with its framing, and 1 MiB of proofs.
+pub const ITEM_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 8 + 1024 * 1024;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What to follow.
+#[derive(Clone, Debug)]
+pub struct FollowerConfig {
+    /// The trusted validators.
+    pub trust: TrustRoot,
+    /// The last batch that the caller holds: [`Head::empty`] for a rollup's beginning. It names
+    /// the rollup.
+    pub head: Head,
+    /// Who is asked, as `http://host:port` of gRPC services, in this order.
+    pub upstreams: Vec<String>,
+    /// How long to wait for what.
+    pub timing: Timing,
+}
+
+/// How long a follower waits for what, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// After an upstream's first failure; it doubles with each.
+    pub backoff_first_ms: u64,
+    /// The longest such wait.
+    pub backoff_longest_ms: u64,
+    /// How long an upstream that sent a wrong item is not asked.
+    pub exclusion_ms: u64,
+    /// How long silence is believed: then the next upstream is asked, because an upstream that
+    /// withholds batches looks like a rollup that has none.
+    pub silence_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            backoff_first_ms: 100,
+            backoff_longest_ms: 5_000,
+            exclusion_ms: 60_000,
+            silence_ms: 30_000,
+        }
+    }
+}
+
+/// Follows one rollup's batches.
+#[derive(Debug)]
+pub struct Follower {
+    chain_id: ChainId,
+    trust: Arc<TrustRoot>,
+    chain: Chain,
+    urls: Vec<String>,
+    endpoints: Vec<Endpoint>,
+    upstreams: Upstreams,
+    silence_ms: u64,
+    clock: Clock,
+    connection: Option<Connection>,
+    ready: VecDeque<VerifiedBatch>,
+    /// Upstreams that answered `pruned` since the last verified batch.
+    pruned: usize,
+}
+
+/// A running stream, and the check of its last item: kept here, so that dropping `next` half-way
+/// loses nothing.
+#[derive(Debug)]
+struct Connection {
+    upstream: usize,
+    stream: Streaming<BatchItem>,
+    checking: Option<JoinHandle<Result<Checked, ItemFault>>>,
+}
+
+/// Why a stream is left.
+enum Failure {
+    /// Refused, not reachable, or broken off.
+    Refused(Status),
+    /// Not reachable.
+    Unreachable(tonic::transport::Error),
+    /// Ended by the upstream: it stops, or this side was too slow.
+    Ended,
+    /// Nothing came for long.
+    Silent,
+    /// A wrong item.
+    Wrong(ItemFault),
+    /// A check did not end.
+    CutOff(String),
+}
+
+/// The settings of a connection to a node's gRPC services.
+///
+/// # Errors
+/// `url` is no address.
+pub fn endpoint(url: &str) -> Result<Endpoint, Error> {
+    let endpoint =
+        Endpoint::from_shared(url.to_owned()).map_err(|_| Error::BadUrl { url: url.to_owned() })?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    Ok(endpoint)
+}
+
+impl Follower {
+    /// Prepares to follow; connects when the first batch is asked for.
+    ///
+    /// # Errors
+    /// No upstream, or one that is no address.
+    pub fn new(config: FollowerConfig) -> Result<Self, Error> {
+        if config.upstreams.is_empty() {
+            return Err(Error::NoUpstream);
+        }
+        let endpoints = config.upstreams.iter().map(|url| endpoint(url));
+        let timing = config.timing;
+        let limits = BackoffLimits {
+            first_ms: timing.backoff_first_ms,
+            longest_ms: timing.backoff_longest_ms,
+            exclusion_ms: timing.exclusion_ms,
+        };
+        Ok(Self {
+            chain_id: config.head.chain_id,
+            trust: Arc::new(config.trust),
+            chain: Chain::new(config.head),
+            endpoints: endpoints.collect::<Result<_, _>>()?,
+            upstreams: Upstreams::new(config.upstreams.len(), limits),
+            urls: config.upstreams,
+            silence_ms: timing.silence_ms,
+            clock: Clock::start(),
+            connection: None,
+            ready: VecDeque::new(),
+            pruned: 0,
+        })
+    }
+
+    /// The next batch, verified. Waits until there is one; may be dropped and called again, and
+    /// nothing is lost or repeated.
+    ///
+    /// # Errors
+    /// No upstream has the next batch any more; or what was decided contradicts what the caller
+    /// holds; or the program is shutting down. Everything else is tried again.
+    pub async fn next(&mut self) -> Result<VerifiedBatch, Error> {
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                return Ok(batch);
+            }
+            let upstream = match self.connection.as_ref().map(|connection| connection.upstream) {
+                Some(upstream) => upstream,
+                None => self.choose().await,
+            };
+            if let Err(failure) = self.advance(upstream).await {
+                self.leave(upstream, failure)?;
+            }
+        }
+    }
+
+    async fn choose(&mut self) -> usize {
+        loop {
+            match self.upstreams.choose(self.clock.now_ms()) {
+                Choice::Ask(upstream) => return upstream,
+                Choice::Wait(milliseconds) => pause(milliseconds).await,
+            }
+        }
+    }
+
+    /// One step with an upstream: open the stream, or take an item.
+    async fn advance(&mut self, upstream: usize) -> Result<(), Failure> {
+        let Some(connection) = self.connection.as_mut() else {
+            self.connection = Some(self.open(upstream).await?);
+            return Ok(());
+        };
+        if connection.checking.is_none() {
+            let item = connection.item(self.silence_ms).await?;
+            let (chain_id, trust) = (self.chain_id, Arc::clone(&self.trust));
+            let work = move || check(item, chain_id, &trust, &Secp256k1);
+            connection.checking = Some(off_async_threads(work));
+        }
+        let checked = connection.checked().await?;
+        let batches = self.chain.extend(checked).map_err(Failure::Wrong)?;
+        if !batches.is_empty() {
+            self.upstreams.worked(upstream);
+            self.pruned = 0;
+        }
+        self.ready.extend(batches);
+        Ok(())
+    }
+
+    async fn open(&self, upstream: usize) -> Result<Connection, Failure> {
+        let channel: Channel =
+            self.endpoints[upstream].connect().await.map_err(Failure::Unreachable)?;
+        let mut client =
+            StreamServiceClient::new(channel).max_decoding_message_size(ITEM_BYTES_MAX);
+        let request = StreamBatchesRequest {
+            chain_id: self.chain_id.0,
+            from_seq: self.chain.next_seq(),
+            proofs: Proofs::Every.into(),
+            proof_interval: 0,
+        };
+        let answer = timeout(Duration::from_millis(self.silence_ms), client.stream_batches(request));
+        let response = answer.await.map_err(|_| Failure::Silent)?.map_err(Failure::Refused)?;
+        Ok(Connection { upstream, stream: response.into_inner(), checking: None })
+    }
+
+    /// Leaves an upstream, and decides whether to go on.
+    fn leave(&mut self, upstream: usize, failure: Failure) -> Result<(), Error> {
+        let url = &self.urls[upstream];
+        let chain_id = self.chain_id;
+        let now_ms = self.clock.now_ms();
+        self.connection = None;
+        self.chain.forget_unproven();
+        match failure {
+            Failure::Wrong(fault @ ItemFault::Contradiction { .. }) => {
+                return Err(Error::Contradiction { chain_id, fault });
+            }
+            Failure::Wrong(fault) => {
+                tracing::warn!(%chain_id, %url, %fault, "upstream sent a wrong item: excluded");
+                self.upstreams.lied(upstream, now_ms);
+            }
+            Failure::CutOff(problem) => return Err(Error::CutOff { problem }),
+            Failure::Silent => {
+                tracing::debug!(%chain_id, %url, "upstream is silent: asking the next");
+                self.upstreams.pass(upstream);
+            }
+            Failure::Ended => {
+                tracing::debug!(%chain_id, %url, "upstream ended the stream");
+                self.upstreams.failed(upstream, now_ms);
+            }
+            Failure::Unreachable(problem) => {
+                tracing::info!(%chain_id, %url, %problem, "upstream is not reachable");
+                self.upstreams.failed(upstream, now_ms);
+            }
+            Failure::Refused(status) => {
+                let problem = status.message();
+                tracing::info!(%chain_id, %url, %problem, "upstream refused the stream");
+                self.upstreams.failed(upstream, now_ms);
+                return self.note_pruned(&status);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_pruned(&mut self, status: &Status) -> Result<(), Error> {
+        if status.code() != Code::OutOfRange {
+            return Ok(());
+        }
+        self.pruned += 1;
+        if self.pruned < self.upstreams.len() {
+            return Ok(());
+        }
+        self.pruned = 0;
+        let (chain_id, wanted) = (self.chain_id, self.chain.next_seq());
+        Err(Error::Pruned { chain_id, wanted, first: first_available(status) })
+    }
+}
+
+impl Connection {
+    async fn item(&mut self, silence_ms: u64) -> Result<BatchItem, Failure> {
+        let message = timeout(Duration::from_millis(silence_ms), self.stream.message());
+        let message = message.await.map_err(|_| Failure::Silent)?;
+        message.map_err(Failure::Refused)?.ok_or(Failure::Ended)
+    }
+
+    async fn checked(&mut self) -> Result<Checked, Failure> {
+        let Some(checking) = self.checking.as_mut() else {
+            return Err(Failure::CutOff("no check is running".into()));
+        };
+        let checked = checking.await;
+        self.checking = None;
+        checked.map_err(|error| Failure::CutOff(error.to_string()))?.map_err(Failure::Wrong)
+    }
+}
+
+fn first_available(status: &Status) -> u64 {
+    let info = ErrorInfo::from_details(status.details());
+    let text = info.as_ref().and_then(|info| info.metadata.get("firstAvailable"));
+    text.and_then(|text| quantity::parse(text).or_else(|| text.parse().ok())).unwrap_or(0)
+}
+
+/// Starts work that takes milliseconds: hashes of a whole batch, signatures of a quorum.
+#[expect(clippy::disallowed_methods, reason = "its owner is the connection, which awaits it")]
+fn off_async_threads<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(work)
+}
+
+#[cfg(test)]
+mod tests;

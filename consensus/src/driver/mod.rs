@@ -1,0 +1,393 @@
+//! One validator's part in deciding one height after the other, without I/O, clock or chance.
+//!
+//! ```text
+//!            Input                                              Output, in D1's order
+//!              │                                                        ▲
+//!   ┌──────────▼───────────┐   ┌───────────────┐   ┌────────────────────┴───┐
+//!   │ receive: V1, C3      │   │ malachite's   │   │ effects: guard (D2),   │
+//!   │ pacing:  C2, C4      ├──►│ core, one per ├──►│ journal ► sends ►      │
+//!   │ readiness: V2, V3    │   │ height        │   │ decision ► wake-up     │
+//!   └──────────┬───────────┘   └───────────────┘   └────────────────────────┘
+//!              ▼
+//!         Application
+//! ```
+
+mod buffer;
+mod effects;
+mod filter;
+mod guard;
+mod output;
+mod pacing;
+mod readiness;
+mod receive;
+mod replay;
+mod running;
+mod timers;
+
+use std::sync::Arc;
+
+use cloverleaf_types::{Address, Height, NetworkId, Recover, Round, Signer, VoteKind};
+use malachite_core_consensus::{Error as CoreError, Input as CoreInput, process};
+use malachite_core_types::{TimeoutKind, VoteExtensionPolicy};
+
+use crate::application::Application;
+use crate::context::{CoreHeight, Ctx, HeightParams, to_certificate};
+use crate::error::{Discard, Halt};
+use crate::evidence::{Evidence, EvidenceLog};
+use crate::journal_entry::JournalEntry;
+use crate::message::Message;
+use crate::verifier::Verifier;
+use buffer::Buffer;
+use effects::{Effects, proposal_evidence, vote_evidence};
+pub use guard::{SignSlot, SignStep};
+pub use output::{Decision, Input, Output, To};
+use pacing::{Next, Pacing};
+use running::Running;
+
+/// Where a driver is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The running height, or the one before the height that has not started yet.
+    pub height: Height,
+    /// The running round.
+    pub round: Round,
+    /// Whether the running height is decided.
+    pub is_decided: bool,
+    /// Values that wait for the application to judge them (V3).
+    pub waiting: usize,
+}
+
+/// Drives malachite's core from height to height.
+///
+/// Deterministic: the same inputs at the same times with the same answers of the application give
+/// the same outputs.
+pub struct Driver {
+    network: NetworkId,
+    own: Address,
+    effects: Effects,
+    buffer: Buffer,
+    pacing: Pacing,
+    running: Option<Running>,
+    next: Option<Next>,
+    evidence: EvidenceLog,
+    /// Evidence that came too late for the decision of its height.
+    late_evidence: Vec<Evidence>,
+    decision: Option<Box<Decision>>,
+    discarded: Vec<(Address, Discard)>,
+    changed: bool,
+    woken_at_ms: Option<u64>,
+    halted: bool,
+}
+
+impl Driver {
+    /// A driver that signs with a key. It does nothing before its first [`Input::Start`].
+    #[must_use]
+    pub fn new(network: NetworkId, signer: Arc<dyn Signer>, recover: Arc<dyn Recover>) -> Self {
+        let verifier = Verifier::new(network, recover);
+        Self {
+            network,
+            own: signer.address(),
+            effects: Effects::new(network, signer, verifier),
+            buffer: Buffer::default(),
+            pacing: Pacing::new(network),
+            running: None,
+            next: None,
+            evidence: EvidenceLog::default(),
+            late_evidence: Vec::new(),
+            decision: None,
+            discarded: Vec::new(),
+            changed: false,
+            woken_at_ms: None,
+            halted: false,
+        }
+    }
+
+    /// Takes one input and says what must be done, in order. `now_ms` is the time that
+    /// timestamps are made of, in milliseconds since 1970; the driver never lets it fall.
+    ///
+    /// After an [`Output::Halt`] it gives no more output.
+    pub fn handle(
+        &mut self,
+        now_ms: u64,
+        input: Input,
+        application: &mut dyn Application,
+    ) -> Vec<Output> {
+        if self.halted {
+            return Vec::new();
+        }
+        self.effects.now_ms = self.effects.now_ms.max(now_ms);
+        match self.accept(input).and_then(|()| self.settle(application)) {
+            Ok(()) => self.release(),
+            Err(halt) => {
+                self.halted = true;
+                vec![Output::Halt(halt)]
+            }
+        }
+    }
+
+    /// Where the driver is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match &self.running {
+            Some(running) => Status {
+                height: running.params.height,
+                round: running.round(),
+                is_decided: running.is_decided(),
+                waiting: running.waiting.len(),
+            },
+            None => {
+                let height = self.floor();
+                Status { height, round: Round::FIRST, is_decided: true, waiting: 0 }
+            }
+        }
+    }
+
+    /// The latest message that this node signed: what the vote journal carries over when it drops
+    /// a height's entries (D2).
+    #[must_use]
+    pub fn last_signed(&self) -> Option<&JournalEntry> {
+        self.effects.guard.last()
+    }
+
+    /// The equivocations seen lately, oldest first.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.iter()
+    }
+
+    fn accept(&mut self, input: Input) -> Result<(), Halt> {
+        match input {
+            Input::Start { params, journal } => self.prepare(params, journal),
+            Input::Message { from, message } => return self.receive(from, message),
+            Input::Connected { peer } => self.greet(peer),
+            Input::Certified { height } => self.pacing.certify(height),
+            Input::Changed => self.changed = true,
+            Input::Tick => self.woken_at_ms = None,
+        }
+        Ok(())
+    }
+
+    /// Goes on until nothing more follows from what is known at this time.
+    fn settle(&mut self, application: &mut dyn Application) -> Result<(), Halt> {
+        while self.begin_if_due(application)?
+            || self.fire_due_timer()?
+            || self.leave_dead_round()?
+            || self.propose_if_asked(application)
+            || self.judge_waiting(application)?
+        {}
+        self.note_decision();
+        Ok(())
+    }
+
+    // D1: journal and sync, sends, decision, the rest.
+    fn release(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        self.effects.release(&mut outputs);
+        outputs.extend(self.decision.take().map(Output::Decided));
+        let discarded = self.discarded.drain(..);
+        outputs.extend(discarded.map(|(from, why)| Output::Discarded { from, why }));
+        let wake_at_ms = self.next_wake_ms();
+        if wake_at_ms != self.woken_at_ms {
+            self.woken_at_ms = wake_at_ms;
+            outputs.extend(wake_at_ms.map(Output::WakeAt));
+        }
+        outputs
+    }
+
+    fn next_wake_ms(&self) -> Option<u64> {
+        let now_ms = self.effects.now_ms;
+        let pacing = self.next.as_ref().and_then(|next| self.pacing.next_ms(next, now_ms));
+        let waiting = self.running.iter().flat_map(|running| running.waiting.values());
+        let again = waiting.filter_map(|waiting| waiting.again_ms).min();
+        [self.effects.timers.next_ms(), pacing, again].into_iter().flatten().min()
+    }
+
+    /// The highest height that is decided or running: C3 looks ahead from here.
+    fn floor(&self) -> Height {
+        match (&self.next, &self.running) {
+            (Some(next), _) => next.params.height.back(1),
+            (None, Some(running)) => running.params.height,
+            (None, None) => Height::GENESIS,
+        }
+    }
+
+    fn prepare(&mut self, params: HeightParams, journal: Vec<JournalEntry>) {
+        for entry in &journal {
+            self.effects.guard.load(self.network, self.own, entry);
+        }
+        let known = self.next.as_ref().map(|next| next.params.height);
+        let current = self.running.as_ref().map(|running| running.params.height);
+        if known.max(current).is_some_and(|height| height >= params.height) {
+            tracing::warn!(height = %params.height, "told to start a height again; ignored");
+            return;
+        }
+        // C4: the block of a running height came by sync; without it a decided height goes on
+        // repeating its votes until the next one starts.
+        if self.running.as_ref().is_some_and(|running| !running.is_decided()) {
+            self.retire();
+            self.effects.timers.clear();
+        }
+        let height = params.height;
+        let journal = journal.into_iter().filter(|entry| entry.height() == height).collect();
+        self.next = Some(Next::new(params, journal, self.effects.now_ms));
+    }
+
+    fn begin_if_due(&mut self, application: &mut dyn Application) -> Result<bool, Halt> {
+        let now_ms = self.effects.now_ms;
+        let due = |next: &mut Next| self.pacing.is_due(next, now_ms, &self.buffer, application);
+        let Some(next) = self.next.take_if(due) else { return Ok(false) };
+        let Next { params, validators, journal, .. } = next;
+        self.retire();
+        self.effects.begin(&params);
+        self.pacing.started(now_ms);
+        let height = params.height;
+        tracing::debug!(%height, replayed = journal.len(), "height started");
+        self.running = Some(Running::new(params, validators.clone(), self.own));
+        let policy = VoteExtensionPolicy::Disabled;
+        let core_height = CoreHeight(height);
+        self.feed(CoreInput::StartHeight(core_height, validators, false, None, policy))?;
+        self.replay(journal)?;
+        for (from, message) in self.buffer.take(height) {
+            self.receive(from, message)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes a restarted node back to where it last signed something. What the core asks for on
+    /// the way is done as ever: entries are not journalled twice, signatures are the stored ones,
+    /// and a value is only built afterwards, if the core then still wants one.
+    fn replay(&mut self, journal: Vec<JournalEntry>) -> Result<(), Halt> {
+        let inputs: Vec<_> = journal.iter().map(replay::input_of).collect();
+        if let Some(running) = &mut self.running {
+            running.core.index_wal_entries(&inputs);
+            for entry in &journal {
+                running.take_note(entry);
+            }
+        }
+        self.effects.replaying = journal;
+        for input in inputs {
+            self.feed(input)?;
+        }
+        let replayed = !core::mem::take(&mut self.effects.replaying).is_empty();
+        if let Some(running) = &mut self.running {
+            running.core.reset_entries_index();
+            // The core sends its votes again by itself, but not its proposal.
+            for message in running.state_for_peer().into_iter().filter(|_| replayed) {
+                self.effects.send(To::All, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of the running height, keeping what it saw of equivocations.
+    fn retire(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        let votes = running.core.driver.take_vote_evidence().into_iter();
+        let proposals = running.core.driver.take_proposal_evidence().into_iter();
+        let votes = votes.flat_map(|(_, pairs)| pairs).map(vote_evidence);
+        let proposals = proposals.flat_map(|(_, pairs)| pairs).map(proposal_evidence);
+        let found: Vec<Evidence> = votes.chain(proposals).collect();
+        self.late_evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
+        self.late_evidence.truncate(crate::evidence::EVIDENCE_KEPT_MAX);
+    }
+
+    fn fire_due_timer(&mut self) -> Result<bool, Halt> {
+        let Some(timeout) = self.effects.timers.take_due(self.effects.now_ms) else {
+            return Ok(false);
+        };
+        if let Some(running) = &mut self.running
+            && timeout.kind == TimeoutKind::Rebroadcast
+        {
+            running.wanted.clear();
+        }
+        self.feed(CoreInput::TimeoutElapsed(timeout))?;
+        Ok(true)
+    }
+
+    /// A quorum of nil precommits ends a round: waiting for its timeout would only cost time.
+    fn leave_dead_round(&mut self) -> Result<bool, Halt> {
+        let Some(round) = self.running.as_ref().and_then(Running::dead_round) else {
+            return Ok(false);
+        };
+        let timeout = malachite_core_types::Timeout::precommit(round);
+        self.feed(CoreInput::TimeoutElapsed(timeout))?;
+        Ok(true)
+    }
+
+    /// Lets the core process one input.
+    fn feed(&mut self, input: CoreInput<Ctx>) -> Result<(), Halt> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let sent = self.effects.send_count();
+        let (effects, params) = (&mut self.effects, &running.params);
+        let result: Result<(), CoreError<Ctx>> = process!(
+            input: input,
+            state: &mut running.core,
+            metrics: &(),
+            with: effect => effects.handle(effect, params)
+        );
+        if let Some(halt) = self.effects.halt.take() {
+            return Err(halt);
+        }
+        if let Err(error) = result {
+            judge_error(error, running)?;
+        }
+        self.follow_own_messages(sent);
+        Ok(())
+    }
+
+    /// Notes own proposals, and sends with an own precommit in a later round why it is right.
+    fn follow_own_messages(&mut self, sent: usize) {
+        let Some(running) = &mut self.running else { return };
+        let new: Vec<Message> =
+            self.effects.sends_since(sent).iter().map(|(_, message)| message.clone()).collect();
+        for message in new {
+            match message {
+                Message::Proposal(signed) => running.note(&signed),
+                Message::Vote(signed) if signed.message.kind == VoteKind::Precommit => {
+                    let (round, block_hash) = (signed.message.round, signed.message.block_hash);
+                    let Some(id) = block_hash.filter(|_| round > Round::FIRST) else { continue };
+                    for reason in running.reasons_for_precommit(round, id) {
+                        self.effects.send(To::All, reason);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_decision(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let Some(certificate) = self.effects.decided.take() else { return };
+        let Some((_, candidate)) = running.core.decided_value() else { return };
+        running.waiting.clear();
+        self.effects.timers.keep_repeating();
+        let mut evidence = core::mem::take(&mut self.late_evidence);
+        let found = core::mem::take(&mut self.effects.evidence);
+        evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
+        let certificate = to_certificate(&certificate, running.validators.set());
+        self.decision = Some(Box::new(Decision { candidate, certificate, evidence }));
+    }
+
+    fn greet(&mut self, peer: Address) {
+        let Some(running) = &self.running else { return };
+        for message in running.state_for_peer() {
+            self.effects.send(To::One(peer), message);
+        }
+    }
+}
+
+/// What an error of the core means. One is harmless: a lock without its certificate cannot be
+/// proposed, which leaves the round to the next proposer.
+fn judge_error(error: CoreError<Ctx>, running: &Running) -> Result<(), Halt> {
+    match error {
+        CoreError::MissingPolkaCertificate(..) => {
+            tracing::warn!(%error, "nothing sent");
+            Ok(())
+        }
+        CoreError::ReplayDivergence(..) => Err(Halt::ReplayDiverged { reason: error.to_string() }),
+        other => Err(Halt::Core {
+            height: running.params.height,
+            round: running.round(),
+            reason: other.to_string(),
+        }),
+    }
+}

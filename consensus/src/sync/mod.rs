@@ -1,0 +1,366 @@
+//! Catch up with decided blocks, from peers of which some lie.
+//!
+//! ```text
+//!   status ◄─► status        a peer is ahead:
+//!   request ─► 16 heights from each of two peers ─► kept until their turn
+//!   for tip + 1: certificate (quorum of the known set) ─► parts (all hashes) ─► Apply ─► Applied
+//! ```
+//! The set that decides tip + 1 is known from applying tip, so blocks are verified one by one, in
+//! order, however they arrive; the certificate before the body, which costs more. Whoever sent
+//! something false is not asked for a minute.
+//!
+//! Pure like the driver: no I/O, no clock. Its caller owns the store and applies the blocks.
+
+mod message;
+mod peers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloverleaf_types::{
+    Address, DecidedBlock, Height, NetworkId, Recover, Unchecked, ValidatorSet, Verified,
+};
+
+pub use message::{SYNC_MESSAGE_BYTES_MAX, SyncMessage};
+use peers::Peers;
+
+use crate::driver::To;
+
+/// Most heights of one request: at 200 ms a block, three seconds of the network's life.
+pub const RANGE_HEIGHTS_MAX: u64 = 16;
+
+/// Most bytes of blocks in one response, unless its first block alone is longer.
+pub const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Requests open at a time, each at another peer.
+const REQUESTS_MAX: usize = 2;
+
+/// Heights above the tip that are fetched or kept: what the open requests may bring.
+const WINDOW_HEIGHTS: u64 = RANGE_HEIGHTS_MAX * 2;
+
+/// How long one missing block is left to consensus, in milliseconds: a peer that is first by a
+/// height is no reason to ask for it.
+const LAG_GRACE_MS: u64 = 500;
+
+/// How often an unchanged status is repeated, in milliseconds.
+const STATUS_REPEAT_MS: u64 = 2_000;
+
+/// Something that happened to the node.
+#[derive(Clone, Debug)]
+pub enum SyncInput {
+    /// A block is applied and durable, however it came; also given once when the node starts.
+    Applied {
+        /// The highest height applied.
+        tip: Height,
+        /// The lowest height kept.
+        first: Height,
+        /// Who decides `tip + 1`.
+        validators: Arc<ValidatorSet>,
+    },
+    /// A message from an authenticated peer.
+    Message {
+        /// Who sent it.
+        from: Address,
+        /// The message.
+        message: SyncMessage,
+    },
+    /// A connection to a peer was made.
+    Connected {
+        /// The peer.
+        peer: Address,
+    },
+    /// A connection to a peer ended.
+    Disconnected {
+        /// The peer.
+        peer: Address,
+    },
+    /// The blocks that [`SyncOutput::Read`] asked for, or as many of the first ones as are there.
+    Blocks {
+        /// For whom they were read.
+        peer: Address,
+        /// The first height.
+        from: Height,
+        /// Encoded blocks of rising heights.
+        blocks: Vec<Bytes>,
+    },
+    /// The time of the last [`SyncOutput::WakeAt`] has come.
+    Tick,
+}
+
+/// Something that the node must do.
+#[derive(Clone, Debug)]
+pub enum SyncOutput {
+    /// Send a message.
+    Send {
+        /// To whom.
+        to: To,
+        /// The message.
+        message: SyncMessage,
+    },
+    /// Read blocks from the store, about [`RESPONSE_BYTES_MAX`] bytes at most, and give them as
+    /// [`SyncInput::Blocks`]. May take its time; a peer has one such read at a time.
+    Read {
+        /// Who asked.
+        peer: Address,
+        /// The first height.
+        from: Height,
+        /// How many heights.
+        count: u64,
+    },
+    /// A certificate for a height is verified: tell the driver (C4).
+    Certified {
+        /// The height.
+        height: Height,
+    },
+    /// The block of `tip + 1`: its certificate is verified, its parts are those that its header
+    /// commits to. Apply it, then give [`SyncInput::Applied`]. If it does not apply, the network
+    /// decided what this node takes for wrong: stop.
+    Apply(Box<Verified<DecidedBlock>>),
+    /// A peer sent something false and is not asked for a minute.
+    Lied {
+        /// The peer.
+        peer: Address,
+        /// What was false.
+        what: String,
+    },
+    /// Give [`SyncInput::Tick`] at this time, in milliseconds; it replaces the time before.
+    WakeAt(u64),
+}
+
+/// A node's view of who has which blocks.
+pub struct BlockSync {
+    network: NetworkId,
+    recover: Arc<dyn Recover>,
+    now_ms: u64,
+    tip: Height,
+    first: Height,
+    validators: Option<Arc<ValidatorSet>>,
+    peers: Peers,
+    /// Blocks that wait for their turn, each with its sender.
+    kept: BTreeMap<Height, (Address, Unchecked<DecidedBlock>)>,
+    /// The block handed over for application.
+    applying: Option<Height>,
+    /// Since when a peer has been exactly one height ahead.
+    lagging_since_ms: Option<u64>,
+    /// Peers for which the store is being read.
+    serving: BTreeSet<Address>,
+    status_due_ms: u64,
+    woken_at_ms: Option<u64>,
+    outputs: Vec<SyncOutput>,
+}
+
+impl BlockSync {
+    /// Knows nothing before its first [`SyncInput::Applied`].
+    #[must_use]
+    pub fn new(network: NetworkId, recover: Arc<dyn Recover>) -> Self {
+        Self {
+            network,
+            recover,
+            now_ms: 0,
+            tip: Height::GENESIS,
+            first: Height::GENESIS,
+            validators: None,
+            peers: Peers::default(),
+            kept: BTreeMap::new(),
+            applying: None,
+            lagging_since_ms: None,
+            serving: BTreeSet::new(),
+            status_due_ms: 0,
+            woken_at_ms: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Takes one input and says what must be done, in order.
+    pub fn handle(&mut self, now_ms: u64, input: SyncInput) -> Vec<SyncOutput> {
+        self.now_ms = self.now_ms.max(now_ms);
+        match input {
+            SyncInput::Applied { tip, first, validators } => self.applied(tip, first, validators),
+            SyncInput::Message { from, message } => self.receive(from, message),
+            SyncInput::Connected { peer } => self.send_status(To::One(peer)),
+            SyncInput::Disconnected { peer } => self.peers.gone(peer),
+            SyncInput::Blocks { peer, from, blocks } => self.respond(peer, from, blocks),
+            SyncInput::Tick => self.woken_at_ms = None,
+        }
+        self.advance();
+        core::mem::take(&mut self.outputs)
+    }
+
+    /// Whether peers in good standing claim heights that this node lacks.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.peers.best_tip(self.now_ms) > self.tip
+    }
+
+    fn applied(&mut self, tip: Height, first: Height, validators: Arc<ValidatorSet>) {
+        (self.tip, self.first, self.validators) = (tip, first, Some(validators));
+        self.applying = None;
+        self.lagging_since_ms = None;
+        self.kept = self.kept.split_off(&tip.next());
+        self.send_status(To::All);
+        self.status_due_ms = self.now_ms.saturating_add(STATUS_REPEAT_MS);
+    }
+
+    fn receive(&mut self, from: Address, message: SyncMessage) {
+        match message {
+            SyncMessage::Status { tip, first } => self.peers.heard(from, tip, first),
+            SyncMessage::Request { from: height, count } => self.serve(from, height, count),
+            SyncMessage::Response { from: height, blocks } => self.keep(from, height, blocks),
+        }
+    }
+
+    fn serve(&mut self, peer: Address, from: Height, count: u64) {
+        if from > self.tip || from < self.first || !self.serving.insert(peer) {
+            return;
+        }
+        let count = count.min(RANGE_HEIGHTS_MAX).min(self.tip.0 - from.0 + 1);
+        self.outputs.push(SyncOutput::Read { peer, from, count });
+    }
+
+    fn respond(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
+        if !self.serving.remove(&peer) {
+            return;
+        }
+        let mut bytes = 0;
+        let fits = |block: &Bytes| {
+            bytes += block.len();
+            bytes == block.len() || bytes <= RESPONSE_BYTES_MAX
+        };
+        let blocks = blocks.into_iter().take_while(fits).collect();
+        let message = SyncMessage::Response { from, blocks };
+        self.outputs.push(SyncOutput::Send { to: To::One(peer), message });
+    }
+
+    /// Keeps what a peer was asked for, if it is what it was asked for.
+    fn keep(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
+        let Some(asked) = self.peers.answered(peer, from) else { return };
+        if blocks.is_empty() {
+            return self.blame(peer, "it has no block that it claims to have".to_owned());
+        }
+        let mut height = from;
+        for encoded in blocks {
+            let block = match DecidedBlock::decode(encoded) {
+                Ok(block) => block,
+                Err(error) => return self.blame(peer, format!("block {height}: {error}")),
+            };
+            if block.claimed().height() != height || !asked.contains(height) {
+                return self.blame(peer, format!("it sent another block than {height}"));
+            }
+            if height > self.tip {
+                self.kept.insert(height, (peer, block));
+            }
+            height = height.next();
+        }
+        self.certify_latest(height.back(1));
+    }
+
+    /// C4: a quorum of the set that this node knows vouches for a height further on, so nothing
+    /// up to there needs to be run.
+    fn certify_latest(&mut self, height: Height) {
+        let Some((_, block)) = self.kept.get(&height) else { return };
+        let Some(validators) = &self.validators else { return };
+        let DecidedBlock { block, certificate } = block.claimed();
+        let same_set = block.header.validators_hash == validators.hash();
+        let (network, recover) = (self.network, &*self.recover);
+        let hash = block.hash();
+        if same_set && certificate.verify(network, height, hash, validators, recover).is_ok() {
+            self.outputs.push(SyncOutput::Certified { height });
+        }
+    }
+
+    fn advance(&mut self) {
+        self.peers.exclude_silent(self.now_ms);
+        self.apply_next();
+        self.request();
+        if self.validators.is_some() && self.now_ms >= self.status_due_ms {
+            self.send_status(To::All);
+            self.status_due_ms = self.now_ms.saturating_add(STATUS_REPEAT_MS);
+        }
+        self.wake();
+    }
+
+    /// Hands over the block of tip + 1 if it is here and true.
+    fn apply_next(&mut self) {
+        let height = self.tip.next();
+        if self.applying.is_some() {
+            return;
+        }
+        let Some(validators) = self.validators.clone() else { return };
+        let Some((peer, block)) = self.kept.remove(&height) else { return };
+        let claimed = block.claimed();
+        let (certificate, hash) = (&claimed.certificate, claimed.block.hash());
+        let certified =
+            certificate.verify(self.network, height, hash, &validators, &*self.recover);
+        if let Err(error) = certified {
+            return self.blame(peer, format!("block {height}: {error}"));
+        }
+        self.outputs.push(SyncOutput::Certified { height });
+        match block.verify_parts() {
+            Ok(block) => {
+                self.applying = Some(height);
+                self.outputs.push(SyncOutput::Apply(Box::new(block)));
+            }
+            // Its hash is certified, so another peer has the true parts.
+            Err(error) => self.blame(peer, format!("block {height}: {error}")),
+        }
+    }
+
+    fn request(&mut self) {
+        let best = self.peers.best_tip(self.now_ms);
+        if self.validators.is_none() || !self.lags_enough(best) {
+            return;
+        }
+        let last = best.0.min(self.tip.0.saturating_add(WINDOW_HEIGHTS));
+        let mut height = self.applying.unwrap_or(self.tip).next();
+        while height.0 <= last && self.peers.open_requests() < REQUESTS_MAX {
+            let missing = |height| !self.kept.contains_key(&height) && !self.peers.is_asked_for(height);
+            let run = (height.0..=last).take_while(|height| missing(Height(*height))).count();
+            let run = u64::try_from(run).unwrap_or(u64::MAX).min(RANGE_HEIGHTS_MAX);
+            if run == 0 {
+                height = height.next();
+                continue;
+            }
+            let Some((peer, count)) = self.peers.ask(height, run, self.now_ms) else { return };
+            let message = SyncMessage::Request { from: height, count };
+            self.outputs.push(SyncOutput::Send { to: To::One(peer), message });
+            height = Height(height.0 + count);
+        }
+    }
+
+    fn lags_enough(&mut self, best: Height) -> bool {
+        match best.0.saturating_sub(self.tip.0) {
+            0 => {
+                self.lagging_since_ms = None;
+                false
+            }
+            1 => {
+                let since_ms = *self.lagging_since_ms.get_or_insert(self.now_ms);
+                self.now_ms >= since_ms.saturating_add(LAG_GRACE_MS)
+            }
+            _ => true,
+        }
+    }
+
+    fn blame(&mut self, peer: Address, what: String) {
+        tracing::warn!(%peer, %what, "peer sent a false block; not asked for a minute");
+        self.peers.exclude_liar(peer, self.now_ms);
+        self.kept.retain(|_, (sender, _)| *sender != peer);
+        self.outputs.push(SyncOutput::Lied { peer, what });
+    }
+
+    fn send_status(&mut self, to: To) {
+        let message = SyncMessage::Status { tip: self.tip, first: self.first };
+        self.outputs.push(SyncOutput::Send { to, message });
+    }
+
+    fn wake(&mut self) {
+        let lag = self.lagging_since_ms.map(|since_ms| since_ms.saturating_add(LAG_GRACE_MS));
+        let times = [Some(self.status_due_ms), lag, self.peers.next_ms(self.now_ms)];
+        let next = times.into_iter().flatten().filter(|at_ms| *at_ms > self.now_ms).min();
+        if next != self.woken_at_ms {
+            self.woken_at_ms = next;
+            self.outputs.extend(next.map(SyncOutput::WakeAt));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Who has which blocks, and who is not asked.
+
+use std::collections::BTreeMap;
+
+use cloverleaf_types::{Address, Height};
+
+/// How long a peer that sent something false is not asked, in milliseconds.
+const LIAR_EXCLUDED_MS: u64 = 60_000;
+
+/// How long a peer that did not answer is not asked, in milliseconds: it may only be slow.
+const SILENT_EXCLUDED_MS: u64 = 5_000;
+
+/// How long an answer may take, in milliseconds: 8 MiB over 50 Mbit/s, and a disk in between.
+const ANSWER_MS: u64 = 2_000;
+
+/// A request that is being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) from: Height,
+    pub(crate) count: u64,
+    deadline_ms: u64,
+}
+
+impl Asked {
+    pub(crate) fn contains(&self, height: Height) -> bool {
+        height >= self.from && height.0 - self.from.0 < self.count
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Peer {
+    tip: Height,
+    first: Height,
+    excluded_until_ms: u64,
+    /// Orders peers that could be asked: who was asked longest ago comes first.
+    asked_count: u64,
+    asked: Option<Asked>,
+}
+
+/// The peers that have said something.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    peers: BTreeMap<Address, Peer>,
+    requests: u64,
+}
+
+impl Peers {
+    pub(crate) fn heard(&mut self, address: Address, tip: Height, first: Height) {
+        let peer = self.peers.entry(address).or_default();
+        (peer.tip, peer.first) = (tip, first);
+    }
+
+    pub(crate) fn gone(&mut self, address: Address) {
+        self.peers.remove(&address);
+    }
+
+    /// The highest tip that a peer in good standing claims.
+    pub(crate) fn best_tip(&self, now_ms: u64) -> Height {
+        let standing = self.peers.values().filter(|peer| peer.excluded_until_ms <= now_ms);
+        standing.map(|peer| peer.tip).max().unwrap_or(Height::GENESIS)
+    }
+
+    pub(crate) fn open_requests(&self) -> usize {
+        self.peers.values().filter(|peer| peer.asked.is_some()).count()
+    }
+
+    pub(crate) fn is_asked_for(&self, height: Height) -> bool {
+        self.peers.values().filter_map(|peer| peer.asked).any(|asked| asked.contains(height))
+    }
+
+    /// Chooses somebody to ask for a range and notes the request; returns whom, and for how many.
+    pub(crate) fn ask(&mut self, from: Height, count: u64, now_ms: u64) -> Option<(Address, u64)> {
+        let can_answer = |peer: &Peer| {
+            peer.asked.is_none()
+                && peer.excluded_until_ms <= now_ms
+                && peer.first <= from
+                && peer.tip >= from
+        };
+        let able = self.peers.iter_mut().filter(|(_, peer)| can_answer(peer));
+        let (address, peer) = able.min_by_key(|(address, peer)| (peer.asked_count, **address))?;
+        let count = count.min(peer.tip.0 - from.0 + 1);
+        self.requests += 1;
+        peer.asked_count = self.requests;
+        peer.asked = Some(Asked { from, count, deadline_ms: now_ms.saturating_add(ANSWER_MS) });
+        Some((*address, count))
+    }
+
+    /// Ends a peer's request if this answers it.
+    pub(crate) fn answered(&mut self, address: Address, from: Height) -> Option<Asked> {
+        let peer = self.peers.get_mut(&address)?;
+        peer.asked.take_if(|asked| asked.from == from)
+    }
+
+    pub(crate) fn exclude_liar(&mut self, address: Address, now_ms: u64) {
+        if let Some(peer) = self.peers.get_mut(&address) {
+            peer.asked = None;
+            peer.excluded_until_ms = now_ms.saturating_add(LIAR_EXCLUDED_MS);
+        }
+    }
+
+    pub(crate) fn exclude_silent(&mut self, now_ms: u64) {
+        for peer in self.peers.values_mut() {
+            if peer.asked.take_if(|asked| asked.deadline_ms <= now_ms).is_some() {
+                peer.excluded_until_ms = now_ms.saturating_add(SILENT_EXCLUDED_MS);
+            }
+        }
+    }
+
+    /// When a request fails or an exclusion ends.
+    pub(crate) fn next_ms(&self, now_ms: u64) -> Option<u64> {
+        let deadlines = self.peers.values().filter_map(|peer| peer.asked);
+        let deadlines = deadlines.map(|asked| asked.deadline_ms);
+        let exclusions = self.peers.values().map(|peer| peer.excluded_until_ms);
+        deadlines.chain(exclusions).filter(|at_ms| *at_ms > now_ms).min()
+    }
+}

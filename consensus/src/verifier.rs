@@ -1,0 +1,89 @@
+//! Who signed what, found out once.
+//!
+//! The core asks for the same signature several times: when a vote arrives, in each certificate
+//! that contains it, and again when a decision is certified. A recovery costs about 40 µs, a
+//! look-up less than one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cloverleaf_types::{Address, B256, NetworkId, Recover, Signature, ValidatorSet};
+use malachite_core_types::CertificateError;
+
+use crate::context::{CoreAddress, Ctx};
+use crate::message::{Signable, Signed, Vote};
+
+/// Results remembered per generation: four rounds of both votes of 128 validators, for two
+/// heights, with room for what certificates bring.
+const RESULTS_MAX: usize = 4_096;
+
+type Results = BTreeMap<(B256, Signature), Option<Address>>;
+
+/// Recovers signers through an injected function and remembers the results of this height and
+/// the one before.
+pub(crate) struct Verifier {
+    network: NetworkId,
+    recover: Arc<dyn Recover>,
+    recent: Results,
+    older: Results,
+}
+
+impl Verifier {
+    pub(crate) fn new(network: NetworkId, recover: Arc<dyn Recover>) -> Self {
+        Self { network, recover, recent: Results::new(), older: Results::new() }
+    }
+
+    /// Forgets what was asked before the last height.
+    pub(crate) fn turn(&mut self) {
+        self.older = core::mem::take(&mut self.recent);
+    }
+
+    /// Whether the claimed signer signed.
+    pub(crate) fn holds<T: Signable>(&mut self, signed: &Signed<T>) -> bool {
+        let digest = signed.message.digest(self.network);
+        self.signed_by(digest, signed.signature, signed.message.signer())
+    }
+
+    fn signed_by(&mut self, digest: B256, signature: Signature, expected: Address) -> bool {
+        let question = (digest, signature);
+        let known = self.recent.get(&question).or_else(|| self.older.get(&question)).copied();
+        let signer = known.unwrap_or_else(|| self.recover.recover(digest, &signature).ok());
+        // A full cache only costs time; a flood must not cost memory.
+        if self.recent.len() < RESULTS_MAX {
+            self.recent.insert(question, signer);
+        }
+        signer == Some(expected)
+    }
+
+    /// Checks a certificate's votes: distinct members of the set, each signed, together enough.
+    pub(crate) fn check_votes(
+        &mut self,
+        votes: &[Signed<Vote>],
+        validators: &ValidatorSet,
+        enough: impl Fn(u64) -> bool,
+    ) -> Result<(), CertificateError<Ctx>> {
+        let mut power = 0;
+        let mut seen = BTreeSet::new();
+        for signed in votes {
+            let voter = CoreAddress(signed.message.voter);
+            if !seen.insert(voter) {
+                return Err(CertificateError::DuplicateVote(voter));
+            }
+            match validators.power_of(voter.0) {
+                0 => return Err(CertificateError::UnknownValidator(voter)),
+                found => power += found,
+            }
+        }
+        if !enough(power) {
+            let (signed, total) = (power, validators.total_power());
+            let expected = total * 2 / 3 + 1;
+            return Err(CertificateError::NotEnoughVotingPower { signed, total, expected });
+        }
+        // Signatures last: they are what costs.
+        if votes.iter().all(|signed| self.holds(signed)) {
+            Ok(())
+        } else {
+            Err(CertificateError::VerificationError(None))
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! How heights are decided, with and without trouble.
+
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use cloverleaf_consensus::{Evidence, Input, Message, Pace, To, Vote};
+use cloverleaf_types::{Height, Round, Secp256k1, VoteKind};
+use crate::support::{Cluster, NETWORK, signed};
+
+#[test]
+fn four_validators_decide_one_block_per_height() {
+    let mut net = Cluster::new(4, 1);
+    net.start_all();
+    assert!(net.run_until(10_000, |net| (0..4).all(|node| net.tip(node) >= 20)));
+    net.assert_agreement();
+    assert!(net.nodes.iter().all(|node| node.discarded.is_empty() && node.evidence.is_empty()));
+    let rounds = net.nodes[0].decisions.iter().map(|made| made.candidate.value().header.round);
+    assert!(rounds.into_iter().all(|round| round == Round(0)));
+}
+
+#[test]
+fn one_validator_alone_decides() {
+    let mut net = Cluster::new(1, 1);
+    net.start_all();
+    assert!(net.run_until(1_000, |net| net.tip(0) >= 5));
+}
+
+#[test]
+fn silent_proposer_costs_one_propose_timeout() {
+    let mut net = Cluster::new(4, 2);
+    let silent = net.proposer(1, 0);
+    let started_ms = net.now_ms;
+    for node in (0..4).filter(|node| *node != silent) {
+        net.start(node);
+    }
+    let others = |net: &Cluster| (0..4).filter(|node| *node != silent).all(|node| net.tip(node) >= 1);
+    assert!(net.run_until(5_000, others));
+    // 20 ms of pace, 400 ms of waiting, two votes for nothing, then one round of 5 ms ways: no
+    // precommit timeout of 200 ms on top.
+    let took_ms = net.now_ms - started_ms;
+    assert!((420..=470).contains(&took_ms), "{took_ms} ms");
+    let made = &net.nodes[(silent + 1) % 4].decisions[0];
+    assert_eq!(made.candidate.value().header.round, Round(1));
+}
+
+#[test]
+fn validator_that_is_ready_only_after_the_polka_decides_too() {
+    let mut net = Cluster::new(4, 3);
+    let late = (0..4).find(|node| *node != net.proposer(1, 0)).unwrap();
+    net.nodes[late].toy.is_ready = false;
+    net.start_all();
+    let others = |net: &Cluster| (0..4).filter(|node| *node != late).all(|node| net.tip(node) >= 1);
+    assert!(net.run_until(5_000, others));
+    assert_eq!(net.tip(late), 0);
+    net.nodes[late].toy.is_ready = true;
+    net.input(late, Input::Changed);
+    assert_eq!(net.tip(late), 1, "the precommits were all there");
+    net.assert_agreement();
+}
+
+#[test]
+fn value_that_nobody_is_ready_for_is_decided_once_it_is_ready() {
+    let mut net = Cluster::new(4, 4);
+    let proposer = net.proposer(1, 0);
+    for node in (0..4).filter(|node| *node != proposer) {
+        net.nodes[node].toy.is_ready = false;
+    }
+    net.start_all();
+    net.run_for(200);
+    for node in 0..4 {
+        net.nodes[node].toy.is_ready = true;
+        net.input(node, Input::Changed);
+    }
+    assert!(net.run_until(200, |net| (0..4).all(|node| net.tip(node) >= 1)));
+    let round = net.nodes[0].decisions[0].candidate.value().header.round;
+    assert_eq!(round, Round(0));
+}
+
+#[test]
+fn slow_clock_waits_for_its_time_and_is_waived_by_f_plus_one_prevotes() {
+    let mut net = Cluster::new(4, 5);
+    let slow = (0..4).find(|node| *node != net.proposer(1, 0)).unwrap();
+    net.nodes[slow].toy.behind_ms = 10_000;
+    net.start_all();
+    assert!(net.run_until(300, |net| net.tip(slow) >= 1), "V3: waived");
+    let mut net = Cluster::new(4, 5);
+    let proposer = net.proposer(1, 0);
+    for node in (0..4).filter(|node| *node != proposer) {
+        net.nodes[node].toy.behind_ms = 50;
+    }
+    net.start_all();
+    assert!(net.run_until(300, |net| (0..4).all(|node| net.tip(node) >= 1)), "asked again in time");
+}
+
+#[test]
+fn invalid_value_is_not_decided_and_the_next_proposer_is_heard() {
+    let mut net = Cluster::new(4, 6);
+    let proposer = net.proposer(1, 0);
+    // The first proposer builds on a parent that nobody else has.
+    net.nodes[proposer].toy.hashes.push(cloverleaf_types::B256::repeat_byte(7));
+    net.start_all();
+    let others = |net: &Cluster| (0..4).filter(|n| *n != proposer).all(|n| net.tip(n) >= 1);
+    assert!(net.run_until(1_000, others));
+    let witness = (proposer + 1) % 4;
+    let round = net.nodes[witness].decisions[0].candidate.value().header.round;
+    assert_eq!(round, Round(1));
+}
+
+#[test]
+fn validator_that_missed_the_proposal_asks_for_it() {
+    let mut net = Cluster::new(4, 7);
+    let proposer = net.proposer(1, 0);
+    let deaf = (proposer + 1) % 4;
+    let asked = Rc::new(RefCell::new(false));
+    let seen = asked.clone();
+    net.rule = Box::new(move |_, to, message| {
+        if matches!(message, Message::Want(_)) {
+            *seen.borrow_mut() = true;
+        }
+        // Lost, until it asks.
+        to != deaf || !matches!(message, Message::Proposal(_)) || *seen.borrow()
+    });
+    net.start_all();
+    assert!(net.run_until(300, |net| net.tip(deaf) >= 1));
+    assert!(*asked.borrow());
+}
+
+#[test]
+fn value_decided_in_two_rounds_is_one_block() {
+    let mut net = Cluster::new(4, 8);
+    let early = net.proposer(1, 0);
+    let unready = net.proposer(1, 3);
+    // One validator precommits nothing in round 0, and only one sees all other precommits.
+    net.nodes[unready].toy.is_ready = false;
+    net.rule = Box::new(move |from, _, message| {
+        let precommit = matches!(message, Message::Vote(signed)
+            if signed.message.kind == VoteKind::Precommit && signed.message.round == Round(0));
+        !(from == early && precommit)
+    });
+    net.start_all();
+    let others = |net: &Cluster| (0..4).filter(|node| *node != early).all(|node| net.tip(node) >= 1);
+    assert!(!net.run_until(700, others));
+    assert_eq!(net.tip(early), 1);
+    net.nodes[unready].toy.is_ready = true;
+    net.input(unready, Input::Changed);
+    assert!(net.run_until(10_000, others));
+    net.assert_agreement();
+    let rounds: BTreeSet<Round> =
+        net.nodes.iter().map(|node| node.decisions[0].certificate.round).collect();
+    assert!(rounds.contains(&Round(0)) && rounds.len() > 1, "{rounds:?}");
+}
+
+#[test]
+fn equivocating_voter_ends_up_in_the_evidence() {
+    let mut net = Cluster::new(4, 9);
+    let liar = 3;
+    for node in 0..3 {
+        net.start(node);
+    }
+    net.run_for(30);
+    for block_hash in [None, Some(cloverleaf_types::B256::repeat_byte(1))] {
+        let vote = Vote {
+            height: Height(1),
+            round: Round(0),
+            kind: VoteKind::Prevote,
+            block_hash,
+            voter: net.address(liar),
+        };
+        let vote = Message::Vote(signed(vote, &net.nodes[liar].key.clone()));
+        net.deliver(liar, 0, vote);
+    }
+    assert!(net.run_until(5_000, |net| net.tip(0) >= 3));
+    let [evidence] = &net.nodes[0].evidence[..] else {
+        panic!("{:?}", net.nodes[0].evidence);
+    };
+    assert_eq!((evidence.offender(), evidence.height()), (net.address(liar), Height(1)));
+    assert!(evidence.holds(NETWORK, &Secp256k1));
+    assert_eq!(Evidence::decode(&evidence.encode()).as_ref(), Ok(evidence));
+    assert!(net.nodes[1].evidence.is_empty(), "nobody else saw it");
+}
+
+#[test]
+fn idle_network_makes_an_empty_block_now_and_then_and_work_makes_one_at_once() {
+    let mut net = Cluster::new(4, 10);
+    net.pace = Some(Pace { block_time_ms: 200, empty_block_interval_ms: 2_000 });
+    for node in &mut net.nodes {
+        node.toy.has_work = false;
+    }
+    net.start_all();
+    net.run_for(9_000);
+    assert!((3..=5).contains(&net.tip(0)), "{}", net.tip(0));
+    // Work at one validator that does not propose next: its votes bring the others along.
+    let tip = net.tip(0);
+    net.run_until(3_000, |net| net.tip(0) > tip);
+    let before = (net.now_ms, net.tip(0));
+    for node in &mut net.nodes {
+        node.toy.has_work = true;
+    }
+    for node in 0..4 {
+        net.input(node, Input::Changed);
+    }
+    assert!(net.run_until(1_000, |net| net.tip(0) >= before.1 + 4));
+    let each_ms = (net.now_ms - before.0) / 4;
+    assert!((150..=230).contains(&each_ms), "{each_ms} ms");
+}
+
+#[test]
+fn connected_peer_is_told_what_it_needs_to_take_part() {
+    let mut net = Cluster::new(4, 11);
+    let late = net.proposer(1, 3);
+    // Two of four cannot decide, so the height stays open.
+    let others: Vec<usize> = (0..4).filter(|node| *node != late).take(2).collect();
+    for node in &others {
+        net.start(*node);
+    }
+    net.run_for(300);
+    net.nodes[others[0]].sent.clear();
+    let peer = net.address(late);
+    net.input(others[0], Input::Connected { peer });
+    let sent = &net.nodes[others[0]].sent;
+    assert!(sent.iter().all(|(to, _)| *to == To::One(peer)));
+    assert!(sent.iter().any(|(_, message)| matches!(message, Message::Vote(_))), "{sent:?}");
+    net.start(late);
+    assert!(net.run_until(5_000, |net| net.tip(late) >= 1));
+}
+
+#[test]
+fn observer_decides_without_saying_a_word() {
+    let mut net = Cluster::new(4, 12);
+    let observer = net.proposer(1, 3);
+    for node in (0..4).filter(|node| *node != observer) {
+        net.start(node);
+    }
+    // A node that lost its journal watches (D4).
+    net.start_watching(observer);
+    assert!(net.run_until(2_000, |net| net.tip(observer) >= 1));
+    assert!(net.nodes[observer].signed.is_empty());
+    assert!(net.nodes[observer].journal.is_empty());
+}

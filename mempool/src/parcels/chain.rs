@@ -1,0 +1,199 @@
+//! One lane as it is held here: the parcels above the last cut, and how far they are ackable.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use cloverleaf_bundle::{LastCut, Prepared};
+use cloverleaf_types::limits::LANE_WINDOW_PARCELS;
+use cloverleaf_types::{B256, Epoch, Height, Slot};
+
+/// Most epochs of one lane that are held: the one that ends and the one that begins (L4).
+const EPOCHS_MAX: usize = 2;
+
+/// A parcel that is held here.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) prepared: Arc<Prepared>,
+    /// It is durable.
+    pub(super) stored: bool,
+}
+
+/// Every held parcel by its hash; look-ups only.
+pub(super) type Held256 = HashMap<B256, Held>;
+
+/// The parcels of one slot.
+#[derive(Clone, Debug)]
+struct Siblings {
+    /// The first well-formed one that came: the only one that is ever acked (L4).
+    first: B256,
+    /// Others, which a proposal names.
+    others: Vec<B256>,
+}
+
+/// A place in a chain that is held without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tip {
+    /// The number of the next parcel.
+    pub(super) count: u64,
+    /// The hash of the last one; zero before the first of an epoch.
+    pub(super) hash: B256,
+    /// The last one's `seen`.
+    pub(super) seen: Height,
+}
+
+/// One lane above its last cut.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chain {
+    cut: Option<LastCut>,
+    slots: BTreeMap<(Epoch, u64), Siblings>,
+    weight: u64,
+    /// How far each held epoch is durable from the last cut on.
+    tips: BTreeMap<Epoch, Tip>,
+}
+
+/// Where a parcel stands before it is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Free.
+    Free,
+    /// Taken by another parcel.
+    Taken(B256),
+    /// At or below the last cut.
+    Old,
+    /// Beyond what may be held of the lane.
+    Beyond,
+}
+
+impl Chain {
+    pub(super) fn cut(&self) -> Option<&LastCut> {
+        self.cut.as_ref()
+    }
+
+    /// The weight of all held parcels.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight
+    }
+
+    /// The epochs that parcels are held of, the lower first.
+    pub(super) fn epochs(&self) -> Vec<Epoch> {
+        let mut epochs: Vec<Epoch> = self.slots.keys().map(|(epoch, _)| *epoch).collect();
+        epochs.dedup();
+        epochs
+    }
+
+    /// Where a slot stands (L2, L4): the window, and at most two epochs.
+    pub(super) fn place(&self, slot: Slot) -> Place {
+        let Some(base) = self.base(slot.epoch) else {
+            return Place::Old;
+        };
+        if slot.seq < base.count {
+            return Place::Old;
+        }
+        if let Some(siblings) = self.slots.get(&(slot.epoch, slot.seq)) {
+            return Place::Taken(siblings.first);
+        }
+        let epochs = self.epochs();
+        let fits = epochs.contains(&slot.epoch) || epochs.len() < EPOCHS_MAX;
+        if fits && slot.seq - base.count < LANE_WINDOW_PARCELS {
+            Place::Free
+        } else {
+            Place::Beyond
+        }
+    }
+
+    /// Takes in a parcel; beside another one if the slot is taken.
+    pub(super) fn insert(&mut self, prepared: &Prepared) {
+        let slot = prepared.parcel.slot();
+        let hash = prepared.parcel.hash();
+        self.weight += prepared.parcel.weight();
+        self.slots
+            .entry((slot.epoch, slot.seq))
+            .and_modify(|siblings| siblings.others.push(hash))
+            .or_insert_with(|| Siblings { first: hash, others: Vec::new() });
+    }
+
+    /// How far an epoch is durable here without a gap, links and `seen` checked (L2).
+    pub(super) fn tip(&self, epoch: Epoch) -> Option<Tip> {
+        self.tips.get(&epoch).copied().or_else(|| self.base(epoch))
+    }
+
+    /// The hash of the first parcel of a slot.
+    pub(super) fn first(&self, epoch: Epoch, seq: u64) -> Option<B256> {
+        self.slots.get(&(epoch, seq)).map(|siblings| siblings.first)
+    }
+
+    /// Moves an epoch's tip over what became durable; true if it moved.
+    pub(super) fn advance_tip(&mut self, epoch: Epoch, held: &Held256) -> bool {
+        let Some(start) = self.tip(epoch) else {
+            return false;
+        };
+        let mut tip = start;
+        while let Some(next) = self.after(epoch, tip, held) {
+            tip = next;
+        }
+        self.tips.insert(epoch, tip);
+        tip != start
+    }
+
+    fn after(&self, epoch: Epoch, tip: Tip, held: &Held256) -> Option<Tip> {
+        let hash = self.first(epoch, tip.count)?;
+        let next = held.get(&hash).filter(|held| held.stored)?;
+        let header = next.prepared.parcel.header();
+        let follows = header.prev == tip.hash && header.seen >= tip.seen;
+        follows.then_some(Tip { count: tip.count + 1, hash, seen: header.seen })
+    }
+
+    /// Follows a cut: forgets what it took and what it left behind in lower epochs. Returns what was
+    /// forgotten.
+    pub(super) fn cut_at(&mut self, cut: LastCut, held: &mut Held256) -> Vec<(Slot, B256)> {
+        if self.cut == Some(cut) {
+            return Vec::new();
+        }
+        self.cut = Some(cut);
+        let above = self.slots.split_off(&(cut.epoch, cut.seq + 1));
+        let below = core::mem::replace(&mut self.slots, above);
+        let gone = below
+            .into_values()
+            .flat_map(|siblings| core::iter::once(siblings.first).chain(siblings.others))
+            .collect();
+        let forgotten = self.forget(gone, held);
+        self.tips.clear();
+        for epoch in self.epochs() {
+            self.advance_tip(epoch, held);
+        }
+        forgotten
+    }
+
+    /// Forgets the second parcels of slots: the proposals that named them are past.
+    pub(super) fn forget_others(&mut self, held: &mut Held256) -> Vec<(Slot, B256)> {
+        let others = self.slots.values_mut();
+        let gone = others.flat_map(|siblings| core::mem::take(&mut siblings.others)).collect();
+        self.forget(gone, held)
+    }
+
+    fn forget(&mut self, gone: Vec<B256>, held: &mut Held256) -> Vec<(Slot, B256)> {
+        let mut forgotten = Vec::with_capacity(gone.len());
+        for hash in gone {
+            if let Some(held) = held.remove(&hash) {
+                self.weight -= held.prepared.parcel.weight();
+                forgotten.push((held.prepared.parcel.slot(), hash));
+            }
+        }
+        forgotten
+    }
+
+    /// Where an epoch begins above the last cut; nothing for an epoch that the cut has ended (L2).
+    fn base(&self, epoch: Epoch) -> Option<Tip> {
+        let start = |seen| Tip { count: 0, hash: B256::ZERO, seen };
+        let Some(cut) = &self.cut else {
+            return Some(start(Height::GENESIS));
+        };
+        match epoch.cmp(&cut.epoch) {
+            core::cmp::Ordering::Less => None,
+            core::cmp::Ordering::Equal => {
+                Some(Tip { count: cut.seq + 1, hash: cut.hash, seen: cut.seen })
+            }
+            core::cmp::Ordering::Greater => Some(start(cut.seen)),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What the network tells its owner.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use crate::Class;
+
+/// The text of a peer's id; cloning it is cheap.
+pub type PeerName = Arc<str>;
+
+/// Every so many events the bulk classes are looked at before votes: a flood of votes takes at most
+/// 15 of 16 turns.
+const BULK_TURN: u32 = 16;
+
+/// Something happened with a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkEvent {
+    /// A session has begun: what is sent from now on goes to this peer. Time to send again what it
+    /// needs now, for it may have missed what was sent before.
+    Connected(PeerName),
+    /// The session is over: what was sent last may be lost. A frame that had arrived before may
+    /// still follow.
+    Disconnected(PeerName),
+    /// A frame arrived.
+    Frame {
+        /// Who sent it, for certain.
+        peer: PeerName,
+        /// Its class.
+        class: Class,
+        /// Its bytes, never checked by this crate; at most [`Class::frame_bytes_max`].
+        bytes: Bytes,
+    },
+    /// The peer announced a frame over the limit of its class, which no correct node does. The
+    /// connection was closed and will be dialled again.
+    Oversize {
+        /// Whose fault it is.
+        peer: PeerName,
+        /// The class of the stream.
+        class: Class,
+        /// The length that was announced.
+        length_bytes: u32,
+    },
+}
+
+/// The receiving end. Whoever has it must keep taking events: while it does not, streams stand
+/// still. Dropping it ends the network.
+pub struct NetworkEvents {
+    names: Vec<PeerName>,
+    sessions: watch::Receiver<Vec<Session>>,
+    /// The sessions as they were told last.
+    told: Vec<Session>,
+    /// At most two events for each peer and one frame.
+    ready: VecDeque<NetworkEvent>,
+    inboxes: [mpsc::Receiver<NetworkEvent>; 3],
+    turn: u32,
+}
+
+/// The sending ends of the inboxes, by class.
+pub(crate) type Inboxes = [mpsc::Sender<NetworkEvent>; 3];
+
+/// A peer's session. It is a state and not a message, so that it takes no room however often a peer
+/// comes and goes while nobody looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Counts the sessions.
+    pub(crate) number: u64,
+    pub(crate) up: bool,
+}
+
+/// The channels of a network with these peers.
+pub(crate) fn channels(
+    names: Vec<PeerName>,
+) -> (watch::Sender<Vec<Session>>, Inboxes, NetworkEvents) {
+    let told = vec![Session::default(); names.len()];
+    let (session_sender, sessions) = watch::channel(told.clone());
+    let [votes, parcels, sync] = Class::ALL.map(|class| mpsc::channel(class.inbox_frames_max()));
+    let inboxes = [votes.1, parcels.1, sync.1];
+    let ready = VecDeque::new();
+    let events = NetworkEvents {
+        names,
+        sessions,
+        told,
+        ready,
+        inboxes,
+        turn: 0,
+    };
+    (session_sender, [votes.0, parcels.0, sync.0], events)
+}
+
+impl NetworkEvents {
+    /// The next event; `None` when the network has stopped. May be cancelled: nothing is lost.
+    pub async fn recv(&mut self) -> Option<NetworkEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            let frame = self.next_frame().await?;
+            // The session of a frame began before the frame arrived: it is told before it too.
+            self.tell_sessions();
+            self.ready.extend(frame);
+        }
+    }
+
+    /// A frame, or `Some(None)` when sessions have changed, or `None` at the end.
+    async fn next_frame(&mut self) -> Option<Option<NetworkEvent>> {
+        let [votes, parcels, sync] = &mut self.inboxes;
+        self.turn = self.turn.wrapping_add(1);
+        if self.turn.is_multiple_of(BULK_TURN)
+            && let Ok(frame) = sync.try_recv().or_else(|_| parcels.try_recv())
+        {
+            return Some(Some(frame));
+        }
+        tokio::select! {
+            biased;
+            changed = self.sessions.changed() => changed.ok().map(|()| None),
+            Some(frame) = votes.recv() => Some(Some(frame)),
+            Some(frame) = parcels.recv() => Some(Some(frame)),
+            Some(frame) = sync.recv() => Some(Some(frame)),
+        }
+    }
+
+    fn tell_sessions(&mut self) {
+        let now = self.sessions.borrow_and_update();
+        for ((name, told), now) in self.names.iter().zip(&mut self.told).zip(now.iter()) {
+            let is_new = now.number != told.number;
+            if told.up && (is_new || !now.up) {
+                self.ready
+                    .push_back(NetworkEvent::Disconnected(name.clone()));
+            }
+            if now.up && (is_new || !told.up) {
+                self.ready.push_back(NetworkEvent::Connected(name.clone()));
+            }
+            *told = *now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(class: Class, mark: u8) -> NetworkEvent {
+        NetworkEvent::Frame {
+            peer: "anna".into(),
+            class,
+            bytes: vec![mark].into(),
+        }
+    }
+
+    fn connected() -> NetworkEvent {
+        NetworkEvent::Connected("anna".into())
+    }
+
+    fn disconnected() -> NetworkEvent {
+        NetworkEvent::Disconnected("anna".into())
+    }
+
+    #[tokio::test]
+    async fn sessions_come_first_then_votes_then_bulk() {
+        let (sessions, inboxes, mut events) = channels(vec!["anna".into()]);
+        for class in [Class::Sync, Class::Parcels, Class::Votes] {
+            inboxes[class.index()]
+                .try_send(frame(class, 1))
+                .expect("room");
+        }
+        sessions.send_replace(vec![Session {
+            number: 1,
+            up: true,
+        }]);
+        assert_eq!(events.recv().await, Some(connected()));
+        for class in Class::ALL {
+            assert_eq!(events.recv().await, Some(frame(class, 1)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_came_and_went_unseen_is_told_as_what_remains() {
+        let (sessions, _inboxes, mut events) = channels(vec!["anna".into()]);
+        sessions.send_replace(vec![Session {
+            number: 1,
+            up: true,
+        }]);
+        assert_eq!(events.recv().await, Some(connected()));
+        // Gone and back: the owner must send again what was lost.
+        sessions.send_replace(vec![Session {
+            number: 1,
+            up: false,
+        }]);
+        sessions.send_replace(vec![Session {
+            number: 2,
+            up: true,
+        }]);
+        assert_eq!(events.recv().await, Some(disconnected()));
+        assert_eq!(events.recv().await, Some(connected()));
+        // Gone, back, gone.
+        sessions.send_replace(vec![Session {
+            number: 3,
+            up: false,
+        }]);
+        assert_eq!(events.recv().await, Some(disconnected()));
+        // Back and gone: nothing to tell; then back.
+        sessions.send_replace(vec![Session {
+            number: 4,
+            up: false,
+        }]);
+        sessions.send_replace(vec![Session {
+            number: 5,
+            up: true,
+        }]);
+        assert_eq!(events.recv().await, Some(connected()));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_votes_does_not_stop_bulk_data() {
+        let (_sessions, inboxes, mut events) = channels(vec!["anna".into()]);
+        for class in [Class::Parcels, Class::Sync] {
+            inboxes[class.index()]
+                .try_send(frame(class, 1))
+                .expect("room");
+        }
+        let mut bulk = 0;
+        for _ in 0..2 * BULK_TURN {
+            let _full = inboxes[Class::Votes.index()].try_send(frame(Class::Votes, 0));
+            let event = events.recv().await.expect("votes wait");
+            bulk += u32::from(event != frame(Class::Votes, 0));
+        }
+        assert_eq!(bulk, 2);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_network_is_the_end_of_the_events() {
+        let (sessions, inboxes, mut events) = channels(Vec::new());
+        drop((sessions, inboxes));
+        assert_eq!(events.recv().await, None);
+    }
+}

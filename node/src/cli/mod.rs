@@ -1,0 +1,83 @@
+//! The command line: what can be asked of the binary, one file per group of commands.
+
+mod bundle;
+mod dev;
+mod node;
+mod rollup;
+mod testnet;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use eyre::Result;
+
+use crate::exit::ExitCode;
+use crate::terminal;
+
+/// Where client commands send their requests when nothing else is said.
+const DEFAULT_RPC: &str = "http://127.0.0.1:4545";
+
+/// The shared sequencer: orders transactions of many rollups, and bundles across them, in one place.
+#[derive(Debug, Parser)]
+#[command(name = "cloverleaf", version, propagate_version = true)]
+struct Arguments {
+    /// Answer with one JSON value on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole network in this process: four validators, two EVM rollups, a faucet.
+    Dev(dev::DevArguments),
+    /// Run one validator from its directory.
+    Node(node::NodeArguments),
+    /// Make networks of several processes.
+    #[command(subcommand)]
+    Testnet(testnet::TestnetCommand),
+    /// Run and audit rollups.
+    #[command(subcommand)]
+    Rollup(rollup::RollupCommand),
+    /// Send cross-rollup bundles and follow them.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
+    /// Write the trust root of the network behind a node, for `verify`.
+    Trust(verify::TrustArguments),
+    /// Check a proof against a trust root, without any node.
+    Verify(verify::VerifyArguments),
+}
+
+/// Where a client command sends its requests.
+#[derive(Clone, Debug, clap::Args)]
+struct RpcArguments {
+    /// A node's JSON-RPC endpoint.
+    #[arg(long, default_value = DEFAULT_RPC)]
+    rpc: String,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let format = terminal::Format::new(arguments.json);
+    match execute(arguments.command, format) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            terminal::note(format_args!("error: {error:#}"));
+            ExitCode::FAILED.into()
+        }
+    }
+}
+
+fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
+    match command {
+        Command::Dev(arguments) => dev::run(&arguments, format),
+        Command::Node(arguments) => node::run(&arguments, format),
+        Command::Testnet(command) => testnet::run(&command, format),
+        Command::Rollup(command) => rollup::run(command, format),
+        Command::Bundle(command) => bundle::run(command, format),
+        Command::Trust(arguments) => verify::trust(&arguments, format),
+        Command::Verify(arguments) => verify::verify(&arguments, format),
+    }
+}

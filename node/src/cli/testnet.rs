@@ -1,0 +1,66 @@
+//! `testnet`: networks of several processes on one machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use cloverleaf_types::Parameters;
+use eyre::Result;
+use serde::Serialize;
+
+use crate::clock::now_ms;
+use crate::exit::ExitCode;
+use crate::home::{NetworkPlan, Ports, create_network};
+use crate::terminal::Format;
+
+/// What `testnet` can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum TestnetCommand {
+    /// Make the directories of a new network's validators.
+    Init(InitArguments),
+}
+
+/// How a new network is made.
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// How many validators.
+    #[arg(long, default_value_t = 4)]
+    validators: u16,
+    /// Where their directories go.
+    #[arg(long)]
+    out: PathBuf,
+    /// The first node's ports; the others follow 10 apart.
+    #[arg(long, default_value_t = Ports::DEFAULT_BASE)]
+    port_base: u16,
+    /// Shortest time between two blocks, in milliseconds; 0: as fast as the quorum.
+    #[arg(long, default_value_t = Parameters::default().block_time_ms)]
+    block_time_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Made {
+    network: cloverleaf_types::B256,
+    homes: Vec<PathBuf>,
+}
+
+pub(super) fn run(command: &TestnetCommand, format: Format) -> Result<ExitCode> {
+    let TestnetCommand::Init(arguments) = command;
+    let plan = NetworkPlan {
+        name: "testnet".to_owned(),
+        validators: arguments.validators,
+        ports: Ports::new(arguments.port_base)?,
+        parameters: Parameters { block_time_ms: arguments.block_time_ms, ..Default::default() },
+        time_ms: now_ms(),
+    };
+    let network = create_network(&arguments.out, &plan)?;
+    let made = Made { network: network.genesis.network(), homes: network.homes };
+    format.print(&made, || text(&made));
+    Ok(ExitCode::OK)
+}
+
+fn text(made: &Made) -> String {
+    let mut lines = vec![format!("network {}", made.network), "run each of".to_owned()];
+    lines.extend(
+        made.homes.iter().map(|home| format!("  cloverleaf node --home {}", home.display())),
+    );
+    lines.join("\n")
+}

@@ -1,0 +1,96 @@
+//! A validator's two keys: one signs votes and parcels, one names it on the network.
+
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use alloy_primitives::{Address, B256};
+use cloverleaf_consensus::LocalSigner;
+use cloverleaf_network::Keypair;
+use cloverleaf_types::Signer as _;
+use eyre::{Context as _, Result, bail, eyre};
+
+use super::make_private_dir;
+
+/// A validator's keys. Their secrets are never printed.
+pub struct Keys {
+    consensus: B256,
+    /// Names the node on the network.
+    pub network: Keypair,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Keys").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// Makes new keys.
+    #[must_use]
+    pub fn generate() -> Self {
+        let mut random = secp256k1::rand::rngs::OsRng;
+        let secret = secp256k1::SecretKey::new(&mut random);
+        Self { consensus: B256::new(secret.secret_bytes()), network: Keypair::generate() }
+    }
+
+    /// The validator's address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.signer().address()
+    }
+
+    /// Signs with the consensus key.
+    #[must_use]
+    pub fn signer(&self) -> LocalSigner {
+        LocalSigner::from_bytes(self.consensus).expect("checked when it was made or read")
+    }
+
+    /// Reads the keys from their directory.
+    ///
+    /// # Errors
+    /// A file is missing, malformed, or readable by others.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let consensus = read_secret(&dir.join("consensus.key"))?;
+        let consensus: [u8; 32] = consensus
+            .try_into()
+            .map_err(|_| eyre!("{}/consensus.key must hold 32 bytes in hex", dir.display()))?;
+        LocalSigner::from_bytes(consensus.into())
+            .wrap_err_with(|| format!("{}/consensus.key", dir.display()))?;
+        let network = Keypair::from_bytes(&read_secret(&dir.join("network.key"))?)
+            .wrap_err_with(|| format!("{}/network.key", dir.display()))?;
+        Ok(Self { consensus: consensus.into(), network })
+    }
+
+    /// Writes the keys, readable by their owner only.
+    ///
+    /// # Errors
+    /// A key exists already, or cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        make_private_dir(dir)?;
+        write_secret(&dir.join("consensus.key"), self.consensus.as_slice())?;
+        write_secret(&dir.join("network.key"), &self.network.to_bytes())
+    }
+}
+
+fn read_secret(path: &Path) -> Result<Vec<u8>> {
+    let metadata = path.metadata().wrap_err_with(|| format!("reading {}", path.display()))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        bail!("{} has mode {mode:o}: others can read it; run chmod 600 on it", path.display());
+    }
+    let text =
+        std::fs::read_to_string(path).wrap_err_with(|| format!("reading {}", path.display()))?;
+    hex::decode(text.trim()).map_err(|_| eyre!("{} must hold a key in hex", path.display()))
+}
+
+fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .wrap_err_with(|| format!("writing {}", path.display()))?;
+    writeln!(file, "{}", hex::encode(secret))?;
+    Ok(file.sync_all()?)
+}

@@ -1,0 +1,129 @@
+//! A new network: keys, genesis, trust root and one directory per validator.
+
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::Address;
+use cloverleaf_types::{
+    ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot,
+};
+use eyre::{Result, bail};
+
+use super::{ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, write_genesis};
+
+/// Most validators that `testnet init` makes: a full mesh stays small (consensus, parts).
+pub const VALIDATORS_MAX: u16 = 32;
+
+/// The rollups that a new network registers.
+pub const DEMO_ROLLUPS: [(u64, &str); 2] = [(901, "alpha"), (902, "beta")];
+
+/// What a new network is made of.
+#[derive(Clone, Debug)]
+pub struct NetworkPlan {
+    /// Its name for people.
+    pub name: String,
+    /// How many validators, all of power 1.
+    pub validators: u16,
+    /// The first node's ports; the others follow 10 apart.
+    pub ports: Ports,
+    /// What the network chose.
+    pub parameters: Parameters,
+    /// When it begins, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// The files of a new network.
+#[derive(Clone, Debug)]
+pub struct NewNetwork {
+    /// One directory per validator.
+    pub homes: Vec<PathBuf>,
+    /// Its genesis.
+    pub genesis: Genesis,
+}
+
+/// Makes a network under `dir`: `node0`, `node1`, …, `genesis.json` and `trust.json`.
+///
+/// # Errors
+/// The plan is out of range, or a directory exists and is not empty.
+pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
+    if plan.validators == 0 || plan.validators > VALIDATORS_MAX {
+        bail!("a testnet has 1 to {VALIDATORS_MAX} validators, not {}", plan.validators);
+    }
+    make_private_dir(dir)?;
+    let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
+    let genesis = genesis(plan, &keys);
+    genesis.check()?;
+    let mut homes = Vec::new();
+    for (index, own) in (0_u16..).zip(&keys) {
+        let home = dir.join(format!("node{index}"));
+        create(&home, &genesis, &node_config(plan, index, &keys), own)?;
+        homes.push(home);
+    }
+    write_genesis(&dir.join("genesis.json"), &genesis)?;
+    write_trust(&dir.join("trust.json"), &trust_root(&genesis)?)?;
+    Ok(NewNetwork { homes, genesis })
+}
+
+/// What a light client of the network may trust from the start.
+///
+/// # Errors
+/// The genesis names no possible validator set.
+pub fn trust_root(genesis: &Genesis) -> Result<TrustRoot> {
+    let validators = genesis.validator_set()?;
+    Ok(TrustRoot { network: genesis.network(), height: Height::GENESIS, validators })
+}
+
+fn write_trust(path: &Path, trust: &TrustRoot) -> Result<()> {
+    Ok(std::fs::write(path, serde_json::to_string_pretty(trust)? + "\n")?)
+}
+
+fn genesis(plan: &NetworkPlan, keys: &[Keys]) -> Genesis {
+    let validators = keys.iter().enumerate().map(|(index, keys)| GenesisValidator {
+        address: keys.address(),
+        power: 1,
+        peer_id: keys.network.peer_id_text(),
+        name: format!("node{index}"),
+    });
+    let authority = keys.first().map_or(Address::ZERO, Keys::address);
+    let rollups = DEMO_ROLLUPS.iter().map(|(chain_id, name)| demo_rollup(*chain_id, name, authority));
+    Genesis {
+        name: plan.name.clone(),
+        time_ms: plan.time_ms,
+        authority,
+        parameters: plan.parameters,
+        validators: validators.collect(),
+        rollups: rollups.collect(),
+    }
+}
+
+fn demo_rollup(chain_id: u64, name: &str, operator: Address) -> Rollup {
+    Rollup {
+        chain_id: ChainId(chain_id),
+        name: name.to_owned(),
+        format: Default::default(),
+        verification: Default::default(),
+        policy: Default::default(),
+        weight_limit: 0,
+        share: 1,
+        status: Default::default(),
+        operator,
+        bundles: true,
+    }
+}
+
+fn node_config(plan: &NetworkPlan, own: u16, keys: &[Keys]) -> NodeConfig {
+    let listen_address = super::config::loopback();
+    let peers = (0_u16..).zip(keys).filter(|(index, _)| *index != own).map(|(index, keys)| Peer {
+        peer_id: keys.network.peer_id_text(),
+        address: (listen_address, plan.ports.of_node(index).network()).into(),
+    });
+    let execution = (0_u16..).zip(DEMO_ROLLUPS).map(|(index, (chain_id, _))| ExecutionRpc {
+        chain_id: ChainId(chain_id),
+        url: format!("http://{listen_address}:{}", plan.ports.rollup(index)),
+    });
+    NodeConfig {
+        port_base: plan.ports.of_node(own).base(),
+        listen_address,
+        peers: peers.collect(),
+        execution: execution.collect(),
+    }
+}

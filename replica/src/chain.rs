@@ -1,0 +1,61 @@
+//! The applied tip: the state and the replay window that the next block is judged by.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cloverleaf_bundle::{Ordered, State, Window};
+use cloverleaf_types::{B256, Height};
+
+/// Blocks computed for the next height and not decided yet: one per proposed value. A height sees
+/// few, since a new value needs a new round; the oldest go first beyond this.
+const CANDIDATES_MAX: usize = 16;
+
+/// What every judgement of the next height starts from.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    state: State,
+    window: Window,
+    /// By block hash, so that a value is computed once however often it is proposed.
+    candidates: BTreeMap<B256, Arc<Ordered>>,
+    arrival: Vec<B256>,
+}
+
+impl Chain {
+    pub(crate) fn new(state: State, window: Window) -> Self {
+        Self { state, window, candidates: BTreeMap::new(), arrival: Vec::new() }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    pub(crate) fn height(&self) -> Height {
+        self.state.height()
+    }
+
+    pub(crate) fn candidate(&self, block_hash: B256) -> Option<&Arc<Ordered>> {
+        self.candidates.get(&block_hash)
+    }
+
+    pub(crate) fn keep(&mut self, block_hash: B256, ordered: Arc<Ordered>) {
+        if self.candidates.insert(block_hash, ordered).is_none() {
+            self.arrival.push(block_hash);
+        }
+        if self.arrival.len() > CANDIDATES_MAX {
+            let oldest = self.arrival.remove(0);
+            self.candidates.remove(&oldest);
+        }
+    }
+
+    /// Takes a decided block as the new tip; all other candidates are void.
+    pub(crate) fn advance(&mut self, state: State, keys: Vec<cloverleaf_types::TransactionKey>) {
+        self.window.push(state.height(), state.timestamp_ms(), keys);
+        self.state = state;
+        self.candidates.clear();
+        self.arrival.clear();
+    }
+}

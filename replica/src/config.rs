@@ -1,0 +1,46 @@
+//! What a replica is made from.
+
+use std::sync::Arc;
+
+use cloverleaf_bundle::{Prepared, State, Window};
+use cloverleaf_consensus::Halt as ConsensusHalt;
+use cloverleaf_types::{Height, Recover, Signer};
+
+/// Who a replica is, and what it found on its disk.
+pub struct Recovered {
+    /// Signs votes and parcels; its address names the replica.
+    pub signer: Arc<dyn Signer>,
+    /// Checks signatures.
+    pub recover: Arc<dyn Recover>,
+    /// The state after the latest durable block, or genesis.
+    pub state: State,
+    /// The replay window at that block, recomputed from the blocks (W1).
+    pub window: Window,
+    /// What the own lane log holds, in its order.
+    pub logged: Vec<Arc<Prepared>>,
+    /// What the parcel store holds, in its order.
+    pub stored: Vec<Arc<Prepared>>,
+}
+
+/// Why a replica must not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// Consensus must not go on.
+    #[error(transparent)]
+    Consensus(#[from] ConsensusHalt),
+    /// More than two thirds of the power decided a block that does not follow from this state: this
+    /// node's software or disk is at fault, or more than f validators are.
+    #[error(
+        "block {height} is certified, but does not follow from this node's state: {reason}; keep \
+         the data directory and compare it with another node's"
+    )]
+    CertifiedBlockRefused {
+        /// Its height.
+        height: Height,
+        /// What does not follow.
+        reason: String,
+    },
+    /// The lane log and the decided blocks contradict each other: going on would sign a slot twice.
+    #[error("{0}; restore the node's own journal, or start it with a new key")]
+    LaneLog(#[from] cloverleaf_mempool::LaneLogError),
+}

@@ -1,0 +1,81 @@
+//! What happens to a replica.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloverleaf_bundle::Prepared;
+use cloverleaf_consensus::JournalEntry;
+use cloverleaf_mempool::parcels::ParcelsMessage;
+use cloverleaf_types::{Address, B256, Height};
+
+use crate::output::BlockRange;
+
+/// Something that happened. Messages come from authenticated validators, each named by its address.
+#[derive(Debug)]
+pub enum Input {
+    /// The node starts; always the first input.
+    Start {
+        /// What the vote journal holds, in its order.
+        votes: Vec<JournalEntry>,
+        /// The lowest height that the store keeps.
+        first_kept: Height,
+    },
+    /// The time of [`crate::Replica::next_wake_ms`] has come.
+    Tick,
+    /// A connection to a validator was made.
+    Connected(Address),
+    /// A connection to a validator ended.
+    Disconnected(Address),
+    /// A message came on the votes stream.
+    Votes {
+        /// Who sent it.
+        from: Address,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A message came on the parcels stream, and went through [`crate::intake()`].
+    Parcels {
+        /// Who sent it.
+        from: Address,
+        /// The message.
+        message: Intake,
+    },
+    /// A message came on the sync stream.
+    Sync {
+        /// Who sent it.
+        from: Address,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// An own parcel is durable in the lane log.
+    ParcelLogged {
+        /// The parcel.
+        hash: B256,
+    },
+    /// Another's parcel is durable in the parcel store.
+    ParcelStored {
+        /// The parcel.
+        hash: B256,
+    },
+    /// A block, its certificate and the state after it are durable.
+    Committed {
+        /// Its height.
+        height: Height,
+    },
+    /// Blocks were read for a peer: as many of the first ones as there are and fit.
+    BlocksRead {
+        /// What was asked for.
+        range: BlockRange,
+        /// The encoded blocks, of rising heights.
+        blocks: Vec<Bytes>,
+    },
+}
+
+/// A message of the parcels stream, decoded, and verified where it can be without the state.
+#[derive(Debug)]
+pub enum Intake {
+    /// A well-formed parcel (L5), with what `order` needs of it.
+    Parcel(Arc<Prepared>),
+    /// Anything else on the stream.
+    Other(ParcelsMessage),
+}

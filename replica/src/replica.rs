@@ -1,0 +1,129 @@
+//! One validator: what happens to it, and what it wants done.
+
+use std::sync::Arc;
+
+use cloverleaf_bundle::State;
+use cloverleaf_consensus::sync::{BlockSync, SyncInput};
+use cloverleaf_consensus::{Driver, Input as Drive, JournalEntry};
+use cloverleaf_mempool::lane::Lane;
+use cloverleaf_mempool::parcels::Parcels;
+use cloverleaf_mempool::pool::Pool;
+use cloverleaf_types::{Address, Height, Recover, Signer};
+
+use crate::chain::Chain;
+use crate::commit::Committing;
+use crate::config::Halt;
+use crate::index::PlacedIndex;
+use crate::input::Input;
+use crate::output::Output;
+
+/// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wakes {
+    pub(crate) consensus_ms: Option<u64>,
+    pub(crate) sync_ms: Option<u64>,
+    pub(crate) lanes_ms: Option<u64>,
+}
+
+/// One validator as a state machine: deterministic, without I/O, clock or chance.
+pub struct Replica {
+    pub(crate) own: Address,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) recover: Arc<dyn Recover>,
+    pub(crate) index: Box<dyn PlacedIndex>,
+    pub(crate) chain: Chain,
+    pub(crate) driver: Driver,
+    pub(crate) sync: BlockSync,
+    pub(crate) pool: Pool,
+    pub(crate) lane: Lane,
+    pub(crate) parcels: Parcels,
+    pub(crate) committing: Option<Committing>,
+    pub(crate) first_kept: Height,
+    pub(crate) wakes: Wakes,
+    pub(crate) now_ms: u64,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) halted: bool,
+}
+
+impl Replica {
+    /// Takes one input and says what must be done, in order. `now_ms` is this machine's clock, in
+    /// milliseconds since 1970. After [`Output::Halt`] there is no more output.
+    pub fn handle(&mut self, now_ms: u64, input: Input) -> Vec<Output> {
+        if self.halted {
+            return Vec::new();
+        }
+        self.now_ms = self.now_ms.max(now_ms);
+        self.accept(input);
+        self.tend_lanes();
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When [`Input::Tick`] is wanted, in milliseconds since 1970.
+    #[must_use]
+    pub fn next_wake_ms(&self) -> Option<u64> {
+        let Wakes { consensus_ms, sync_ms, lanes_ms } = self.wakes;
+        [consensus_ms, sync_ms, lanes_ms].into_iter().flatten().min()
+    }
+
+    /// The state after the latest durable block.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.chain.state()
+    }
+
+    fn accept(&mut self, input: Input) {
+        match input {
+            Input::Start { votes, first_kept } => self.start(votes, first_kept),
+            Input::Tick => self.tick(),
+            Input::Connected(peer) => self.connected(peer),
+            Input::Disconnected(peer) => {
+                self.synchronise(SyncInput::Disconnected { peer });
+                self.lane_disconnected(peer);
+            }
+            Input::Votes { from, bytes } => self.receive_votes(from, &bytes),
+            Input::Parcels { from, message } => self.receive_parcels(from, message),
+            Input::Sync { from, bytes } => self.receive_sync(from, &bytes),
+            Input::ParcelLogged { hash } => self.parcel_logged(hash),
+            Input::ParcelStored { hash } => self.parcel_stored(hash),
+            Input::Committed { height } => self.committed(height),
+            Input::BlocksRead { range, blocks } => {
+                let (peer, from) = (range.peer, range.from);
+                self.synchronise(SyncInput::Blocks { peer, from, blocks });
+            }
+        }
+    }
+
+    fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
+        self.first_kept = first_kept;
+        self.start_height(votes);
+        let validators = Arc::new(self.chain.state().validators().clone());
+        let tip = self.chain.height();
+        self.synchronise(SyncInput::Applied { tip, first: first_kept, validators });
+    }
+
+    fn tick(&mut self) {
+        let due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= self.now_ms);
+        let Wakes { consensus_ms, sync_ms, .. } = self.wakes;
+        let (consensus, sync) = (due(consensus_ms), due(sync_ms));
+        if consensus {
+            self.wakes.consensus_ms = None;
+            self.drive(Drive::Tick);
+        }
+        if sync {
+            self.wakes.sync_ms = None;
+            self.synchronise(SyncInput::Tick);
+        }
+    }
+
+    fn connected(&mut self, peer: Address) {
+        self.drive(Drive::Connected { peer });
+        self.synchronise(SyncInput::Connected { peer });
+        self.lane_connected(peer);
+    }
+
+    /// Ends the replica: nothing after this is released.
+    pub(crate) fn halt(&mut self, halt: Halt) {
+        self.halted = true;
+        self.outputs.push(Output::Halt(halt));
+    }
+}

@@ -1,0 +1,62 @@
+//! Block sync inside the replica (C4): blocks that others decided, and blocks for others.
+
+use bytes::Bytes;
+use cloverleaf_bundle::apply;
+use cloverleaf_consensus::Input as Drive;
+use cloverleaf_consensus::sync::{RESPONSE_BYTES_MAX, SyncInput, SyncMessage, SyncOutput};
+use cloverleaf_types::{Address, DecidedBlock, Height, Verified};
+
+use crate::config::Halt;
+use crate::output::{BlockRange, Class, Output, Recipient};
+use crate::replica::Replica;
+
+impl Replica {
+    /// Gives block sync an input and passes on what follows.
+    pub(crate) fn synchronise(&mut self, input: SyncInput) {
+        for output in self.sync.handle(self.now_ms, input) {
+            match output {
+                SyncOutput::Send { to, message } => self.outputs.push(Output::Send {
+                    to: match to {
+                        cloverleaf_consensus::To::All => Recipient::All,
+                        cloverleaf_consensus::To::One(peer) => Recipient::One(peer),
+                    },
+                    class: Class::Sync,
+                    bytes: message.encode(),
+                }),
+                SyncOutput::Read { peer, from, count } => {
+                    let to = Height(from.0.saturating_add(count).saturating_sub(1));
+                    let range = BlockRange { peer, from, to, bytes_max: RESPONSE_BYTES_MAX };
+                    self.outputs.push(Output::ReadBlocks(range));
+                }
+                SyncOutput::Certified { height } => self.drive(Drive::Certified { height }),
+                SyncOutput::Apply(block) => self.apply_synced(block),
+                SyncOutput::Excluded { peer, why } => {
+                    tracing::warn!(%peer, %why, "peer excluded from block sync for a minute");
+                }
+                SyncOutput::WakeAt(at_ms) => self.wakes.sync_ms = Some(at_ms),
+            }
+        }
+    }
+
+    /// A message came on the sync stream.
+    pub(crate) fn receive_sync(&mut self, from: Address, bytes: &Bytes) {
+        match SyncMessage::decode(bytes) {
+            Ok(message) => self.synchronise(SyncInput::Message { from, message }),
+            Err(error) => tracing::warn!(%from, %error, "not a sync message"),
+        }
+    }
+
+    fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
+        let height = decided.height();
+        if self.committing.is_some() || height != self.chain.height().next() {
+            return; // Consensus decided it meanwhile.
+        }
+        match apply(self.chain.state(), &decided.block) {
+            Ok(state) => self.commit_synced(decided.into_inner(), state),
+            Err(error) => {
+                let reason = error.to_string();
+                self.halt(Halt::CertifiedBlockRefused { height, reason });
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The columns, and how RocksDB keeps each.
+
+use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
+
+use crate::limits::{BLOB_BYTES_MIN, BLOB_FILE_BYTES, WRITE_BUFFER_BYTES};
+
+/// Bits of filter a key: one look-up in a hundred for an absent key touches the disk.
+const FILTER_BITS: f64 = 10.0;
+
+/// Settings without a setter: a checksum in memory for each entry, verified before it is written
+/// on.
+const PROTECTED: &str = "memtable_protection_bytes_per_key=8";
+
+/// A column: one sorted map from keys to values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// Facts about the store, by name.
+    Meta,
+    /// Decisions, by height.
+    Blocks,
+    /// Which batches a block has.
+    Heights,
+    /// Batches, by rollup and number.
+    Batches,
+    /// The heights and head branches of batches, by rollup and number.
+    Branches,
+    /// Places of transactions, by rollup and id.
+    Transactions,
+    /// Places of bundles, by hash.
+    Bundles,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Meta,
+        Self::Blocks,
+        Self::Heights,
+        Self::Batches,
+        Self::Branches,
+        Self::Transactions,
+        Self::Bundles,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Blocks => "blocks",
+            Self::Heights => "heights",
+            Self::Batches => "batches",
+            Self::Branches => "branches",
+            Self::Transactions => "transactions",
+            Self::Bundles => "bundles",
+        }
+    }
+
+    /// All columns share one cache.
+    pub(crate) fn descriptor(
+        self,
+        cache: &Cache,
+    ) -> Result<ColumnFamilyDescriptor, rocksdb::Error> {
+        let mut options = Options::default().get_options_from_string(PROTECTED)?;
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+        options.set_compression_type(self.compression());
+        let mut tables = BlockBasedOptions::default();
+        tables.set_block_cache(cache);
+        tables.set_cache_index_and_filter_blocks(true);
+        if self.is_asked_for_absent_keys() {
+            tables.set_bloom_filter(FILTER_BITS, false);
+        }
+        options.set_block_based_table_factory(&tables);
+        if self == Self::Batches {
+            options.set_enable_blob_files(true);
+            options.set_min_blob_size(BLOB_BYTES_MIN);
+            options.set_blob_file_size(BLOB_FILE_BYTES);
+            options.set_blob_compression_type(DBCompressionType::Lz4);
+        }
+        Ok(ColumnFamilyDescriptor::new(self.name(), options))
+    }
+
+    fn compression(self) -> DBCompressionType {
+        match self {
+            // Hashes do not shrink.
+            Self::Transactions | Self::Bundles => DBCompressionType::None,
+            _ => DBCompressionType::Lz4,
+        }
+    }
+
+    /// W2 and the status calls ask for ids that mostly were never placed.
+    fn is_asked_for_absent_keys(self) -> bool {
+        matches!(self, Self::Transactions | Self::Bundles)
+    }
+}

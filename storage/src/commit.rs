@@ -1,0 +1,149 @@
+//! Makes a decided block durable.
+
+use cloverleaf_types::merkle::Branch;
+use cloverleaf_types::{B256, Batch, DecidedBlock, Height, TransactionId};
+
+use crate::batches::Anchor;
+use crate::column::Column;
+use crate::database::Writes;
+use crate::decision::Decision;
+use crate::error::StoreError;
+use crate::keys;
+use crate::places::{BundlePlace, TransactionPlace};
+use crate::store::{Store, meta};
+
+/// A decided block, and what was computed with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// The block; its certificate was verified.
+    pub block: &'a DecidedBlock,
+    /// For each batch, the ids of its transactions.
+    pub ids: &'a [Vec<TransactionId>],
+    /// For each batch, the branch from the head that it makes to the block's `heads_root`.
+    pub branches: &'a [Branch],
+    /// The replicated state after the block, as the caller encodes it.
+    pub state: &'a [u8],
+}
+
+impl Store {
+    /// Makes a block, its indexes and the state after it durable (D1): one write, one sync. Blocks
+    /// the thread for as long as the disk takes.
+    ///
+    /// # Errors
+    /// The block is not the next one or its parts are foreign: nothing has changed. The disk
+    /// failed: whether the block is durable is known only after opening again, and the process must
+    /// end.
+    pub fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        if writer.stopped {
+            let path = self.database().path().to_path_buf();
+            return Err(StoreError::Stopped { path });
+        }
+        let decision = Decision::of(commit.block);
+        let hash = decision.header.hash();
+        self.check_follows(&decision)?;
+        commit.check(self, &decision)?;
+        let writes = self.writes(commit, &decision, hash);
+        if let Err(error) = self.database().write_synced(writes) {
+            writer.stopped = true;
+            return Err(error);
+        }
+        self.set_tip((commit.block.height(), hash));
+        Ok(())
+    }
+
+    fn check_follows(&self, decision: &Decision) -> Result<(), StoreError> {
+        let (tip, tip_hash) = self.tip().unwrap_or((Height::GENESIS, self.network()));
+        let (height, parent) = (decision.header.height, decision.header.parent);
+        if height != tip.next() {
+            return Err(StoreError::NotNext {
+                expected: tip.next(),
+                found: height,
+            });
+        }
+        if parent != tip_hash {
+            return Err(StoreError::OtherParent {
+                height,
+                found: parent,
+                expected: tip_hash,
+            });
+        }
+        Ok(())
+    }
+
+    fn writes(&self, commit: &Commit<'_>, decision: &Decision, hash: B256) -> Writes<'_> {
+        let height = decision.header.height;
+        let mut writes = self.database().writes();
+        let record = alloy_rlp::encode(decision);
+        writes.put(Column::Blocks, &keys::height(height), &record);
+        for (batch, (ids, branch)) in commit.batches() {
+            put_batch(&mut writes, batch, branch);
+            put_transactions(&mut writes, batch, ids);
+        }
+        for manifest in &decision.manifests {
+            let index = manifest.index;
+            let place = keys::bundle_place(&BundlePlace { height, index });
+            let hash = manifest.bundle_hash();
+            writes.put(Column::Bundles, hash.as_slice(), &place);
+        }
+        writes.put(Column::Meta, meta::STATE, commit.state);
+        writes.put(Column::Meta, meta::TIP, &keys::tip(height, hash));
+        writes
+    }
+}
+
+impl<'a> Commit<'a> {
+    fn batches(&self) -> impl Iterator<Item = (&'a Batch, (&'a Vec<TransactionId>, &'a Branch))> {
+        let computed = self.ids.iter().zip(self.branches);
+        self.block.block.batches.iter().zip(computed)
+    }
+
+    /// What is written must read back: the same checks as those of reads.
+    fn check(&self, store: &Store, decision: &Decision) -> Result<(), StoreError> {
+        let height = decision.header.height;
+        let foreign = |what| Err(StoreError::Foreign { height, what });
+        let batches = self.block.block.batches.len();
+        if self.ids.len() != batches || self.branches.len() != batches {
+            return foreign("ids and branches");
+        }
+        if !decision.is_of(store.network(), height) {
+            return foreign("network, cut, certificate or manifests");
+        }
+        for (batch, (ids, branch)) in self.batches() {
+            if ids.len() != batch.transactions().len() {
+                return foreign("ids");
+            }
+            if !decision.has_batch(batch.header(), branch) {
+                return foreign("batches");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn put_batch(writes: &mut Writes<'_>, batch: &Batch, branch: &Branch) {
+    let header = batch.header();
+    let key = keys::rollup_seq(header.chain_id, header.seq);
+    writes.put(Column::Batches, &key, batch.encoded());
+    let anchor = Anchor {
+        height: header.height,
+        branch: branch.clone(),
+    };
+    writes.put(Column::Branches, &key, &alloy_rlp::encode(&anchor));
+    let key = keys::height_rollup(header.height, header.chain_id);
+    writes.put(Column::Heights, &key, &header.seq.to_be_bytes());
+}
+
+fn put_transactions(writes: &mut Writes<'_>, batch: &Batch, ids: &[TransactionId]) {
+    let header = batch.header();
+    for (index, id) in (0_u32..).zip(ids) {
+        let place = TransactionPlace {
+            height: header.height,
+            seq: header.seq,
+            index,
+        };
+        let key = keys::transaction(header.chain_id, *id);
+        let place = keys::transaction_place(&place);
+        writes.put(Column::Transactions, &key, &place);
+    }
+}

@@ -1,0 +1,205 @@
+//! RocksDB with the settings that make one synced write per block durable.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use rocksdb::{
+    Cache, ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, PrefixRange,
+    ReadOptions, WriteBatch, WriteOptions, properties,
+};
+
+use crate::column::Column;
+use crate::error::StoreError;
+use crate::limits;
+
+/// Settings without a setter: RocksDB does not resume by itself after a failed write in the
+/// background.
+const NO_RESUME: &str = "max_bgerror_resume_count=0";
+
+/// A key and its value.
+type Entry = (Box<[u8]>, Bytes);
+
+/// An open RocksDB, and the directory that its errors name.
+pub(crate) struct Database {
+    db: DB,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens the database in a directory, or makes both.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_path_buf();
+        if let Err(source) = make_directory(&path) {
+            return Err(StoreError::Directory { path, source });
+        }
+        match open(&path) {
+            Ok(db) => Ok(Self { db, path }),
+            Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
+            Err(source) => Err(StoreError::Open { path, source }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The value at a key.
+    pub(crate) fn get(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let value = self.db.get_cf(self.family(column), key);
+        let value = value.map_err(|source| self.unreadable(source))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    /// The value at a key, read by `read`, which refuses what was not written so.
+    pub(crate) fn get_as<T>(
+        &self,
+        column: Column,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.get(column, key)? else {
+            return Ok(None);
+        };
+        let read = read(&value);
+        let read = read.ok_or_else(|| self.damaged(format!("a value in {}", column.name())))?;
+        Ok(Some(read))
+    }
+
+    /// The entries whose keys begin with a prefix, in order.
+    pub(crate) fn with_prefix(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(PrefixRange(prefix));
+        let mode = match direction {
+            Direction::Forward => IteratorMode::Start,
+            Direction::Reverse => IteratorMode::End,
+        };
+        let entries = self.db.iterator_cf_opt(self.family(column), options, mode);
+        entries.map(|entry| match entry {
+            Ok((key, value)) => Ok((key, Bytes::from(value))),
+            Err(source) => Err(self.unreadable(source)),
+        })
+    }
+
+    /// Writes everything or nothing, and returns when it is durable.
+    pub(crate) fn write_synced(&self, writes: Writes<'_>) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        let path = || self.path.clone();
+        let written = self.db.write_opt(writes.batch, &options);
+        written.map_err(|source| StoreError::Write {
+            path: path(),
+            source,
+        })?;
+        // A flush or compaction that failed leaves the write above durable, but the next one may
+        // not be.
+        let errors = self.db.property_int_value(properties::BACKGROUND_ERRORS);
+        match errors.map_err(|source| self.unreadable(source))? {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(StoreError::Stopped { path: path() }),
+        }
+    }
+
+    /// Moves what is in memory into tables.
+    #[cfg(test)]
+    pub(crate) fn flush(&self) -> Result<(), rocksdb::Error> {
+        let mut columns = Column::ALL.iter();
+        columns.try_for_each(|column| self.db.flush_cf(self.family(*column)))
+    }
+
+    /// Waits until nothing runs in the background.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) -> Result<(), rocksdb::Error> {
+        let options = rocksdb::WaitForCompactOptions::default();
+        self.db.wait_for_compact(&options)
+    }
+
+    /// Begins a write.
+    pub(crate) fn writes(&self) -> Writes<'_> {
+        Writes {
+            database: self,
+            batch: WriteBatch::default(),
+        }
+    }
+
+    /// Says that what is stored is not what was written.
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> StoreError {
+        let (path, what) = (self.path.clone(), what.into());
+        StoreError::Damaged { path, what }
+    }
+
+    fn unreadable(&self, source: rocksdb::Error) -> StoreError {
+        let path = self.path.clone();
+        StoreError::Read { path, source }
+    }
+
+    fn family(&self, column: Column) -> &ColumnFamily {
+        let family = self.db.cf_handle(column.name());
+        family.expect("every column is opened with the database")
+    }
+}
+
+/// What is written together.
+pub(crate) struct Writes<'a> {
+    database: &'a Database,
+    batch: WriteBatch,
+}
+
+impl Writes<'_> {
+    /// Adds or replaces an entry.
+    pub(crate) fn put(&mut self, column: Column, key: &[u8], value: &[u8]) {
+        self.batch.put_cf(self.database.family(column), key, value);
+    }
+}
+
+fn open(path: &Path) -> Result<DB, rocksdb::Error> {
+    let cache = Cache::new_lru_cache(limits::CACHE_BYTES);
+    let columns = Column::ALL.iter().map(|column| column.descriptor(&cache));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    DB::open_cf_descriptors(&options()?, path, columns)
+}
+
+fn options() -> Result<Options, rocksdb::Error> {
+    let mut options = Options::default().get_options_from_string(NO_RESUME)?;
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // Refuses to open at damage within the log; the default would silently go back to before it.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_paranoid_checks(true);
+    options.set_max_total_wal_size(limits::LOG_BYTES_MAX);
+    options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
+    options.set_max_background_jobs(limits::BACKGROUND_JOBS);
+    options.set_max_open_files(limits::OPEN_FILES_MAX);
+    options.set_bytes_per_sync(limits::WRITEBACK_BYTES);
+    // A read error of a mapped file is a signal that ends the process, not an error.
+    options.set_allow_mmap_reads(false);
+    options.set_allow_mmap_writes(false);
+    options.set_keep_log_file_num(limits::TEXT_LOGS_MAX);
+    options.set_max_log_file_size(limits::TEXT_LOG_BYTES_MAX);
+    Ok(options)
+}
+
+/// RocksDB has one kind for all errors of the system; only its text tells them apart.
+fn is_locked(error: &rocksdb::Error) -> bool {
+    let text: &str = error.as_ref();
+    text.contains("While lock file") || text.contains("lock hold by current process")
+}
+
+/// A new directory is durable when its parent is synced.
+fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}

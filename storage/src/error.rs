@@ -1,0 +1,125 @@
+//! What can go wrong with a store, and what to do.
+
+use std::path::PathBuf;
+
+use cloverleaf_types::{B256, Height};
+
+/// Every variant names the directory or the height. After `Write` and `Stopped` the process must
+/// end before anything else leaves it; after `Damaged` it must not serve from this directory.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The directory cannot be made or synced.
+    #[error(
+        "the store's directory {path} cannot be made: {source}; check its parent and permissions"
+    )]
+    Directory {
+        /// The store's directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process holds the directory.
+    #[error("the store {path} is in use by another process; stop it, or choose another directory")]
+    InUse {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// RocksDB does not open the directory.
+    #[error(
+        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start \
+         with an empty directory: the node fetches the blocks from its peers"
+    )]
+    Open {
+        /// The store's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
+    /// The directory holds another network's blocks.
+    #[error(
+        "the store {path} belongs to network {found}, not to {expected}; choose another directory, \
+         or the genesis that it was made with"
+    )]
+    OtherNetwork {
+        /// The store's directory.
+        path: PathBuf,
+        /// The network in it.
+        found: B256,
+        /// The network asked for.
+        expected: B256,
+    },
+    /// The directory was written by another version of this software.
+    #[error(
+        "the store {path} has format {found}, this version reads {expected}; use the version that \
+         wrote it, or an empty directory"
+    )]
+    OtherFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format in it.
+        found: u32,
+        /// The format of this version.
+        expected: u32,
+    },
+    /// A read failed: the disk's fault.
+    #[error("the store {path} cannot be read: {source}; check the disk")]
+    Read {
+        /// The store's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
+    /// A write or its sync failed: the disk's fault. Whether it is durable is unknown.
+    #[error("the store {path} cannot be written: {source}; check space and disk, then start again")]
+    Write {
+        /// The store's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
+    /// A write in front or in the background failed before.
+    #[error("the store {path} takes no more blocks after a failed write; start again")]
+    Stopped {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// What is stored is not what was decided.
+    #[error(
+        "the store {path} is damaged: {what}; keep it aside and start with an empty directory: the \
+         node fetches the blocks from its peers"
+    )]
+    Damaged {
+        /// The store's directory.
+        path: PathBuf,
+        /// What was read and what is wrong with it.
+        what: String,
+    },
+    /// The caller's fault: heights are committed one by one.
+    #[error("block {found} cannot be committed: the store's next height is {expected}")]
+    NotNext {
+        /// The height due.
+        expected: Height,
+        /// The height given.
+        found: Height,
+    },
+    /// The caller's fault: the block does not extend the chain that is stored.
+    #[error(
+        "block {height} cannot be committed: its parent is {found}, the store's tip {expected}"
+    )]
+    OtherParent {
+        /// The block's height.
+        height: Height,
+        /// The parent it names.
+        found: B256,
+        /// The hash of the store's tip; the network's id before the first block.
+        expected: B256,
+    },
+    /// The caller's fault: what it gave would not read back.
+    #[error("block {height} cannot be committed: its {what} do not belong to it")]
+    Foreign {
+        /// The block's height.
+        height: Height,
+        /// The part.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,34 @@
+//! How much of the machine the store may take: sized for two cores and a few gigabytes.
+
+/// Blocks of tables kept in memory, in bytes.
+pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Writes kept in memory before they are sorted into tables, in bytes, over all columns.
+pub const WRITE_BUFFERS_BYTES: usize = 128 * 1024 * 1024;
+
+/// The same for one column, in bytes: a minute or more of blocks, so that tables are few.
+pub const WRITE_BUFFER_BYTES: usize = 32 * 1024 * 1024;
+
+/// RocksDB's log, in bytes: bounds how long opening after a crash takes.
+pub const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Open files: the rest of the process needs descriptors for connections.
+pub const OPEN_FILES_MAX: i32 = 512;
+
+/// Threads that flush and compact: one per core.
+pub const BACKGROUND_JOBS: i32 = 2;
+
+/// Bytes after which written tables are handed to the disk, so that no sync waits for all of them.
+pub const WRITEBACK_BYTES: u64 = 1024 * 1024;
+
+/// Smallest batch kept beside the tables, in bytes: compactions never copy larger ones.
+pub const BLOB_BYTES_MIN: u64 = 4 * 1024;
+
+/// Batches in one file, in bytes.
+pub const BLOB_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// RocksDB's own text logs: how many.
+pub const TEXT_LOGS_MAX: usize = 4;
+
+/// RocksDB's own text logs: bytes each.
+pub const TEXT_LOG_BYTES_MAX: usize = 4 * 1024 * 1024;

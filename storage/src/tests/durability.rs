@@ -1,0 +1,183 @@
+//! What a crash leaves, and who may open it.
+
+use std::fs::{self, OpenOptions};
+
+use cloverleaf_types::{B256, Height};
+
+use super::fixture::{Chain, NETWORK, ROLLUPS};
+use super::{Home, length, store_with};
+use crate::{Commit, Store, StoreError};
+
+#[test]
+fn every_committed_block_is_in_what_a_crash_leaves() {
+    let (home, store, mut chain) = store_with(0);
+    for _ in 0..5 {
+        let decided = chain.next_usual();
+        store.commit(&decided.commit()).unwrap();
+        let image = home.crash_image(&store);
+        let after = image.open();
+        assert_eq!(
+            after.tip(),
+            Some((decided.height(), decided.block.block.hash()))
+        );
+        assert_eq!(
+            after.block(decided.height()).unwrap().unwrap(),
+            decided.block
+        );
+        assert_eq!(after.state().unwrap().unwrap(), decided.state);
+    }
+}
+
+#[test]
+fn new_store_has_no_tip_and_no_state_and_an_orderly_restart_keeps_both() {
+    let home = Home::new();
+    let store = home.open();
+    assert_eq!((store.tip(), store.state().unwrap()), (None, None));
+    let decided = Chain::new().next_usual();
+    store.commit(&decided.commit()).unwrap();
+    let tip = store.tip();
+    drop(store);
+    let store = home.open();
+    assert_eq!(store.tip(), tip);
+    assert_eq!(store.state().unwrap().unwrap(), decided.state);
+}
+
+#[test]
+fn record_torn_by_a_crash_is_cut_off_and_the_block_before_it_is_the_tip() {
+    let (home, store, _) = store_with(3);
+    let image = home.crash_image(&store);
+    drop(store);
+    let log = OpenOptions::new().write(true).open(image.log()).unwrap();
+    log.set_len(length(&image.log()) - 10).unwrap();
+    assert_eq!(image.open().tip().unwrap().0, Height(2));
+}
+
+#[test]
+fn damage_within_the_log_refuses_to_open_instead_of_going_back() {
+    let (home, store, _) = store_with(8);
+    let image = home.crash_image(&store);
+    drop(store);
+    let mut bytes = fs::read(image.log()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(image.log(), bytes).unwrap();
+    let refused = Store::open(&image.path(), NETWORK).err().unwrap();
+    assert!(matches!(refused, StoreError::Open { .. }), "{refused}");
+}
+
+#[test]
+fn another_networks_directory_is_refused_and_left_as_it_was() {
+    let (home, store, _) = store_with(1);
+    drop(store);
+    let other = B256::repeat_byte(8);
+    let refused = Store::open(&home.path(), other).err().unwrap();
+    let text = refused.to_string();
+    assert!(
+        matches!(refused, StoreError::OtherNetwork { found: NETWORK, .. }),
+        "{text}"
+    );
+    assert!(text.contains(home.path().to_str().unwrap()), "{text}");
+    assert_eq!(home.open().tip().unwrap().0, Height(1));
+}
+
+#[test]
+fn directory_in_use_is_refused_by_its_name() {
+    let (home, _store, _) = store_with(0);
+    let refused = Store::open(&home.path(), NETWORK).err().unwrap();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+}
+
+#[test]
+fn block_out_of_order_is_refused_and_changes_nothing() {
+    let (_home, store, mut chain) = store_with(2);
+    let (third, fourth) = (chain.next_usual(), chain.next_usual());
+    let skipped = store.commit(&fourth.commit()).unwrap_err();
+    let expected = Height(3);
+    assert!(
+        matches!(skipped, StoreError::NotNext { expected: e, found: Height(4) } if e == expected)
+    );
+    store.commit(&third.commit()).unwrap();
+    let again = store.commit(&third.commit()).unwrap_err();
+    assert!(
+        matches!(
+            again,
+            StoreError::NotNext {
+                found: Height(3),
+                ..
+            }
+        ),
+        "{again}"
+    );
+    store.commit(&fourth.commit()).unwrap();
+}
+
+#[test]
+fn block_of_another_chain_is_refused() {
+    let (_home, store, _) = store_with(1);
+    let mut other = Chain::new();
+    other.next_with(&[]);
+    let refused = store.commit(&other.next_usual().commit()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            StoreError::OtherParent {
+                height: Height(2),
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn parts_that_would_not_read_back_are_refused() {
+    let (_home, store, mut chain) = store_with(0);
+    let decided = chain.next_usual();
+    let good = decided.commit();
+    let mut branches = decided.branches.clone();
+    branches.swap(0, 2);
+    let mut ids = decided.ids.clone();
+    ids[1].pop();
+    let mut block = decided.block.clone();
+    block.certificate.block_hash = B256::ZERO;
+    let refused = [
+        Commit {
+            branches: &branches,
+            ..good
+        },
+        Commit {
+            branches: &branches[..1],
+            ..good
+        },
+        Commit { ids: &ids, ..good },
+        Commit {
+            block: &block,
+            ..good
+        },
+    ];
+    for commit in refused {
+        let error = store.commit(&commit).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                StoreError::Foreign {
+                    height: Height(1),
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    assert_eq!(store.tip(), None);
+    assert_eq!(store.head(ROLLUPS[0]).unwrap(), None);
+    store.commit(&good).unwrap();
+}
+
+#[test]
+fn store_that_was_stopped_takes_no_more_blocks() {
+    let (_home, store, mut chain) = store_with(1);
+    store.writer().stopped = true;
+    let refused = store.commit(&chain.next_usual().commit()).unwrap_err();
+    assert!(matches!(refused, StoreError::Stopped { .. }), "{refused}");
+    assert_eq!(store.tip().unwrap().0, Height(1));
+}

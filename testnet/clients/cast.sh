@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Foundry's cast, unchanged: send, wait, read, fail.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+cast="$here/node_modules/@foundry-rs/cast-linux-amd64/bin/cast"
+endpoint=${CLOVERLEAF_RPC:-http://127.0.0.1:4545}
+alpha="$endpoint/rollup/901"
+# Account 4 of the usual test mnemonic: test money on the demo rollups and nothing elsewhere.
+key=0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a
+to=0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+passed=0
+failed=0
+
+check() { # what, expected pattern, output
+    if grep -qE -- "$2" <<<"$3"; then
+        passed=$((passed + 1)); echo "ok   $1"
+    else
+        failed=$((failed + 1)); echo "FAIL $1: $3"
+    fi
+}
+
+out=$("$cast" send --rpc-url "$alpha" --private-key "$key" "$to" --value 1ether 2>&1)
+check "cast send and its receipt" '^status +1' "$out"
+out=$("$cast" send --async --rpc-url "$alpha" --private-key "$key" "$to" --value 1 2>&1)
+check "cast send --async" '^0x[0-9a-f]{64}$' "$out"
+out=$("$cast" receipt --rpc-url "$alpha" "$out" 2>&1)
+check "cast receipt of it" '^status +1' "$out"
+out=$("$cast" balance --rpc-url "$alpha" "$to" 2>&1)
+check "cast balance" '^[0-9]{20,}$' "$out"
+out=$("$cast" chain-id --rpc-url "$alpha" 2>&1)
+check "cast chain-id" '^901$' "$out"
+out=$("$cast" block --rpc-url "$alpha" latest 2>&1)
+check "cast block" '^stateRoot +0x' "$out"
+out=$("$cast" nonce --rpc-url "$alpha" "$to" 2>&1)
+check "cast nonce" '^[0-9]+$' "$out"
+out=$("$cast" send --rpc-url "$alpha" --private-key "$key" --nonce 0 "$to" --value 1 2>&1)
+check "a nonce that is too low is refused in geth's words" 'nonce too low' "$out"
+out=$("$cast" publish --rpc-url "$alpha" 0x02deadbeef 2>&1)
+check "bytes that are no transaction are refused" 'malformed|decode|invalid|failed' "$out"
+out=$("$cast" rpc --rpc-url "$alpha" eth_coinbase_does_not_exist 2>&1)
+check "an unknown method" 'does not exist/is not available' "$out"
+
+echo "cast: $passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

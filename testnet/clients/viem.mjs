@@ -1,0 +1,75 @@
+// viem, unchanged: send, wait, read, fail.
+import { createPublicClient, createWalletClient, defineChain, http, parseEther } from "viem";
+import { mnemonicToAccount } from "viem/accounts";
+
+import { check, finish, mnemonic, receiver, rollup, rpc, endpoint } from "./support.mjs";
+
+const account = mnemonicToAccount(mnemonic, { addressIndex: 2 });
+
+function clients(id) {
+  const chain = defineChain({
+    id,
+    name: `rollup ${id}`,
+    nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+    rpcUrls: { default: { http: [rollup(id)] } },
+  });
+  const transport = http(rollup(id));
+  return {
+    wallet: createWalletClient({ account, chain, transport }),
+    public: createPublicClient({ chain, transport, pollingInterval: 100 }),
+  };
+}
+
+const alpha = clients(901);
+const beta = clients(902);
+
+const before = await alpha.public.getBalance({ address: receiver });
+const hash = await alpha.wallet.sendTransaction({ to: receiver, value: parseEther("1") });
+const receipt = await alpha.public.waitForTransactionReceipt({ hash, timeout: 30_000 });
+check("viem sendTransaction + waitForTransactionReceipt", receipt.status === "success", hash);
+const after = await alpha.public.getBalance({ address: receiver });
+check("viem reads the balance it sent", after - before === parseEther("1"));
+
+const prepare = async (side) =>
+  side.wallet.signTransaction(
+    await side.wallet.prepareTransactionRequest({ to: receiver, value: 1n }),
+  );
+const legs = [
+  { chainId: "0x385", txs: [await prepare(alpha)] },
+  { chainId: "0x386", txs: [await prepare(beta)] },
+];
+const sent = await rpc(endpoint, "seq_sendBundle", [{ legs }]);
+check("viem signs a bundle's legs", sent.result?.bundleHash !== undefined, JSON.stringify(sent));
+const raw = legs[1].txs[0];
+const { keccak256 } = await import("viem");
+const landed = await beta.public.waitForTransactionReceipt({
+  hash: keccak256(raw),
+  timeout: 30_000,
+});
+check("the bundle's second leg is executed", landed.status === "success");
+
+const refused = async (what, action, pattern) => {
+  try {
+    await action();
+    check(what, false, "it was accepted");
+  } catch (error) {
+    check(what, pattern.test(error.message), error.shortMessage ?? error.message.split("\n")[0]);
+  }
+};
+await refused(
+  "viem understands a nonce that is too low",
+  () => alpha.wallet.sendTransaction({ to: receiver, value: 1n, nonce: 0, gas: 21_000n }),
+  /nonce/i,
+);
+await refused(
+  "viem understands a wrong chain",
+  async () => {
+    const foreign = await beta.wallet.signTransaction({
+      to: receiver, value: 1n, nonce: 999, gas: 21_000n, type: "eip1559",
+      maxFeePerGas: 2_000_000_000n, maxPriorityFeePerGas: 1n, chainId: 902,
+    });
+    await alpha.public.sendRawTransaction({ serializedTransaction: foreign });
+  },
+  /chain/i,
+);
+finish("viem");
