@@ -1,7 +1,10 @@
 # `make dev` runs the main job, `make test` passes the tests. Both install what is missing first.
 
 SHELL := /bin/bash
-export CARGO_TARGET_DIR ?= $(HOME)/.cache/cloverleaf/target
+ifeq ($(CARGO_TARGET_DIR),)
+CARGO_TARGET_DIR := $(HOME)/.cache/cloverleaf/target
+endif
+export CARGO_TARGET_DIR
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 # The same compiler name everywhere, or RocksDB would be built once for each. Asked again for every
 # command, because `setup` may just have installed ccache.

@@ -78,7 +78,10 @@ pub fn inclusions(spans: &[Span], manifests: &[Manifest]) -> Option<Vec<BundleIn
     let inclusion = |span: &Span| {
         let index = usize::try_from(span.manifest).ok()?;
         let manifest = manifests.get(index)?.clone();
-        Some(BundleInclusion { manifest, branch: tree.branch(index)? })
+        Some(BundleInclusion {
+            manifest,
+            branch: tree.branch(index)?,
+        })
     };
     spans.iter().map(inclusion).collect()
 }
@@ -382,14 +385,27 @@ mod tests {
 
     #[test]
     fn every_span_gets_its_bundle_and_the_way_to_the_root() {
-        let manifests: Vec<Manifest> =
-            (0..5).map(|index| Manifest { index, ..manifest(2) }).collect();
-        let span = |manifest| Span { manifest, leg: 0, legs: 2, first: 0, count: 1 };
+        let manifests: Vec<Manifest> = (0..5)
+            .map(|index| Manifest {
+                index,
+                ..manifest(2)
+            })
+            .collect();
+        let span = |manifest| Span {
+            manifest,
+            leg: 0,
+            legs: 2,
+            first: 0,
+            count: 1,
+        };
         let found = inclusions(&[span(1), span(4)], &manifests).unwrap();
         let root = bundles_tree(&manifests).root();
         for (bundle, index) in found.iter().zip([1, 4]) {
             assert_eq!(bundle.manifest.index, index);
-            assert_eq!(root_of_branch(bundle.manifest.leaf_hash(), &bundle.branch), root);
+            assert_eq!(
+                root_of_branch(bundle.manifest.leaf_hash(), &bundle.branch),
+                root
+            );
         }
         assert_eq!(inclusions(&[span(5)], &manifests), None);
         assert_eq!(inclusions(&[], &[]), Some(vec![]));

@@ -19,6 +19,9 @@ pub use collect::{EXECUTION_TIMEOUT_MS, Sources, collect};
 /// Names a bundle on all its rollups: its block's height, and its index in the block.
 pub type BundleName = (Height, u32);
 
+/// Most legs of a bundle (B1): no output makes an audit look for more.
+const LEGS_MAX: u32 = 16;
+
 /// What an audit looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -139,7 +142,10 @@ pub fn audit(evidence: &Evidence) -> Report {
     for (chain_id, outputs) in &evidence.outputs {
         report.batches += outputs.len();
         check_sequence(*chain_id, outputs, &mut report.violations);
-        for output in outputs.iter().filter(|output| output.height <= evidence.up_to) {
+        for output in outputs
+            .iter()
+            .filter(|output| output.height <= evidence.up_to)
+        {
             join(*chain_id, output, &mut joined, &mut report.violations);
         }
     }
@@ -158,10 +164,17 @@ fn check_sequence(chain_id: ChainId, outputs: &[BatchOutput], violations: &mut V
     for output in outputs {
         let (expected, found) = (last.0 + 1, output.seq);
         if found != expected || output.chain_id != chain_id {
-            violations.push(Violation::Batches { chain_id, expected, found });
+            violations.push(Violation::Batches {
+                chain_id,
+                expected,
+                found,
+            });
         }
         if output.height <= last.1 {
-            violations.push(Violation::Heights { chain_id, seq: output.seq });
+            violations.push(Violation::Heights {
+                chain_id,
+                seq: output.seq,
+            });
         }
         last = (output.seq, output.height);
     }
@@ -181,8 +194,16 @@ fn join<'a>(
             violations.push(Violation::Spans { chain_id, seq });
         }
         free = span.first.saturating_add(span.count);
-        let found = Found { chain_id, seq, span, ids: ids.unwrap_or_default() };
-        joined.entry((output.height, span.manifest)).or_default().push(found);
+        let found = Found {
+            chain_id,
+            seq,
+            span,
+            ids: ids.unwrap_or_default(),
+        };
+        joined
+            .entry((output.height, span.manifest))
+            .or_default()
+            .push(found);
     }
 }
 
@@ -190,7 +211,10 @@ fn join<'a>(
 fn ids_of(output: &BatchOutput, span: &Span) -> Option<Vec<TransactionId>> {
     let first = usize::try_from(span.first).ok()?;
     let end = first.checked_add(usize::try_from(span.count).ok()?)?;
-    let outcomes = output.transactions.get(first..end).filter(|outcomes| !outcomes.is_empty())?;
+    let outcomes = output
+        .transactions
+        .get(first..end)
+        .filter(|outcomes| !outcomes.is_empty())?;
     Some(outcomes.iter().map(|outcome| outcome.hash()).collect())
 }
 
@@ -198,9 +222,9 @@ fn check_bundle(name: BundleName, found: &[Found<'_>], evidence: &Evidence, repo
     let violations = &mut report.violations;
     check_agreement(name, found, violations);
     let Some(manifests) = &evidence.manifests else {
-        let legs = found.first().map_or(0, |leg| leg.span.legs);
+        let legs = found.first().map_or(0, |leg| leg.span.legs.min(LEGS_MAX));
         for leg in 0..legs {
-            let _ = find_leg(name, leg, found, violations);
+            find_leg(name, leg, found, violations);
         }
         report.bundles_checked += 1;
         return;
@@ -209,6 +233,13 @@ fn check_bundle(name: BundleName, found: &[Found<'_>], evidence: &Evidence, repo
         violations.push(Violation::Undecided { name });
         return;
     };
+    let says_other = |hash: B256| hash != manifest.bundle_hash();
+    if found
+        .iter()
+        .any(|leg| leg.span.bundle_hash.is_some_and(says_other))
+    {
+        violations.push(Violation::Disagreement { name });
+    }
     let is_audited = |leg: &&ManifestLeg| evidence.outputs.contains_key(&leg.chain_id);
     for (leg, expected) in (0..).zip(&manifest.legs).filter(|(_, leg)| is_audited(leg)) {
         if let Some(found) = find_leg(name, leg, found, violations) {
@@ -226,11 +257,18 @@ fn check_bundle(name: BundleName, found: &[Found<'_>], evidence: &Evidence, repo
 /// rollup (B1).
 fn check_agreement(name: BundleName, found: &[Found<'_>], violations: &mut Vec<Violation>) {
     let legs: BTreeSet<u32> = found.iter().map(|leg| leg.span.legs).collect();
-    let hashes: BTreeSet<B256> = found.iter().filter_map(|leg| leg.span.bundle_hash).collect();
-    let rollups: BTreeSet<(ChainId, u32)> =
-        found.iter().map(|leg| (leg.chain_id, leg.span.leg)).collect();
+    let hashes: BTreeSet<B256> = found
+        .iter()
+        .filter_map(|leg| leg.span.bundle_hash)
+        .collect();
+    let rollups: BTreeSet<(ChainId, u32)> = found
+        .iter()
+        .map(|leg| (leg.chain_id, leg.span.leg))
+        .collect();
     let chains: BTreeSet<ChainId> = rollups.iter().map(|(chain_id, _)| *chain_id).collect();
-    let in_range = found.iter().all(|leg| leg.span.leg < leg.span.legs);
+    let in_range = found
+        .iter()
+        .all(|leg| leg.span.leg < leg.span.legs && leg.span.legs <= LEGS_MAX);
     if legs.len() > 1 || hashes.len() > 1 || chains.len() != rollups.len() || !in_range {
         violations.push(Violation::Disagreement { name });
     }
@@ -247,7 +285,11 @@ fn find_leg<'a, 'b>(
     match (places.next(), places.count()) {
         (None, _) => violations.push(Violation::LegMissing { name, leg }),
         (Some(place), 0) => return Some(place),
-        (Some(_), more) => violations.push(Violation::LegSplit { name, leg, count: more + 1 }),
+        (Some(_), more) => violations.push(Violation::LegSplit {
+            name,
+            leg,
+            count: more + 1,
+        }),
     }
     None
 }
@@ -258,8 +300,20 @@ fn compare(
     found: &Found<'_>,
     expected: &ManifestLeg,
 ) -> Option<Violation> {
-    let place = (found.chain_id, found.seq, found.span.first, found.span.count);
-    if place != (expected.chain_id, expected.seq, expected.first, expected.count) {
+    let place = (
+        found.chain_id,
+        found.seq,
+        found.span.first,
+        found.span.count,
+    );
+    if place
+        != (
+            expected.chain_id,
+            expected.seq,
+            expected.first,
+            expected.count,
+        )
+    {
         return Some(Violation::LegMoved { name, leg });
     }
     let is_same = leg_hash(found.chain_id, &found.ids) == expected.leg_hash;

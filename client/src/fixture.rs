@@ -83,19 +83,29 @@ impl Network {
             peer_id: address.to_string(),
         });
         let validators = ValidatorSet::new(validators.to_vec()).unwrap();
-        let trust = TrustRoot { network, height: Height::GENESIS, validators };
+        let trust = TrustRoot {
+            network,
+            height: Height::GENESIS,
+            validators,
+        };
         let chains = [ChainId::CONTROL, A, B, C];
         Self {
             trust,
             keys: keys.into(),
-            heads: chains.map(|chain_id| Head::empty(network, chain_id)).to_vec(),
+            heads: chains
+                .map(|chain_id| Head::empty(network, chain_id))
+                .to_vec(),
             parent: network,
             height: Height::GENESIS,
         }
     }
 
     pub(crate) fn head(&self, chain_id: ChainId) -> Head {
-        *self.heads.iter().find(|head| head.chain_id == chain_id).unwrap()
+        *self
+            .heads
+            .iter()
+            .find(|head| head.chain_id == chain_id)
+            .unwrap()
     }
 
     /// Decides a block of bundles; a single leg whose name begins with `-` is no bundle but plain
@@ -106,8 +116,11 @@ impl Network {
         for bundle in bundles {
             self.place(bundle, &mut draft);
         }
-        let batches: BTreeMap<ChainId, Batch> =
-            draft.raws.iter().map(|(id, raws)| (*id, self.batch(*id, raws, &draft))).collect();
+        let batches: BTreeMap<ChainId, Batch> = draft
+            .raws
+            .iter()
+            .map(|(id, raws)| (*id, self.batch(*id, raws, &draft)))
+            .collect();
         for head in &mut self.heads {
             if let Some(batch) = batches.get(&head.chain_id) {
                 *head = Head::of(batch.header());
@@ -139,20 +152,44 @@ impl Network {
             let raws = draft.raws.entry(*chain_id).or_default();
             let first = u32::try_from(raws.len()).unwrap();
             let count = u32::try_from(texts.len()).unwrap();
-            raws.extend(texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())));
-            let ids: Vec<B256> = texts.iter().map(|text| transaction_id(text.as_bytes())).collect();
+            raws.extend(
+                texts
+                    .iter()
+                    .map(|text| Bytes::copy_from_slice(text.as_bytes())),
+            );
+            let ids: Vec<B256> = texts
+                .iter()
+                .map(|text| transaction_id(text.as_bytes()))
+                .collect();
             let leg_hash = leg_hash(*chain_id, &ids);
             let seq = self.head(*chain_id).seq + 1;
-            manifest_legs.push(ManifestLeg { chain_id: *chain_id, seq, first, count, leg_hash });
+            manifest_legs.push(ManifestLeg {
+                chain_id: *chain_id,
+                seq,
+                first,
+                count,
+                leg_hash,
+            });
             if !is_plain {
-                let span = Span { manifest: index, leg, legs, first, count };
+                let span = Span {
+                    manifest: index,
+                    leg,
+                    legs,
+                    first,
+                    count,
+                };
                 draft.spans.entry(*chain_id).or_default().push(span);
             }
         }
         if !is_plain {
             let terms_hash = Terms::until(1_000).hash();
             let atomicity = Atomicity::Inclusion;
-            draft.manifests.push(Manifest { index, terms_hash, atomicity, legs: manifest_legs });
+            draft.manifests.push(Manifest {
+                index,
+                terms_hash,
+                atomicity,
+                legs: manifest_legs,
+            });
         }
     }
 
@@ -195,13 +232,24 @@ impl Network {
     pub(crate) fn certificate(&self, header: &Header, signers: usize) -> CommitCertificate {
         let (height, round, block_hash) = (header.height, Round(1), header.hash());
         let network = self.trust.network;
-        let digest = vote_digest(network, height, round, VoteKind::Precommit, Some(block_hash));
+        let digest = vote_digest(
+            network,
+            height,
+            round,
+            VoteKind::Precommit,
+            Some(block_hash),
+        );
         let signers = (0..).zip(self.trust.validators.validators()).take(signers);
         let signatures = signers.map(|(index, validator)| CommitSignature {
             index,
             signature: sign(self.keys[&validator.address], digest),
         });
-        CommitCertificate { height, round, block_hash, signatures: signatures.collect() }
+        CommitCertificate {
+            height,
+            round,
+            block_hash,
+            signatures: signatures.collect(),
+        }
     }
 }
 
@@ -211,7 +259,11 @@ fn heads_tree(heads: &[Head]) -> Tree {
 
 impl Block {
     pub(crate) fn proof(&self, chain_id: ChainId) -> BlockProof {
-        let position = self.heads.iter().position(|head| head.chain_id == chain_id).unwrap();
+        let position = self
+            .heads
+            .iter()
+            .position(|head| head.chain_id == chain_id)
+            .unwrap();
         BlockProof {
             header: self.header.clone(),
             certificate: self.certificate.clone(),
@@ -223,7 +275,11 @@ impl Block {
     pub(crate) fn item(&self, chain_id: ChainId) -> BatchItem {
         let batch = &self.batches[&chain_id];
         let bundles = wire::inclusions(batch.spans(), &self.manifests).unwrap();
-        wire::encode_item(batch.encoded().clone(), Some(&self.proof(chain_id)), &bundles)
+        wire::encode_item(
+            batch.encoded().clone(),
+            Some(&self.proof(chain_id)),
+            &bundles,
+        )
     }
 
     /// The rollup's stream item without a proof.
@@ -233,7 +289,11 @@ impl Block {
 
     pub(crate) fn head_proof(&self, chain_id: ChainId) -> HeadProof {
         let proof = self.proof(chain_id);
-        let head = *self.heads.iter().find(|head| head.chain_id == chain_id).unwrap();
+        let head = *self
+            .heads
+            .iter()
+            .find(|head| head.chain_id == chain_id)
+            .unwrap();
         HeadProof {
             head,
             header: proof.header,
@@ -246,7 +306,11 @@ impl Block {
         let manifest = self.manifests[index].clone();
         let ids_of = |leg: &ManifestLeg| {
             let (first, count) = (leg.first as usize, leg.count as usize);
-            self.batches[&leg.chain_id].ids().skip(first).take(count).collect()
+            self.batches[&leg.chain_id]
+                .ids()
+                .skip(first)
+                .take(count)
+                .collect()
         };
         BundleProof {
             bundle_hash: manifest.bundle_hash(),
@@ -272,7 +336,9 @@ impl Block {
             timestamp_ms: header.timestamp_ms,
             block_number: header.seq,
             block_hash: B256::ZERO,
-            spans: spans.map(|span| JsonSpan::of(span, &self.manifests)).collect(),
+            spans: spans
+                .map(|span| JsonSpan::of(span, &self.manifests))
+                .collect(),
             transactions: batch.ids().map(executed).collect(),
         }
     }

@@ -120,8 +120,9 @@ enum Failure {
 /// # Errors
 /// `url` is no address.
 pub fn endpoint(url: &str) -> Result<Endpoint, Error> {
-    let endpoint =
-        Endpoint::from_shared(url.to_owned()).map_err(|_| Error::BadUrl { url: url.to_owned() })?;
+    let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| Error::BadUrl {
+        url: url.to_owned(),
+    })?;
     let endpoint = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
@@ -173,7 +174,11 @@ impl Follower {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(batch);
             }
-            let upstream = match self.connection.as_ref().map(|connection| connection.upstream) {
+            let upstream = match self
+                .connection
+                .as_ref()
+                .map(|connection| connection.upstream)
+            {
                 Some(upstream) => upstream,
                 None => self.choose().await,
             };
@@ -215,8 +220,10 @@ impl Follower {
     }
 
     async fn open(&self, upstream: usize) -> Result<Connection, Failure> {
-        let channel: Channel =
-            self.endpoints[upstream].connect().await.map_err(Failure::Unreachable)?;
+        let channel: Channel = self.endpoints[upstream]
+            .connect()
+            .await
+            .map_err(Failure::Unreachable)?;
         let mut client =
             StreamServiceClient::new(channel).max_decoding_message_size(ITEM_BYTES_MAX);
         let request = StreamBatchesRequest {
@@ -225,9 +232,19 @@ impl Follower {
             proofs: Proofs::Every.into(),
             proof_interval: 0,
         };
-        let answer = timeout(Duration::from_millis(self.silence_ms), client.stream_batches(request));
-        let response = answer.await.map_err(|_| Failure::Silent)?.map_err(Failure::Refused)?;
-        Ok(Connection { upstream, stream: response.into_inner(), checking: None })
+        let answer = timeout(
+            Duration::from_millis(self.silence_ms),
+            client.stream_batches(request),
+        );
+        let response = answer
+            .await
+            .map_err(|_| Failure::Silent)?
+            .map_err(Failure::Refused)?;
+        Ok(Connection {
+            upstream,
+            stream: response.into_inner(),
+            checking: None,
+        })
     }
 
     /// Leaves an upstream, and decides whether to go on.
@@ -278,7 +295,11 @@ impl Follower {
         }
         self.pruned = 0;
         let (chain_id, wanted) = (self.chain_id, self.chain.next_seq());
-        Err(Error::Pruned { chain_id, wanted, first: first_available(status) })
+        Err(Error::Pruned {
+            chain_id,
+            wanted,
+            first: first_available(status),
+        })
     }
 }
 
@@ -295,18 +316,26 @@ impl Connection {
         };
         let checked = checking.await;
         self.checking = None;
-        checked.map_err(|error| Failure::CutOff(error.to_string()))?.map_err(Failure::Wrong)
+        checked
+            .map_err(|error| Failure::CutOff(error.to_string()))?
+            .map_err(Failure::Wrong)
     }
 }
 
 fn first_available(status: &Status) -> u64 {
     let info = ErrorInfo::from_details(status.details());
-    let text = info.as_ref().and_then(|info| info.metadata.get("firstAvailable"));
-    text.and_then(|text| quantity::parse(text).or_else(|| text.parse().ok())).unwrap_or(0)
+    let text = info
+        .as_ref()
+        .and_then(|info| info.metadata.get("firstAvailable"));
+    text.and_then(|text| quantity::parse(text).or_else(|| text.parse().ok()))
+        .unwrap_or(0)
 }
 
 /// Starts work that takes milliseconds: hashes of a whole batch, signatures of a quorum.
-#[expect(clippy::disallowed_methods, reason = "its owner is the connection, which awaits it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "its owner is the connection, which awaits it"
+)]
 fn off_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes};
+use cloverleaf_api::Reason;
 use cloverleaf_api::json::{
     At, Batch, BatchOutput, Block, BundleStatus, FaucetRequest, FaucetResponse, Head, NetworkInfo,
     Quantity, Rollup, SendBundle, TransactionStatus,
 };
-use cloverleaf_api::Reason;
 use cloverleaf_types::proof::{BundleProof, HeadProof};
 use cloverleaf_types::{ChainId, TransactionId};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -64,7 +64,12 @@ impl RpcClient {
         let url = url.trim_end_matches('/').to_owned();
         let uri = address(&url)?;
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { http, url, uri, last_id: Arc::default() })
+        Ok(Self {
+            http,
+            url,
+            uri,
+            last_id: Arc::default(),
+        })
     }
 
     /// The address.
@@ -79,7 +84,11 @@ impl RpcClient {
     /// The address does not take a path.
     pub fn rollup(&self, chain_id: ChainId) -> Result<Self, Error> {
         let url = format!("{}/rollup/{chain_id}", self.url);
-        Ok(Self { uri: address(&url)?, url, ..self.clone() })
+        Ok(Self {
+            uri: address(&url)?,
+            url,
+            ..self.clone()
+        })
     }
 
     /// Calls a method; `params` is a list, or an object of named parameters.
@@ -103,7 +112,10 @@ impl RpcClient {
     }
 
     async fn post(&self, uri: &Uri, json: &Value) -> Result<(StatusCode, body::Bytes), Error> {
-        let unreachable = |problem: String| Error::Unreachable { url: self.url.clone(), problem };
+        let unreachable = |problem: String| Error::Unreachable {
+            url: self.url.clone(),
+            problem,
+        };
         let request = Request::post(uri.clone())
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(json.to_string().into()))
@@ -112,12 +124,19 @@ impl RpcClient {
             let response = self.http.request(request).await;
             let response = response.map_err(|problem| unreachable(root_cause(&problem)))?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+                .collect()
+                .await;
             let body = body.map_err(|problem| unreachable(problem.to_string()))?;
             Ok((status, body.to_bytes()))
         };
-        let late = |_| Error::TimedOut { url: self.url.clone(), timeout_ms: TIMEOUT_MS };
-        timeout(Duration::from_millis(TIMEOUT_MS), exchange).await.map_err(late)?
+        let late = |_| Error::TimedOut {
+            url: self.url.clone(),
+            timeout_ms: TIMEOUT_MS,
+        };
+        timeout(Duration::from_millis(TIMEOUT_MS), exchange)
+            .await
+            .map_err(late)?
     }
 
     fn not_json_rpc(&self, status: StatusCode, problem: impl core::fmt::Display) -> Error {
@@ -167,17 +186,20 @@ impl RpcClient {
 
     /// `seq_getBatch`: a rollup's batch.
     pub async fn batch(&self, chain_id: ChainId, at: At) -> Result<Option<Batch>, Error> {
-        self.call("seq_getBatch", json!([Quantity(chain_id.0), at])).await
+        self.call("seq_getBatch", json!([Quantity(chain_id.0), at]))
+            .await
     }
 
     /// `seq_getHead`: a rollup's latest batch.
     pub async fn head(&self, chain_id: ChainId) -> Result<Head, Error> {
-        self.call("seq_getHead", json!([Quantity(chain_id.0)])).await
+        self.call("seq_getHead", json!([Quantity(chain_id.0)]))
+            .await
     }
 
     /// `seq_getProof`: proves a rollup's head.
     pub async fn head_proof(&self, chain_id: ChainId) -> Result<Option<HeadProof>, Error> {
-        self.call("seq_getProof", json!([Quantity(chain_id.0)])).await
+        self.call("seq_getProof", json!([Quantity(chain_id.0)]))
+            .await
     }
 
     /// `seq_listRollups`: the registered rollups.
@@ -210,13 +232,23 @@ impl RpcClient {
 }
 
 fn address(url: &str) -> Result<Uri, Error> {
-    let bad = || Error::BadUrl { url: url.to_owned() };
+    let bad = || Error::BadUrl {
+        url: url.to_owned(),
+    };
     let uri: Uri = url.parse().map_err(|_| bad())?;
-    if uri.scheme_str() == Some("http") && uri.authority().is_some() { Ok(uri) } else { Err(bad()) }
+    if uri.scheme_str() == Some("http") && uri.authority().is_some() {
+        Ok(uri)
+    } else {
+        Err(bad())
+    }
 }
 
 fn refused(method: &str, refusal: Refusal) -> Error {
-    let reason = refusal.data.get("reason").and_then(Value::as_str).and_then(Reason::from_text);
+    let reason = refusal
+        .data
+        .get("reason")
+        .and_then(Value::as_str)
+        .and_then(Reason::from_text);
     Error::Refused {
         method: method.into(),
         code: refusal.code,

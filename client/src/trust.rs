@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use cloverleaf_types::TrustRoot;
 use cloverleaf_types::proof::{BundleProof, HeadProof};
 use cloverleaf_types::signature::Recover;
-use cloverleaf_types::TrustRoot;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -25,10 +25,14 @@ pub enum Proven {
 /// # Errors
 /// The file cannot be read, or holds no trust root.
 pub fn load_trust(path: &Path) -> Result<TrustRoot, Error> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| Error::File { path: path.to_owned(), source })?;
-    serde_json::from_str(&text)
-        .map_err(|problem| Error::Format { what: "trust root", problem: problem.to_string() })
+    let text = fs::read_to_string(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|problem| Error::Format {
+        what: "trust root",
+        problem: problem.to_string(),
+    })
 }
 
 /// Writes a trust root.
@@ -36,7 +40,10 @@ pub fn load_trust(path: &Path) -> Result<TrustRoot, Error> {
 /// # Errors
 /// The file cannot be written.
 pub fn save_trust(path: &Path, trust: &TrustRoot) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+    let failed = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
     let text = serde_json::to_string_pretty(trust).map_err(|error| failed(error.into()))?;
     fs::write(path, text + "\n").map_err(failed)
 }
@@ -45,11 +52,7 @@ pub fn save_trust(path: &Path, trust: &TrustRoot) -> Result<(), Error> {
 ///
 /// # Errors
 /// The text is no proof, or the first step that fails.
-pub fn verify_proof(
-    json: &str,
-    trust: &TrustRoot,
-    recover: &dyn Recover,
-) -> Result<Proven, Error> {
+pub fn verify_proof(json: &str, trust: &TrustRoot, recover: &dyn Recover) -> Result<Proven, Error> {
     let value: Value = serde_json::from_str(json).map_err(no_proof)?;
     if value.get("head").is_some() {
         let proof: HeadProof = read(value)?;
@@ -66,7 +69,10 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
 }
 
 fn no_proof(problem: serde_json::Error) -> Error {
-    Error::Format { what: "proof", problem: problem.to_string() }
+    Error::Format {
+        what: "proof",
+        problem: problem.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,11 @@ struct Upstream {
 impl Upstreams {
     /// `count` upstreams, at least one.
     pub(crate) fn new(count: usize, limits: BackoffLimits) -> Self {
-        Self { upstreams: vec![Upstream::default(); count], current: 0, limits }
+        Self {
+            upstreams: vec![Upstream::default(); count],
+            current: 0,
+            limits,
+        }
     }
 
     /// How many there are.
@@ -95,7 +99,11 @@ mod tests {
     use super::*;
 
     fn three() -> Upstreams {
-        let limits = BackoffLimits { first_ms: 100, longest_ms: 5_000, exclusion_ms: 60_000 };
+        let limits = BackoffLimits {
+            first_ms: 100,
+            longest_ms: 5_000,
+            exclusion_ms: 60_000,
+        };
         Upstreams::new(3, limits)
     }
 

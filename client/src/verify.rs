@@ -73,16 +73,31 @@ pub fn check(
     let batch = item.batch.verify()?; // M2: every id again
     let found = batch.header().chain_id;
     if found != chain_id {
-        return Err(ItemFault::WrongRollup { found, expected: chain_id });
+        return Err(ItemFault::WrongRollup {
+            found,
+            expected: chain_id,
+        });
     }
     let Some(proof) = item.proof else {
-        let batch = VerifiedBatch { batch, bundles: None };
-        return Ok(Checked { batch, is_proven: false });
+        let batch = VerifiedBatch {
+            batch,
+            bundles: None,
+        };
+        return Ok(Checked {
+            batch,
+            is_proven: false,
+        });
     };
     let header = check_proof(&batch, proof, trust, recover)?;
     let bundles = check_bundles(&batch, item.bundles, &header)?;
-    let batch = VerifiedBatch { batch, bundles: Some(bundles) };
-    Ok(Checked { batch, is_proven: true })
+    let batch = VerifiedBatch {
+        batch,
+        bundles: Some(bundles),
+    };
+    Ok(Checked {
+        batch,
+        is_proven: true,
+    })
 }
 
 /// M3: the trusted validators decided the batch's own block, after which the batch is the head.
@@ -106,7 +121,10 @@ fn check_proof(
     if is_own {
         Ok(header)
     } else {
-        Err(ItemFault::WrongBlock { batch: batch.height, proof: header.height })
+        Err(ItemFault::WrongBlock {
+            batch: batch.height,
+            proof: header.height,
+        })
     }
 }
 
@@ -119,13 +137,19 @@ fn check_bundles(
     let spans = batch.spans();
     if bundles.len() != spans.len() {
         let span = bundles.len().min(spans.len());
-        return Err(ItemFault::Bundle { span, part: "number" });
+        return Err(ItemFault::Bundle {
+            span,
+            part: "number",
+        });
     }
-    let check = |(position, (span, bundle)): (usize, (&Span, BundleInclusion))| {
-        match bundle_fault(batch, span, &bundle, header) {
-            None => Ok(bundle.manifest),
-            Some(part) => Err(ItemFault::Bundle { span: position, part }),
-        }
+    let check = |(position, (span, bundle)): (usize, (&Span, BundleInclusion))| match bundle_fault(
+        batch, span, &bundle, header,
+    ) {
+        None => Ok(bundle.manifest),
+        Some(part) => Err(ItemFault::Bundle {
+            span: position,
+            part,
+        }),
     };
     spans.iter().zip(bundles).enumerate().map(check).collect()
 }
@@ -146,7 +170,12 @@ fn bundle_fault(
     };
     let leg = manifest.legs.get(position).filter(|leg| {
         let at = (leg.chain_id, leg.seq, leg.first, leg.count);
-        at == (batch.header().chain_id, batch.header().seq, span.first, span.count)
+        at == (
+            batch.header().chain_id,
+            batch.header().seq,
+            span.first,
+            span.count,
+        )
     });
     let Some(leg) = leg.filter(|_| manifest.index == span.manifest && manifest.legs.len() == legs)
     else {
@@ -168,7 +197,10 @@ impl Chain {
     /// A chain that goes on from a head: [`Head::empty`] for a rollup's beginning.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        Self { head, unproven: Vec::new() }
+        Self {
+            head,
+            unproven: Vec::new(),
+        }
     }
 
     /// The last proven batch.
@@ -196,7 +228,10 @@ impl Chain {
     pub fn extend(&mut self, item: Checked) -> Result<Vec<VerifiedBatch>, ItemFault> {
         let Checked { batch, is_proven } = item;
         let header = batch.batch.header();
-        let tip = self.unproven.last().map_or(self.head, |last| Head::of(last.batch.header()));
+        let tip = self
+            .unproven
+            .last()
+            .map_or(self.head, |last| Head::of(last.batch.header()));
         let (expected, found) = (tip.seq + 1, header.seq);
         if found != expected {
             return Err(ItemFault::OutOfOrder { expected, found });
@@ -208,7 +243,9 @@ impl Chain {
         }
         if !is_proven && self.unproven.len() == UNPROVEN_BATCHES_MAX {
             self.forget_unproven();
-            return Err(ItemFault::Unproven { count: UNPROVEN_BATCHES_MAX });
+            return Err(ItemFault::Unproven {
+                count: UNPROVEN_BATCHES_MAX,
+            });
         }
         let head = Head::of(header);
         self.unproven.push(batch);
@@ -224,7 +261,11 @@ impl Chain {
         let header = batch.batch.header();
         if is_proven && self.unproven.is_empty() {
             let (seq, decided) = (header.seq, header.prev_batch_hash);
-            ItemFault::Contradiction { seq, decided, held: self.head.batch_hash }
+            ItemFault::Contradiction {
+                seq,
+                decided,
+                held: self.head.batch_hash,
+            }
         } else {
             ItemFault::NotChained { seq: header.seq }
         }

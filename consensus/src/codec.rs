@@ -22,7 +22,11 @@ impl Encodable for Encoded {
 pub(crate) fn encode_fields(fields: &[&dyn Encodable]) -> Vec<u8> {
     let payload_length = fields.iter().map(|field| field.length()).sum();
     let mut out = Vec::with_capacity(payload_length + 9);
-    alloy_rlp::Header { list: true, payload_length }.encode(&mut out);
+    alloy_rlp::Header {
+        list: true,
+        payload_length,
+    }
+    .encode(&mut out);
     for field in fields {
         field.encode(&mut out);
     }
@@ -35,7 +39,10 @@ pub(crate) struct MaybeHash(pub(crate) Option<B256>);
 
 impl Encodable for MaybeHash {
     fn encode(&self, out: &mut dyn BufMut) {
-        self.0.as_ref().map_or(&[][..], |hash| hash.as_slice()).encode(out);
+        self.0
+            .as_ref()
+            .map_or(&[][..], |hash| hash.as_slice())
+            .encode(out);
     }
 
     fn length(&self) -> usize {
@@ -61,7 +68,9 @@ pub(crate) fn after_round(round: Option<Round>) -> u64 {
 /// Reads what [`after_round`] made.
 pub(crate) fn read_after_round(reader: &mut Reader<'_>) -> Result<Option<Round>, DecodeError> {
     let after: u64 = reader.value()?;
-    let Some(round) = after.checked_sub(1) else { return Ok(None) };
+    let Some(round) = after.checked_sub(1) else {
+        return Ok(None);
+    };
     let round = u32::try_from(round).map_err(|_| DecodeError::OutOfRange { what: "pol_round" })?;
     Ok(Some(Round(round)))
 }
@@ -84,10 +93,7 @@ pub(crate) fn read_kind(reader: &mut Reader<'_>) -> Result<VoteKind, DecodeError
 }
 
 /// Reads a number that stands for false (0) or true (1).
-pub(crate) fn read_flag(
-    reader: &mut Reader<'_>,
-    what: &'static str,
-) -> Result<bool, DecodeError> {
+pub(crate) fn read_flag(reader: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
     match reader.value::<u8>()? {
         0 => Ok(false),
         1 => Ok(true),

@@ -83,7 +83,11 @@ impl Evidence {
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
         if bytes.len() > EVIDENCE_BYTES_MAX {
             let (length, bytes_max) = (bytes.len(), EVIDENCE_BYTES_MAX);
-            return Err(DecodeError::TooLong { what: "evidence", length, bytes_max });
+            return Err(DecodeError::TooLong {
+                what: "evidence",
+                length,
+                bytes_max,
+            });
         }
         let mut reader = Reader::new(bytes);
         let mut list = reader.list()?;
@@ -95,7 +99,9 @@ impl Evidence {
             (Message::Proposal(first), Message::Proposal(second)) => {
                 Ok(Self::Proposals(first, second))
             }
-            _ => Err(DecodeError::OutOfRange { what: "pair of messages" }),
+            _ => Err(DecodeError::OutOfRange {
+                what: "pair of messages",
+            }),
         }
     }
 }

@@ -105,9 +105,14 @@ impl JournalEntry {
             Self::Proposal(signed) => (0, Message::Proposal(signed.clone()).as_item()),
             Self::Polka(certificate) => (0, Message::Polka(certificate.clone()).as_item()),
             Self::Value(value) => (1, encode_value(value)),
-            Self::Timeout { height, round, step } => {
-                (2, Encoded(encode_fields(&[height, round, &step_number(*step)])))
-            }
+            Self::Timeout {
+                height,
+                round,
+                step,
+            } => (
+                2,
+                Encoded(encode_fields(&[height, round, &step_number(*step)])),
+            ),
         };
         encode_fields(&[&VERSION, &kind, &payload]).into()
     }
@@ -120,12 +125,18 @@ impl JournalEntry {
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
         if bytes.len() > ENTRY_BYTES_MAX {
             let (length, bytes_max) = (bytes.len(), ENTRY_BYTES_MAX);
-            return Err(DecodeError::TooLong { what: "journal entry", length, bytes_max });
+            return Err(DecodeError::TooLong {
+                what: "journal entry",
+                length,
+                bytes_max,
+            });
         }
         let mut reader = Reader::new(bytes);
         let mut list = reader.list()?;
         if list.value::<u8>()? != VERSION {
-            return Err(DecodeError::OutOfRange { what: "journal entry version" });
+            return Err(DecodeError::OutOfRange {
+                what: "journal entry version",
+            });
         }
         let entry = match list.value::<u8>()? {
             0 => match Message::read(&mut list)? {
@@ -133,12 +144,18 @@ impl JournalEntry {
                 Message::Proposal(signed) => Self::Proposal(signed),
                 Message::Polka(certificate) => Self::Polka(certificate),
                 Message::Round(_) | Message::Want(_) => {
-                    return Err(DecodeError::OutOfRange { what: "journalled message" });
+                    return Err(DecodeError::OutOfRange {
+                        what: "journalled message",
+                    });
                 }
             },
             1 => Self::Value(read_value(&mut list)?),
             2 => read_timeout(&mut list)?,
-            _ => return Err(DecodeError::OutOfRange { what: "journal entry kind" }),
+            _ => {
+                return Err(DecodeError::OutOfRange {
+                    what: "journal entry kind",
+                });
+            }
         };
         list.finish()?;
         reader.finish()?;
@@ -149,7 +166,14 @@ impl JournalEntry {
 fn encode_value(value: &CheckedValue) -> Encoded {
     let (after, valid) = (after_round(value.pol_round), u8::from(value.valid));
     let (proposer, inner) = (&value.proposer, value.candidate.value());
-    Encoded(encode_fields(&[&value.height, &value.round, &after, proposer, &valid, inner]))
+    Encoded(encode_fields(&[
+        &value.height,
+        &value.round,
+        &after,
+        proposer,
+        &valid,
+        inner,
+    ]))
 }
 
 fn read_value(reader: &mut Reader<'_>) -> Result<CheckedValue, DecodeError> {
@@ -176,7 +200,11 @@ fn read_timeout(reader: &mut Reader<'_>) -> Result<JournalEntry, DecodeError> {
         _ => return Err(DecodeError::OutOfRange { what: "step" }),
     };
     list.finish()?;
-    Ok(JournalEntry::Timeout { height, round, step })
+    Ok(JournalEntry::Timeout {
+        height,
+        round,
+        step,
+    })
 }
 
 fn step_number(step: Step) -> u8 {

@@ -63,7 +63,8 @@ impl<T: Signable> Signed<T> {
     /// # Errors
     /// The signature is malformed or another key's.
     pub fn verify(&self, network: NetworkId, recover: &dyn Recover) -> Result<(), SignatureError> {
-        self.signature.verify(self.message.digest(network), self.message.signer(), recover)
+        self.signature
+            .verify(self.message.digest(network), self.message.signer(), recover)
     }
 }
 
@@ -109,7 +110,13 @@ pub struct Proposal {
 
 impl Signable for Proposal {
     fn digest(&self, network: NetworkId) -> B256 {
-        proposal_digest(network, self.height, self.round, self.pol_round, self.candidate.id())
+        proposal_digest(
+            network,
+            self.height,
+            self.round,
+            self.pol_round,
+            self.candidate.id(),
+        )
     }
 
     fn signer(&self) -> Address {
@@ -297,7 +304,11 @@ impl Message {
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             let (length, bytes_max) = (bytes.len(), MESSAGE_BYTES_MAX);
-            return Err(DecodeError::TooLong { what: "message", length, bytes_max });
+            return Err(DecodeError::TooLong {
+                what: "message",
+                length,
+                bytes_max,
+            });
         }
         let mut reader = Reader::new(bytes);
         let message = Self::read(&mut reader)?;
@@ -329,8 +340,16 @@ impl Message {
                 },
                 votes: list.items("votes", VALIDATORS_MAX, read_round_vote)?,
             }),
-            4 => Self::Want(Want { height, round, block_hash: list.value()? }),
-            _ => return Err(DecodeError::OutOfRange { what: "message kind" }),
+            4 => Self::Want(Want {
+                height,
+                round,
+                block_hash: list.value()?,
+            }),
+            _ => {
+                return Err(DecodeError::OutOfRange {
+                    what: "message kind",
+                });
+            }
         };
         list.finish()?;
         Ok(message)
@@ -345,14 +364,17 @@ impl Message {
 impl Encodable for RoundVote {
     fn encode(&self, out: &mut dyn BufMut) {
         let (kind, hash) = (kind_number(self.kind), MaybeHash(self.block_hash));
-        out.put_slice(&encode_fields(&[&kind, &hash, &self.voter, &self.signature]));
+        out.put_slice(&encode_fields(&[
+            &kind,
+            &hash,
+            &self.voter,
+            &self.signature,
+        ]));
     }
 
     fn length(&self) -> usize {
-        let payload = 1
-            + MaybeHash(self.block_hash).length()
-            + self.voter.length()
-            + self.signature.length();
+        let payload =
+            1 + MaybeHash(self.block_hash).length() + self.voter.length() + self.signature.length();
         payload + alloy_rlp::length_of_length(payload)
     }
 }
@@ -364,8 +386,17 @@ fn read_vote(
 ) -> Result<Signed<Vote>, DecodeError> {
     let kind = read_kind(list)?;
     let block_hash = list.value::<MaybeHash>()?.0;
-    let vote = Vote { height, round, kind, block_hash, voter: list.value()? };
-    Ok(Signed { message: vote, signature: list.value()? })
+    let vote = Vote {
+        height,
+        round,
+        kind,
+        block_hash,
+        voter: list.value()?,
+    };
+    Ok(Signed {
+        message: vote,
+        signature: list.value()?,
+    })
 }
 
 fn read_proposal(
@@ -376,15 +407,29 @@ fn read_proposal(
     let pol_round = read_after_round(list)?;
     let candidate = Candidate::new(list.value::<Value>()?);
     let proposer = list.value()?;
-    let proposal = Proposal { height, round, pol_round, candidate, proposer };
-    Ok(Signed { message: proposal, signature: list.value()? })
+    let proposal = Proposal {
+        height,
+        round,
+        pol_round,
+        candidate,
+        proposer,
+    };
+    Ok(Signed {
+        message: proposal,
+        signature: list.value()?,
+    })
 }
 
 fn read_round_vote(item: &mut Reader<'_>) -> Result<RoundVote, DecodeError> {
     let mut list = item.list()?;
     let kind = read_kind(&mut list)?;
     let block_hash = list.value::<MaybeHash>()?.0;
-    let vote = RoundVote { kind, block_hash, voter: list.value()?, signature: list.value()? };
+    let vote = RoundVote {
+        kind,
+        block_hash,
+        voter: list.value()?,
+        signature: list.value()?,
+    };
     list.finish()?;
     Ok(vote)
 }

@@ -22,7 +22,10 @@ impl LocalSigner {
     pub fn new(key: &[u8; 32]) -> Result<Self, KeyError> {
         let key = SecretKey::from_byte_array(key).map_err(|_| KeyError::OutOfRange)?;
         let public_key = PublicKey::from_secret_key(SECP256K1, &key).serialize_uncompressed();
-        Ok(Self { key, address: Address::from_raw_public_key(&public_key[1..]) })
+        Ok(Self {
+            key,
+            address: Address::from_raw_public_key(&public_key[1..]),
+        })
     }
 }
 
@@ -45,7 +48,10 @@ impl Signer for LocalSigner {
 
 impl fmt::Debug for LocalSigner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LocalSigner").field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("LocalSigner")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +67,10 @@ mod tests {
             let signer = LocalSigner::new(&[name; 32]).unwrap();
             let digest = B256::repeat_byte(name);
             let signature = signer.sign(digest);
-            assert_eq!(signature.verify(digest, signer.address(), &Secp256k1), Ok(()));
+            assert_eq!(
+                signature.verify(digest, signer.address(), &Secp256k1),
+                Ok(())
+            );
             assert_eq!(signature, signer.sign(digest), "signing is deterministic");
         }
     }

@@ -30,7 +30,12 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     pub(crate) fn new(network: NetworkId, recover: Arc<dyn Recover>) -> Self {
-        Self { network, recover, recent: Results::new(), older: Results::new() }
+        Self {
+            network,
+            recover,
+            recent: Results::new(),
+            older: Results::new(),
+        }
     }
 
     /// Forgets what was asked before the last height.
@@ -46,7 +51,11 @@ impl Verifier {
 
     fn signed_by(&mut self, digest: B256, signature: Signature, expected: Address) -> bool {
         let question = (digest, signature);
-        let known = self.recent.get(&question).or_else(|| self.older.get(&question)).copied();
+        let known = self
+            .recent
+            .get(&question)
+            .or_else(|| self.older.get(&question))
+            .copied();
         let signer = known.unwrap_or_else(|| self.recover.recover(digest, &signature).ok());
         // A full cache only costs time; a flood must not cost memory.
         if self.recent.len() < RESULTS_MAX {
@@ -77,7 +86,11 @@ impl Verifier {
         if !enough(power) {
             let (signed, total) = (power, validators.total_power());
             let expected = total * 2 / 3 + 1;
-            return Err(CertificateError::NotEnoughVotingPower { signed, total, expected });
+            return Err(CertificateError::NotEnoughVotingPower {
+                signed,
+                total,
+                expected,
+            });
         }
         // Signatures last: they are what costs.
         if votes.iter().all(|signed| self.holds(signed)) {

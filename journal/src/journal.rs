@@ -214,6 +214,11 @@ impl<D: Disk> Journal<D> {
         result.map_err(JournalError::disk(&self.name, action))
     }
 
+    /// For its owner, when the disk failed elsewhere.
+    pub(crate) fn break_for_good(&mut self) {
+        self.broken = true;
+    }
+
     fn check_usable(&self) -> Result<(), JournalError> {
         if self.broken {
             return Err(JournalError::Broken {

@@ -162,6 +162,7 @@ impl<D: Disk + Clone> SegmentedJournal<D> {
             let file = segment_name(&self.name, *number);
             self.disk
                 .remove(&file)
+                .inspect_err(|_| self.active.break_for_good())
                 .map_err(JournalError::disk(&file, "remove the file"))?;
             self.finished.remove(number);
         }
@@ -187,7 +188,10 @@ impl<D: Disk + Clone> SegmentedJournal<D> {
         self.active.sync()?;
         let len_bytes = self.active.len_bytes();
         let next = self.active_number + 1;
-        self.active = Journal::open(self.disk.clone(), &segment_name(&self.name, next))?.journal;
+        let opened = Journal::open(self.disk.clone(), &segment_name(&self.name, next));
+        self.active = opened
+            .inspect_err(|_| self.active.break_for_good())?
+            .journal;
         self.finished.insert(
             self.active_number,
             Segment {

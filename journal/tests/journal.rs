@@ -264,6 +264,24 @@ fn a_rewrite_that_fails_leaves_the_old_content() {
     assert_eq!(read(&disk.memory), [record(1, b"old")]);
 }
 
+#[test]
+fn a_segment_that_cannot_be_begun_ends_the_use_of_the_others() {
+    let disk = FailingDisk::default();
+    let mut journal = SegmentedJournal::open(disk.clone(), "parcels", 30)
+        .expect("works yet")
+        .journal;
+    journal.append(1, b"abc").expect("short");
+    journal.sync().expect("works yet");
+    disk.fails.set(true);
+    journal.append(2, b"abc").expect_err("the disk is full");
+    disk.fails.set(false);
+    assert!(matches!(
+        journal.append(2, b"abc"),
+        Err(JournalError::Broken { .. })
+    ));
+    assert!(matches!(journal.sync(), Err(JournalError::Broken { .. })));
+}
+
 /// A journal with one record of 3 bytes per height from 1 to 6, two in a file.
 fn segments(disk: &MemoryDisk) -> SegmentedJournal<MemoryDisk> {
     let mut journal = SegmentedJournal::open(disk.clone(), "parcels", 60)

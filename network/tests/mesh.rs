@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_network::{Class, Keypair, NetworkEvent, SendError, address_text};
-use support::{NETWORK_ID, Node, mesh, named, own_address, pair, raw::RawPeer};
+use support::{NETWORK_ID, Node, line::Line, mesh, named, own_address, pair, raw::RawPeer};
 use tokio::{sync::Notify, task::JoinSet};
 
 const TEXT: Bytes = Bytes::from_static(b"text");
@@ -231,6 +231,26 @@ async fn a_slow_reader_stops_neither_votes_to_others_nor_its_own() {
     }
     assert!(bulk < 100, "{bulk} bulk frames came first");
     flood.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_line_that_goes_dead_is_noticed_and_replaced_whatever_waits_in_it() {
+    let (anna_key, bert_key) = (Keypair::generate(), Keypair::generate());
+    let anna_at = own_address();
+    let mut anna = Node::start_at(&anna_key, anna_at, vec![named(&bert_key, None)]).await;
+    let line = Line::to(anna_at).await;
+    let through = named(&anna_key, Some(address_text(line.address)));
+    let mut bert = Node::start(&bert_key, vec![through]).await;
+    greet(&mut anna, &mut bert, 1).await;
+    line.go_dead();
+    for class in Class::ALL {
+        // More than the windows and the system's buffers hold.
+        let frame = Bytes::from(vec![7; class.frame_bytes_max()]);
+        while anna.handle.dropped(&bert.name(), class) == 0 {
+            let _full = anna.handle.send(&bert.name(), class, frame.clone());
+        }
+    }
+    assert!(greet(&mut anna, &mut bert, 2).await, "told to send again");
 }
 
 #[tokio::test]

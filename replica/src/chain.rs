@@ -22,7 +22,12 @@ pub(crate) struct Chain {
 
 impl Chain {
     pub(crate) fn new(state: State, window: Window) -> Self {
-        Self { state, window, candidates: BTreeMap::new(), arrival: Vec::new() }
+        Self {
+            state,
+            window,
+            candidates: BTreeMap::new(),
+            arrival: Vec::new(),
+        }
     }
 
     pub(crate) fn state(&self) -> &State {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Dropped, Ordered, State};
-use cloverleaf_consensus::sync::SyncInput;
+use cloverleaf_consensus::SyncInput;
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
 
@@ -36,10 +36,17 @@ impl Replica {
     pub(crate) fn commit_synced(&mut self, block: DecidedBlock, state: State) {
         let batches = block.block.batches.iter();
         let branch = |chain_id| state.head_branch(chain_id).unwrap_or_default();
-        let branches: Vec<Branch> =
-            batches.clone().map(|batch| branch(batch.header().chain_id)).collect();
+        let branches: Vec<Branch> = batches
+            .clone()
+            .map(|batch| branch(batch.header().chain_id))
+            .collect();
         let ids = batches.map(|batch| batch.ids().collect()).collect();
-        let commit = Commit { block, ids, branches, state: state.encode() };
+        let commit = Commit {
+            block,
+            ids,
+            branches,
+            state: state.encode(),
+        };
         self.commit(commit, state, None);
     }
 
@@ -50,24 +57,39 @@ impl Replica {
             .collect();
         let commit = Arc::new(commit);
         self.outputs.push(Output::Commit(Arc::clone(&commit)));
-        self.committing = Some(Committing { commit, state, keys, drops });
+        self.committing = Some(Committing {
+            commit,
+            state,
+            keys,
+            drops,
+        });
     }
 
     /// The block is durable: take it as the tip, tell everybody, start the next height.
     pub(crate) fn committed(&mut self, height: Height) {
-        let Some(committing) =
-            self.committing.take_if(|committing| committing.commit.block.height() == height)
+        let Some(committing) = self
+            .committing
+            .take_if(|committing| committing.commit.block.height() == height)
         else {
             tracing::error!(%height, "told that a block is durable which was not being written");
             return;
         };
-        let Committing { commit, state, keys, drops } = committing;
+        let Committing {
+            commit,
+            state,
+            keys,
+            drops,
+        } = committing;
         self.chain.advance(state, keys.clone());
-        self.settle_mempool(&commit, &keys, drops.as_deref());
+        self.follow_block(&commit, &keys, drops.as_deref());
         // D2: the last own record stays in the newest segment, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
         self.start_height(Vec::new());
         let validators = Arc::new(self.chain.state().validators().clone());
-        self.synchronise(SyncInput::Applied { tip: height, first: self.first_kept, validators });
+        self.synchronise(SyncInput::Applied {
+            tip: height,
+            first: self.first_kept,
+            validators,
+        });
     }
 }

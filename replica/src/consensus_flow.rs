@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cloverleaf_consensus::context::{HeightParams, Pace, Timeouts};
 use cloverleaf_consensus::{Decision, Input as Drive, JournalEntry, Message, Output as Driven, To};
+use cloverleaf_consensus::{HeightParams, Pace, Timeouts};
 use cloverleaf_types::{Address, DecidedBlock};
 
 use crate::output::{Class, JournalRecord, Output, Recipient};
@@ -50,7 +50,8 @@ impl Replica {
                     height: entry.height(),
                     bytes: entry.encode(),
                 };
-                self.outputs.push(Output::Journal(entries.into_iter().map(record).collect()));
+                self.outputs
+                    .push(Output::Journal(entries.into_iter().map(record).collect()));
             }
             Driven::Send { to, message } => {
                 let to = match to {
@@ -58,7 +59,11 @@ impl Replica {
                     To::One(peer) => Recipient::One(peer),
                 };
                 let bytes = message.encode();
-                self.outputs.push(Output::Send { to, class: Class::Votes, bytes });
+                self.outputs.push(Output::Send {
+                    to,
+                    class: Class::Votes,
+                    bytes,
+                });
             }
             Driven::Decided(decision) => self.decided(*decision),
             Driven::Discarded { from, why } => {
@@ -90,7 +95,7 @@ impl Replica {
 
     fn ordered(
         &mut self,
-        candidate: &cloverleaf_consensus::context::Candidate,
+        candidate: &cloverleaf_consensus::Candidate,
     ) -> Option<Arc<cloverleaf_bundle::Ordered>> {
         let mut planner = Planner {
             chain: &mut self.chain,

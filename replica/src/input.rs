@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_mempool::parcels::ParcelsMessage;
+use cloverleaf_mempool::{AckEntry, Fetch};
 use cloverleaf_types::{Address, B256, Height};
 
 use crate::output::BlockRange;
@@ -71,11 +71,27 @@ pub enum Input {
     },
 }
 
-/// A message of the parcels stream, decoded, and verified where it can be without the state.
+/// A message of the parcels stream, decoded, its parcels well-formed (L5).
 #[derive(Debug)]
 pub enum Intake {
-    /// A well-formed parcel (L5), with what `order` needs of it.
+    /// A parcel, with what `order` needs of it.
     Parcel(Arc<Prepared>),
-    /// Anything else on the stream.
-    Other(ParcelsMessage),
+    /// What is durable at the sender (A1).
+    Ack(Vec<AckEntry>),
+    /// The sender lacks a piece of a lane.
+    Fetch(Fetch),
+    /// The answer to a fetch.
+    Reply {
+        /// What was asked for.
+        hash: B256,
+        /// What the sender has of it, newest first.
+        parcels: Vec<Arc<Prepared>>,
+    },
+    /// The answer to a fetch of what a block took: the sender has that block.
+    Decided {
+        /// What was asked for.
+        hash: B256,
+        /// The height that the sender has applied.
+        height: Height,
+    },
 }

@@ -25,8 +25,7 @@ pub enum IntakeError {
     FalseSender(#[from] FalseSender),
 }
 
-/// Decodes a message and checks the parcels in it (L5), whatever the state is. One frame can hold
-/// several parcels.
+/// Decodes a message and checks the parcels in it (L5), whatever the state is.
 ///
 /// # Errors
 /// The first thing that is wrong with it; nothing of it is used.
@@ -34,23 +33,30 @@ pub fn intake(
     bytes: &Bytes,
     network: NetworkId,
     recover: &dyn Recover,
-) -> Result<Vec<Intake>, IntakeError> {
+) -> Result<Intake, IntakeError> {
     match Message::decode(bytes)? {
-        Message::Parcel(encoded) => Ok(vec![parcel(encoded, network, recover)?]),
-        Message::Parcels(encoded) => {
-            encoded.into_iter().map(|encoded| parcel(encoded, network, recover)).collect()
+        Message::Parcel(encoded) => Ok(Intake::Parcel(prepare(encoded, network, recover)?)),
+        Message::Parcels { hash, parcels } => {
+            let prepared = |encoded| prepare(encoded, network, recover);
+            let parcels = parcels
+                .into_iter()
+                .map(prepared)
+                .collect::<Result<_, _>>()?;
+            Ok(Intake::Reply { hash, parcels })
         }
-        other => Ok(vec![Intake::Other(other)]),
+        Message::Ack(entries) => Ok(Intake::Ack(entries)),
+        Message::Fetch(fetch) => Ok(Intake::Fetch(fetch)),
+        Message::Decided { hash, height } => Ok(Intake::Decided { hash, height }),
     }
 }
 
-fn parcel(
+fn prepare(
     encoded: Bytes,
     network: NetworkId,
     recover: &dyn Recover,
-) -> Result<Intake, IntakeError> {
+) -> Result<Arc<Prepared>, IntakeError> {
     let parcel = Parcel::decode(encoded)?.verify(network, recover)?;
     let prepared = Prepared::new(Arc::new(parcel));
     check_marked(&prepared)?;
-    Ok(Intake::Parcel(Arc::new(prepared)))
+    Ok(Arc::new(prepared))
 }

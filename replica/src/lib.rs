@@ -47,7 +47,5 @@ pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};
 pub use intake::{IntakeError, intake};
-pub use output::{
-    BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient,
-};
+pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;

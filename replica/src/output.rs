@@ -7,14 +7,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloverleaf_bundle::Dropped;
-use cloverleaf_consensus::Halt;
+use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_types::merkle::Branch;
-use cloverleaf_types::{
-    Address, Bundle, ChainId, DecidedBlock, Height, Parcel, TransactionId, Verified,
-};
+use cloverleaf_types::{Address, DecidedBlock, Height, Parcel, TransactionId, Verified};
 
-use crate::status::{ItemName, Status};
+use crate::config::Halt;
 
 /// What a replica wants done.
 #[derive(Debug)]
@@ -52,9 +49,9 @@ pub enum Output {
     /// An item's status changed.
     Progress {
         /// Which.
-        item: ItemName,
+        name: Name,
         /// What it is now.
-        status: Status,
+        state: State,
     },
     /// The node must end: its exit code says why, and nothing after this is released.
     Halt(Halt),
@@ -109,8 +106,6 @@ pub struct Commit {
     pub branches: Vec<Branch>,
     /// The state after it, encoded.
     pub state: Vec<u8>,
-    /// What was left out; empty when the block came by sync.
-    pub drops: Vec<Dropped>,
 }
 
 /// Blocks that a peer asked for.
@@ -124,16 +119,4 @@ pub struct BlockRange {
     pub to: Height,
     /// The most bytes to answer with.
     pub bytes_max: usize,
-}
-
-/// The names by which users follow what they sent.
-#[must_use]
-pub fn name_of_bundle(bundle: &Bundle) -> ItemName {
-    ItemName::Bundle(bundle.hash())
-}
-
-/// The name of a transaction sent alone.
-#[must_use]
-pub fn name_of_transaction(chain_id: ChainId, id: TransactionId) -> ItemName {
-    ItemName::Transaction(chain_id, id)
 }

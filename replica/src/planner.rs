@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::{LaneSlice, Ordered, PlanError, check_plan, order};
-use cloverleaf_consensus::context::Candidate;
+use cloverleaf_consensus::Candidate;
 use cloverleaf_consensus::{Application, Validity};
 use cloverleaf_mempool::parcels::{Parcels, Resolved};
 use cloverleaf_types::{Header, Height, L1Ref, Plan, Round, Value};
@@ -37,7 +37,7 @@ impl Planner<'_> {
         let plan = value.plan();
         let lanes = match self.parcels.resolve(&plan.cut) {
             Resolved::Ready(lanes) => lanes,
-            Resolved::Missing(_) => return Err(NotComputed::Missing),
+            Resolved::NotReady { .. } => return Err(NotComputed::Missing),
             Resolved::Invalid(reason) => return Err(NotComputed::Invalid(reason.to_string())),
         };
         let ordered = self.order(&plan, &lanes).map_err(invalid)?;
@@ -48,7 +48,12 @@ impl Planner<'_> {
 
     fn order(&self, plan: &Plan, lanes: &[LaneSlice]) -> Result<Arc<Ordered>, PlanError> {
         check_plan(self.chain.state(), plan, lanes)?;
-        Ok(Arc::new(order(self.chain.state(), self.chain.window(), plan, lanes)))
+        Ok(Arc::new(order(
+            self.chain.state(),
+            self.chain.window(),
+            plan,
+            lanes,
+        )))
     }
 
     /// V3: the clock alone may be missing, and tells when to ask again.
@@ -64,15 +69,24 @@ impl Application for Planner<'_> {
         let parent = self.chain.state();
         let timestamp_ms = now_ms.max(parent.timestamp_ms() + 1); // T1
         let cut = self.parcels.plan_cut();
-        let plan = Plan { height, round, timestamp_ms, l1: L1Ref::default(), cut };
+        let plan = Plan {
+            height,
+            round,
+            timestamp_ms,
+            l1: L1Ref::default(),
+            cut,
+        };
         let ordered = match self.parcels.resolve(&plan.cut) {
             Resolved::Ready(lanes) => self.order(&plan, &lanes),
-            Resolved::Missing(_) | Resolved::Invalid(_) => Err(PlanError::BadLane),
+            Resolved::NotReady { .. } | Resolved::Invalid(_) => Err(PlanError::BadLane),
         };
         let ordered = ordered.unwrap_or_else(|error| {
             // The own plan goes through the same check; one that fails is worth no height (C2).
             tracing::error!(%error, "the own plan does not check; proposing an empty cut");
-            let empty = Plan { cut: Vec::new(), ..plan.clone() };
+            let empty = Plan {
+                cut: Vec::new(),
+                ..plan.clone()
+            };
             Arc::new(order(self.chain.state(), self.chain.window(), &empty, &[]))
         });
         let value = ordered.block.value();
@@ -83,10 +97,13 @@ impl Application for Planner<'_> {
     fn check(&mut self, candidate: &Candidate, now_ms: u64, waived: bool) -> Validity {
         self.now_ms = now_ms;
         let value = candidate.value();
-        self.parcels.pin(&value.cut);
+        let proposer = self.chain.state().proposer(value.header.round);
+        self.parcels.on_proposal(&value.cut, proposer, now_ms);
         match self.compute(value) {
             Ok(_) => match self.clock(value) {
-                Some(again_ms) if !waived => Validity::NotReady { again_ms: Some(again_ms) },
+                Some(again_ms) if !waived => Validity::NotReady {
+                    again_ms: Some(again_ms),
+                },
                 _ => Validity::Valid,
             },
             Err(NotComputed::Missing) => {
@@ -98,7 +115,7 @@ impl Application for Planner<'_> {
     }
 
     fn has_work(&self) -> bool {
-        self.parcels.has_work()
+        self.parcels.can_advance()
     }
 }
 
@@ -110,11 +127,20 @@ fn check_header(claimed: &Header, computed: &Header) -> Result<(), PlanError> {
         ("network", claimed.network == computed.network),
         ("parent", claimed.parent == computed.parent),
         ("cut_hash", claimed.cut_hash == computed.cut_hash),
-        ("bundles_root", claimed.bundles_root == computed.bundles_root),
+        (
+            "bundles_root",
+            claimed.bundles_root == computed.bundles_root,
+        ),
         ("heads_root", claimed.heads_root == computed.heads_root),
         ("state_root", claimed.state_root == computed.state_root),
-        ("validators_hash", claimed.validators_hash == computed.validators_hash),
-        ("next_validators_hash", claimed.next_validators_hash == computed.next_validators_hash),
+        (
+            "validators_hash",
+            claimed.validators_hash == computed.validators_hash,
+        ),
+        (
+            "next_validators_hash",
+            claimed.next_validators_hash == computed.next_validators_hash,
+        ),
         ("other fields", claimed == computed),
     ];
     match fields.into_iter().find(|(_, same)| !same) {

@@ -1,14 +1,16 @@
 //! One validator: what happens to it, and what it wants done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::State;
-use cloverleaf_consensus::sync::{BlockSync, SyncInput};
+use cloverleaf_consensus::{BlockSync, SyncInput};
 use cloverleaf_consensus::{Driver, Input as Drive, JournalEntry};
+use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
-use cloverleaf_types::{Address, Height, Recover, Signer};
+use cloverleaf_types::{Address, B256, Height, Signer};
 
 use crate::chain::Chain;
 use crate::commit::Committing;
@@ -29,7 +31,6 @@ pub(crate) struct Wakes {
 pub struct Replica {
     pub(crate) own: Address,
     pub(crate) signer: Arc<dyn Signer>,
-    pub(crate) recover: Arc<dyn Recover>,
     pub(crate) index: Box<dyn PlacedIndex>,
     pub(crate) chain: Chain,
     pub(crate) driver: Driver,
@@ -41,6 +42,15 @@ pub struct Replica {
     pub(crate) first_kept: Height,
     pub(crate) wakes: Wakes,
     pub(crate) now_ms: u64,
+    /// An ack that waits for its turn, and when the last one was sent (A1).
+    pub(crate) waiting_ack: Vec<AckEntry>,
+    pub(crate) ack_waits: bool,
+    pub(crate) acked_ms: u64,
+    /// The heights under which uncut parcels are kept: what the files below them may not forget.
+    pub(crate) logged_heights: BTreeMap<B256, Height>,
+    pub(crate) stored_heights: BTreeMap<B256, Height>,
+    /// Authors that were seen signing one slot twice.
+    pub(crate) equivocations: u64,
     pub(crate) outputs: Vec<Output>,
     pub(crate) halted: bool,
 }
@@ -61,8 +71,21 @@ impl Replica {
     /// When [`Input::Tick`] is wanted, in milliseconds since 1970.
     #[must_use]
     pub fn next_wake_ms(&self) -> Option<u64> {
-        let Wakes { consensus_ms, sync_ms, lanes_ms } = self.wakes;
-        [consensus_ms, sync_ms, lanes_ms].into_iter().flatten().min()
+        let Wakes {
+            consensus_ms,
+            sync_ms,
+            lanes_ms,
+        } = self.wakes;
+        [consensus_ms, sync_ms, lanes_ms]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Authors that were seen signing one slot twice, since the start.
+    #[must_use]
+    pub fn equivocations(&self) -> u64 {
+        self.equivocations
     }
 
     /// The state after the latest durable block.
@@ -98,12 +121,20 @@ impl Replica {
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
-        self.synchronise(SyncInput::Applied { tip, first: first_kept, validators });
+        self.synchronise(SyncInput::Applied {
+            tip,
+            first: first_kept,
+            validators,
+        });
     }
 
     fn tick(&mut self) {
         let due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= self.now_ms);
-        let Wakes { consensus_ms, sync_ms, .. } = self.wakes;
+        let Wakes {
+            consensus_ms,
+            sync_ms,
+            ..
+        } = self.wakes;
         let (consensus, sync) = (due(consensus_ms), due(sync_ms));
         if consensus {
             self.wakes.consensus_ms = None;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cloverleaf_bundle::apply;
 use cloverleaf_consensus::Input as Drive;
-use cloverleaf_consensus::sync::{RESPONSE_BYTES_MAX, SyncInput, SyncMessage, SyncOutput};
+use cloverleaf_consensus::{RESPONSE_BYTES_MAX, SyncInput, SyncMessage, SyncOutput};
 use cloverleaf_types::{Address, DecidedBlock, Height, Verified};
 
 use crate::config::Halt;
@@ -25,13 +25,18 @@ impl Replica {
                 }),
                 SyncOutput::Read { peer, from, count } => {
                     let to = Height(from.0.saturating_add(count).saturating_sub(1));
-                    let range = BlockRange { peer, from, to, bytes_max: RESPONSE_BYTES_MAX };
+                    let range = BlockRange {
+                        peer,
+                        from,
+                        to,
+                        bytes_max: RESPONSE_BYTES_MAX,
+                    };
                     self.outputs.push(Output::ReadBlocks(range));
                 }
                 SyncOutput::Certified { height } => self.drive(Drive::Certified { height }),
                 SyncOutput::Apply(block) => self.apply_synced(block),
-                SyncOutput::Excluded { peer, why } => {
-                    tracing::warn!(%peer, %why, "peer excluded from block sync for a minute");
+                SyncOutput::Lied { peer, what } => {
+                    tracing::warn!(%peer, what, "peer is not asked for blocks for a minute");
                 }
                 SyncOutput::WakeAt(at_ms) => self.wakes.sync_ms = Some(at_ms),
             }

@@ -47,7 +47,7 @@ mod proofs;
 mod subscription;
 
 pub use error::{SourceError, StreamError};
-pub use item::{Positioned, StreamBlock, StreamItem, bundles_of};
+pub use item::{Inclusion, Positioned, StreamBlock, StreamItem, bundles_of};
 pub use source::{BatchSource, BlockSource, Read};
 
 pub use hub::Hub;

@@ -48,9 +48,16 @@ pub async fn collect(sources: &Sources) -> Result<Evidence, Error> {
         heads.push(sources.sequencer.head(*chain_id).await?);
     }
     // Heads are of different moments: up to the earliest, all rollups' batches are among those read.
-    let up_to = heads.iter().map(|head| head.height).min().unwrap_or(Height::GENESIS);
-    let mut evidence =
-        Evidence { outputs: BTreeMap::new(), manifests: Some(BTreeMap::new()), up_to };
+    let up_to = heads
+        .iter()
+        .map(|head| head.height)
+        .min()
+        .unwrap_or(Height::GENESIS);
+    let mut evidence = Evidence {
+        outputs: BTreeMap::new(),
+        manifests: Some(BTreeMap::new()),
+        up_to,
+    };
     for (head, (chain_id, rollup)) in heads.iter().zip(&sources.rollups) {
         let decided = read_decided(sources, *chain_id, head.seq).await?;
         evidence.manifests.get_or_insert_default().extend(decided);
@@ -81,7 +88,10 @@ async fn read_decided(
         };
         let VerifiedBatch { batch, bundles } = batch.map_err(late)??;
         let height = batch.header().height;
-        let named = bundles.into_iter().flatten().map(|bundle| ((height, bundle.index), bundle));
+        let named = bundles
+            .into_iter()
+            .flatten()
+            .map(|bundle| ((height, bundle.index), bundle));
         manifests.extend(named);
     }
     Ok(manifests)
@@ -112,7 +122,11 @@ async fn read_output(
             return Ok(output);
         }
         if clock.now_ms() - start_ms > EXECUTION_TIMEOUT_MS {
-            return Err(Error::NotExecuted { chain_id, seq, timeout_ms: EXECUTION_TIMEOUT_MS });
+            return Err(Error::NotExecuted {
+                chain_id,
+                seq,
+                timeout_ms: EXECUTION_TIMEOUT_MS,
+            });
         }
         pause(EXECUTION_POLL_MS).await;
     }

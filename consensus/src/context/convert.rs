@@ -108,7 +108,10 @@ where
     Ours: From<&'a Core>,
 {
     fn from(signed: &'a SignedMessage<Ctx, Core>) -> Self {
-        Self { message: Ours::from(&signed.message), signature: signed.signature }
+        Self {
+            message: Ours::from(&signed.message),
+            signature: signed.signature,
+        }
     }
 }
 
@@ -136,7 +139,11 @@ impl From<&malachite::PolkaCertificate<Ctx>> for PolkaCertificate {
             height: certificate.height.0,
             round: our_round(certificate.round),
             block_hash: certificate.value_id,
-            prevotes: certificate.polka_signatures.iter().map(endorsement).collect(),
+            prevotes: certificate
+                .polka_signatures
+                .iter()
+                .map(endorsement)
+                .collect(),
         }
     }
 }
@@ -193,7 +200,10 @@ pub(crate) fn to_certificate(
         .iter()
         .filter_map(|found| {
             let index = validators.index_of(found.address.0)?;
-            Some(CommitSignature { index, signature: found.signature })
+            Some(CommitSignature {
+                index,
+                signature: found.signature,
+            })
         })
         .collect();
     signatures.sort_by_key(|signature| signature.index);

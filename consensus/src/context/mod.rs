@@ -96,7 +96,10 @@ impl malachite::Height for CoreHeight {
     }
 
     fn decrement_by(&self, count: u64) -> Option<Self> {
-        self.0.0.checked_sub(count).map(|height| Self(Height(height)))
+        self.0
+            .0
+            .checked_sub(count)
+            .map(|height| Self(Height(height)))
     }
 
     fn as_u64(&self) -> u64 {
@@ -135,7 +138,13 @@ impl malachite::Context for Ctx {
         pol_round: CoreRound,
         proposer: CoreAddress,
     ) -> CoreProposal {
-        CoreProposal { height, round, value, pol_round, proposer }
+        CoreProposal {
+            height,
+            round,
+            value,
+            pol_round,
+            proposer,
+        }
     }
 
     fn new_prevote(
@@ -145,7 +154,13 @@ impl malachite::Context for Ctx {
         value: NilOrVal<cloverleaf_types::B256>,
         voter: CoreAddress,
     ) -> CoreVote {
-        CoreVote { height, round, kind: VoteType::Prevote, value, voter }
+        CoreVote {
+            height,
+            round,
+            kind: VoteType::Prevote,
+            value,
+            voter,
+        }
     }
 
     fn new_precommit(
@@ -155,6 +170,12 @@ impl malachite::Context for Ctx {
         value: NilOrVal<cloverleaf_types::B256>,
         voter: CoreAddress,
     ) -> CoreVote {
-        CoreVote { height, round, kind: VoteType::Precommit, value, voter }
+        CoreVote {
+            height,
+            round,
+            kind: VoteType::Precommit,
+            value,
+            voter,
+        }
     }
 }

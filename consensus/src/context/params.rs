@@ -44,7 +44,11 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { propose_ms: 400, vote_ms: 200, growth_ms: 200 }
+        Self {
+            propose_ms: 400,
+            vote_ms: 200,
+            growth_ms: 200,
+        }
     }
 }
 
@@ -81,7 +85,10 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { block_time_ms: 200, empty_block_interval_ms: 2_000 }
+        Self {
+            block_time_ms: 200,
+            empty_block_interval_ms: 2_000,
+        }
     }
 }
 
@@ -93,7 +100,10 @@ pub fn proposer_order(
     absent: &BTreeSet<Address>,
     height: Height,
 ) -> Vec<Address> {
-    let addresses = validators.validators().iter().map(|validator| validator.address);
+    let addresses = validators
+        .validators()
+        .iter()
+        .map(|validator| validator.address);
     let (away, present): (Vec<Address>, Vec<Address>) =
         addresses.partition(|address| absent.contains(address));
     let mut order = Vec::with_capacity(validators.len());
@@ -130,10 +140,19 @@ mod tests {
     #[test]
     fn present_validators_propose_in_turn_and_absent_ones_come_last() {
         let set = validators(4);
-        assert_eq!(names(&proposer_order(&set, &BTreeSet::new(), Height(0))), [1, 2, 3, 4]);
-        assert_eq!(names(&proposer_order(&set, &BTreeSet::new(), Height(6))), [3, 4, 1, 2]);
+        assert_eq!(
+            names(&proposer_order(&set, &BTreeSet::new(), Height(0))),
+            [1, 2, 3, 4]
+        );
+        assert_eq!(
+            names(&proposer_order(&set, &BTreeSet::new(), Height(6))),
+            [3, 4, 1, 2]
+        );
         let absent = BTreeSet::from([Address::repeat_byte(2)]);
-        assert_eq!(names(&proposer_order(&set, &absent, Height(1))), [3, 4, 1, 2]);
+        assert_eq!(
+            names(&proposer_order(&set, &absent, Height(1))),
+            [3, 4, 1, 2]
+        );
     }
 
     #[test]
@@ -142,7 +161,10 @@ mod tests {
         let absent = BTreeSet::from([Address::repeat_byte(3), Address::repeat_byte(7)]);
         for height in 0..50 {
             let mut order = names(&proposer_order(&set, &absent, Height(height)));
-            assert!(order[5..].iter().all(|name| [3, 7].contains(name)), "{height}: {order:?}");
+            assert!(
+                order[5..].iter().all(|name| [3, 7].contains(name)),
+                "{height}: {order:?}"
+            );
             order.sort_unstable();
             assert_eq!(order, [1, 2, 3, 4, 5, 6, 7]);
         }

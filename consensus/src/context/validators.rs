@@ -30,16 +30,25 @@ impl CoreValidators {
         let validators: Vec<CoreValidator> = set
             .validators()
             .iter()
-            .map(|found| CoreValidator { address: CoreAddress(found.address), power: found.power })
+            .map(|found| CoreValidator {
+                address: CoreAddress(found.address),
+                power: found.power,
+            })
             .collect();
         let position = |address: &Address| {
-            set.validators().iter().position(|found| found.address == *address)
+            set.validators()
+                .iter()
+                .position(|found| found.address == *address)
         };
         let mut proposers: Vec<usize> = proposers.iter().filter_map(position).collect();
         if proposers.is_empty() {
             proposers = (0..validators.len()).collect();
         }
-        Self { set, validators, proposers }
+        Self {
+            set,
+            validators,
+            proposers,
+        }
     }
 
     /// The set without the order.
@@ -79,7 +88,9 @@ impl malachite::ValidatorSet<Ctx> for CoreValidators {
     }
 
     fn get_by_address(&self, address: &CoreAddress) -> Option<&CoreValidator> {
-        let found = self.validators.binary_search_by_key(address, |found| found.address);
+        let found = self
+            .validators
+            .binary_search_by_key(address, |found| found.address);
         found.ok().map(|position| &self.validators[position])
     }
 

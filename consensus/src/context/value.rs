@@ -20,7 +20,10 @@ impl Candidate {
     /// Names the value by its block hash.
     #[must_use]
     pub fn new(value: Value) -> Self {
-        Self { id: value.id(), value: Arc::new(value) }
+        Self {
+            id: value.id(),
+            value: Arc::new(value),
+        }
     }
 
     /// The block hash: what validators vote for.

@@ -42,13 +42,17 @@ impl Buffer {
         decided: Height,
         verifier: &mut Verifier,
     ) -> Result<(), Discard> {
-        let Some(place) = place_of(&message) else { return Ok(()) };
+        let Some(place) = place_of(&message) else {
+            return Ok(());
+        };
         let ahead = place.0.height.0.saturating_sub(decided.0);
         if ahead == 0 || ahead > HEIGHTS_AHEAD || self.kept.contains_key(&place) {
             return Ok(());
         }
         if place.0.round.0 > ROUNDS_AHEAD_MAX {
-            return Err(Discard::FarRound { round: place.0.round });
+            return Err(Discard::FarRound {
+                round: place.0.round,
+            });
         }
         let used = self.used.entry(from).or_default();
         if *used >= QUOTA_PER_SENDER {
@@ -66,8 +70,15 @@ impl Buffer {
     /// Takes out a height's messages, each with its sender, proposals of a round before its votes,
     /// and forgets the heights below.
     pub(crate) fn take(&mut self, height: Height) -> Vec<(Address, Message)> {
-        let first = SignSlot { height, round: Round::FIRST, step: SignStep::Proposal };
-        let after = SignSlot { height: height.next(), ..first };
+        let first = SignSlot {
+            height,
+            round: Round::FIRST,
+            step: SignStep::Proposal,
+        };
+        let after = SignSlot {
+            height: height.next(),
+            ..first
+        };
         let mut rest = self.kept.split_off(&(first, Address::ZERO));
         self.kept = rest.split_off(&(after, Address::ZERO));
         self.used.clear();
@@ -80,7 +91,11 @@ impl Buffer {
     /// Who has voted at a height.
     pub(crate) fn voters(&self, height: Height) -> BTreeSet<Address> {
         let is_vote = |slot: &SignSlot| slot.height == height && slot.step != SignStep::Proposal;
-        self.kept.keys().filter(|(slot, _)| is_vote(slot)).map(|(_, signer)| *signer).collect()
+        self.kept
+            .keys()
+            .filter(|(slot, _)| is_vote(slot))
+            .map(|(_, signer)| *signer)
+            .collect()
     }
 
     /// A validator's proposal for a height's first round.
@@ -89,7 +104,11 @@ impl Buffer {
         height: Height,
         proposer: Address,
     ) -> Option<&Signed<Proposal>> {
-        let slot = SignSlot { height, round: Round::FIRST, step: SignStep::Proposal };
+        let slot = SignSlot {
+            height,
+            round: Round::FIRST,
+            step: SignStep::Proposal,
+        };
         match self.kept.get(&(slot, proposer)) {
             Some((_, Message::Proposal(signed))) => Some(signed),
             _ => None,
@@ -162,11 +181,17 @@ mod tests {
         }
         assert_eq!((buffer.len(), refused), (0, 500 - QUOTA_PER_SENDER));
         let honest = vote(2, 8, 0, VoteKind::Prevote);
-        assert_eq!(buffer.keep(peer(2), honest, Height(7), &mut verifier), Ok(()));
+        assert_eq!(
+            buffer.keep(peer(2), honest, Height(7), &mut verifier),
+            Ok(())
+        );
         assert_eq!(buffer.voters(Height(8)), BTreeSet::from([peer(2)]));
         buffer.take(Height(8));
         let later = vote(1, 9, 0, VoteKind::Prevote);
-        assert_eq!(buffer.keep(peer(1), later, Height(8), &mut verifier), Ok(()));
+        assert_eq!(
+            buffer.keep(peer(1), later, Height(8), &mut verifier),
+            Ok(())
+        );
     }
 
     #[test]
@@ -176,7 +201,9 @@ mod tests {
         for height in [6, 7, 8, 9, 10] {
             for from in [peer(1), peer(2)] {
                 let message = vote(1, height, 0, VoteKind::Precommit);
-                buffer.keep(from, message, Height(7), &mut verifier).unwrap();
+                buffer
+                    .keep(from, message, Height(7), &mut verifier)
+                    .unwrap();
             }
         }
         assert_eq!(buffer.len(), 2);

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use cloverleaf_types::{NetworkId, Round, Signer, ValidatorSet, VoteKind};
 use malachite_core_consensus::{
-    ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg,
-    VoteExtensionError,
+    ConsensusMsg, Effect, LivenessMsg, Resumable, Resume, SignedConsensusMsg, VoteExtensionError,
 };
 use malachite_core_types::{self as malachite, CertificateError, Timeout};
 
@@ -20,9 +19,7 @@ use crate::context::{CoreProposal, CoreVote, Ctx, HeightParams, our_round};
 use crate::error::Halt;
 use crate::evidence::Evidence;
 use crate::journal_entry::JournalEntry;
-use crate::message::{
-    Message, PolkaCertificate, Proposal, RoundCertificate, Signed, Vote,
-};
+use crate::message::{Message, PolkaCertificate, Proposal, RoundCertificate, Signed, Vote};
 use crate::verifier::Verifier;
 
 /// The core's step was cut short; why stands in [`Effects::halt`]. (An effect's error makes the
@@ -207,7 +204,9 @@ impl Effects {
     }
 
     fn schedule(&mut self, timeout: Timeout, params: &HeightParams) {
-        let Some(wait) = Wait::of(timeout.kind) else { return };
+        let Some(wait) = Wait::of(timeout.kind) else {
+            return;
+        };
         let round = our_round(timeout.round);
         let after_ms = match wait {
             Wait::Step(crate::journal_entry::Step::Propose) | Wait::Repeat => {
@@ -215,7 +214,8 @@ impl Effects {
             }
             Wait::Step(_) => params.timeouts.votes_ms(round),
         };
-        self.timers.set(wait, round, self.now_ms.saturating_add(after_ms));
+        self.timers
+            .set(wait, round, self.now_ms.saturating_add(after_ms));
     }
 
     // D2: the signature is noted with its slot in the same append as the inputs before it.
@@ -265,11 +265,18 @@ impl Effects {
         }
         let mut sends = core::mem::take(&mut self.sends);
         sends.sort_by_key(|(_, message)| urgency(message));
-        outputs.extend(sends.into_iter().map(|(to, message)| Output::Send { to, message }));
+        outputs.extend(
+            sends
+                .into_iter()
+                .map(|(to, message)| Output::Send { to, message }),
+        );
     }
 
     fn vote_holds(&mut self, vote: &CoreVote, signature: cloverleaf_types::Signature) -> bool {
-        self.verifier.holds(&Signed { message: Vote::from(vote), signature })
+        self.verifier.holds(&Signed {
+            message: Vote::from(vote),
+            signature,
+        })
     }
 
     fn proposal_holds(
@@ -277,7 +284,10 @@ impl Effects {
         proposal: &CoreProposal,
         signature: cloverleaf_types::Signature,
     ) -> bool {
-        self.verifier.holds(&Signed { message: Proposal::from(proposal), signature })
+        self.verifier.holds(&Signed {
+            message: Proposal::from(proposal),
+            signature,
+        })
     }
 
     fn check_quorum(
@@ -285,7 +295,8 @@ impl Effects {
         votes: &[Signed<Vote>],
         validators: &ValidatorSet,
     ) -> Result<(), CertificateError<Ctx>> {
-        self.verifier.check_votes(votes, validators, |power| validators.is_quorum(power))
+        self.verifier
+            .check_votes(votes, validators, |power| validators.is_quorum(power))
     }
 
     fn check_round(
@@ -307,7 +318,8 @@ impl Effects {
             }
         };
         let total = validators.total_power();
-        self.verifier.check_votes(&votes, validators, |power| threshold.is_met(power, total))
+        self.verifier
+            .check_votes(&votes, validators, |power| threshold.is_met(power, total))
     }
 }
 

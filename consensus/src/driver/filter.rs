@@ -19,7 +19,13 @@ pub(crate) fn admit(
     if proposal.proposer != proposer {
         return Err(Discard::NotProposer);
     }
-    let Proposal { height, round, pol_round, candidate, .. } = proposal;
+    let Proposal {
+        height,
+        round,
+        pol_round,
+        candidate,
+        ..
+    } = proposal;
     fits(candidate, network, *height, (*round, *pol_round))
 }
 
@@ -43,10 +49,14 @@ pub(crate) fn fits(
     match pol_round {
         Some(pol_round) if pol_round >= round => Err(Discard::PolRound { round, pol_round }),
         // H1: a value that was justified in pol_round was first proposed there or before.
-        Some(pol_round) if header_round > pol_round => {
-            Err(Discard::HeaderRound { round, header_round })
-        }
-        None if header_round != round => Err(Discard::HeaderRound { round, header_round }),
+        Some(pol_round) if header_round > pol_round => Err(Discard::HeaderRound {
+            round,
+            header_round,
+        }),
+        None if header_round != round => Err(Discard::HeaderRound {
+            round,
+            header_round,
+        }),
         _ => Ok(()),
     }
 }

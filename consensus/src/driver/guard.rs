@@ -38,7 +38,11 @@ impl fmt::Display for SignSlot {
             SignStep::Prevote => "prevote",
             SignStep::Precommit => "precommit",
         };
-        write!(formatter, "{step} of height {}, round {}", self.height, self.round)
+        write!(
+            formatter,
+            "{step} of height {}, round {}",
+            self.height, self.round
+        )
     }
 }
 
@@ -57,7 +61,11 @@ impl Slotted for Vote {
             cloverleaf_types::VoteKind::Prevote => SignStep::Prevote,
             cloverleaf_types::VoteKind::Precommit => SignStep::Precommit,
         };
-        SignSlot { height: self.height, round: self.round, step }
+        SignSlot {
+            height: self.height,
+            round: self.round,
+            step,
+        }
     }
 
     fn block_hash(&self) -> Option<B256> {
@@ -71,7 +79,11 @@ impl Slotted for Vote {
 
 impl Slotted for Proposal {
     fn slot(&self) -> SignSlot {
-        SignSlot { height: self.height, round: self.round, step: SignStep::Proposal }
+        SignSlot {
+            height: self.height,
+            round: self.round,
+            step: SignStep::Proposal,
+        }
     }
 
     fn block_hash(&self) -> Option<B256> {
@@ -123,7 +135,10 @@ impl Guard {
         let last = self.last.as_ref().map(|(slot, _)| *slot);
         let held = self.signed.get(&slot);
         if let Some(held) = held.filter(|held| held.digest == digest) {
-            return Ok(Signed { message, signature: held.signature });
+            return Ok(Signed {
+                message,
+                signature: held.signature,
+            });
         }
         if held.is_some() || last.is_some_and(|last| slot <= last) {
             return Err(Halt::GuardRefused {
@@ -133,7 +148,10 @@ impl Guard {
                 last,
             });
         }
-        let signed = Signed { message, signature: signer.sign(digest) };
+        let signed = Signed {
+            message,
+            signature: signer.sign(digest),
+        };
         self.record(network, &signed);
         Ok(signed)
     }
@@ -188,7 +206,9 @@ mod tests {
     #[test]
     fn same_vote_gives_the_stored_signature_and_another_is_refused() {
         let mut guard = Guard::default();
-        let first = guard.sign(vote(1, 0, VoteKind::Prevote, 1), NETWORK, &signer()).unwrap();
+        let first = guard
+            .sign(vote(1, 0, VoteKind::Prevote, 1), NETWORK, &signer())
+            .unwrap();
         let again = guard.sign(vote(1, 0, VoteKind::Prevote, 1), NETWORK, &signer());
         assert_eq!(again, Ok(first.clone()));
         let refused = guard.sign(vote(1, 0, VoteKind::Prevote, 2), NETWORK, &signer());
@@ -202,16 +222,25 @@ mod tests {
     #[test]
     fn slot_before_the_latest_is_refused_even_if_nothing_stands_in_it() {
         let mut guard = Guard::default();
-        guard.sign(vote(5, 1, VoteKind::Prevote, 1), NETWORK, &signer()).unwrap();
+        guard
+            .sign(vote(5, 1, VoteKind::Prevote, 1), NETWORK, &signer())
+            .unwrap();
         for earlier in [
             vote(5, 0, VoteKind::Precommit, 1),
             vote(4, 7, VoteKind::Precommit, 1),
         ] {
             let refused = guard.sign(earlier, NETWORK, &signer());
-            assert!(matches!(refused, Err(Halt::GuardRefused { signed: None, .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(Halt::GuardRefused { signed: None, .. })),
+                "{refused:?}"
+            );
         }
-        guard.sign(vote(5, 1, VoteKind::Precommit, 1), NETWORK, &signer()).unwrap();
-        guard.sign(vote(6, 0, VoteKind::Prevote, 3), NETWORK, &signer()).unwrap();
+        guard
+            .sign(vote(5, 1, VoteKind::Precommit, 1), NETWORK, &signer())
+            .unwrap();
+        guard
+            .sign(vote(6, 0, VoteKind::Prevote, 3), NETWORK, &signer())
+            .unwrap();
     }
 
     #[test]
@@ -219,15 +248,26 @@ mod tests {
         let own = vote(3, 0, VoteKind::Prevote, 1);
         let signed = Signed::by(own, NETWORK, &signer());
         let other = LocalSigner::new(&[2; 32]).unwrap();
-        let foreign = Vote { voter: other.address(), ..vote(9, 0, VoteKind::Prevote, 1) };
+        let foreign = Vote {
+            voter: other.address(),
+            ..vote(9, 0, VoteKind::Prevote, 1)
+        };
         let foreign = Signed::by(foreign, NETWORK, &other);
         let mut guard = Guard::default();
         let own_address = signer().address();
         guard.load(NETWORK, own_address, &JournalEntry::Vote(signed.clone()));
         guard.load(NETWORK, own_address, &JournalEntry::Vote(foreign));
         assert_eq!(guard.last(), Some(&JournalEntry::Vote(signed)));
-        assert!(guard.sign(vote(3, 0, VoteKind::Prevote, 2), NETWORK, &signer()).is_err());
+        assert!(
+            guard
+                .sign(vote(3, 0, VoteKind::Prevote, 2), NETWORK, &signer())
+                .is_err()
+        );
         guard.forget_below(Height(4));
-        assert!(guard.sign(vote(3, 0, VoteKind::Prevote, 2), NETWORK, &signer()).is_err());
+        assert!(
+            guard
+                .sign(vote(3, 0, VoteKind::Prevote, 2), NETWORK, &signer())
+                .is_err()
+        );
     }
 }

@@ -137,7 +137,12 @@ impl Driver {
             },
             None => {
                 let height = self.floor();
-                Status { height, round: Round::FIRST, is_decided: true, waiting: 0 }
+                Status {
+                    height,
+                    round: Round::FIRST,
+                    is_decided: true,
+                    waiting: 0,
+                }
             }
         }
     }
@@ -195,10 +200,19 @@ impl Driver {
 
     fn next_wake_ms(&self) -> Option<u64> {
         let now_ms = self.effects.now_ms;
-        let pacing = self.next.as_ref().and_then(|next| self.pacing.next_ms(next, now_ms));
-        let waiting = self.running.iter().flat_map(|running| running.waiting.values());
+        let pacing = self
+            .next
+            .as_ref()
+            .and_then(|next| self.pacing.next_ms(next, now_ms));
+        let waiting = self
+            .running
+            .iter()
+            .flat_map(|running| running.waiting.values());
         let again = waiting.filter_map(|waiting| waiting.again_ms).min();
-        [self.effects.timers.next_ms(), pacing, again].into_iter().flatten().min()
+        [self.effects.timers.next_ms(), pacing, again]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The highest height that is decided or running: C3 looks ahead from here.
@@ -216,26 +230,43 @@ impl Driver {
         }
         let known = self.next.as_ref().map(|next| next.params.height);
         let current = self.running.as_ref().map(|running| running.params.height);
-        if known.max(current).is_some_and(|height| height >= params.height) {
+        if known
+            .max(current)
+            .is_some_and(|height| height >= params.height)
+        {
             tracing::warn!(height = %params.height, "told to start a height again; ignored");
             return;
         }
         // C4: the block of a running height came by sync; without it a decided height goes on
         // repeating its votes until the next one starts.
-        if self.running.as_ref().is_some_and(|running| !running.is_decided()) {
+        if self
+            .running
+            .as_ref()
+            .is_some_and(|running| !running.is_decided())
+        {
             self.retire();
             self.effects.timers.clear();
         }
         let height = params.height;
-        let journal = journal.into_iter().filter(|entry| entry.height() == height).collect();
+        let journal = journal
+            .into_iter()
+            .filter(|entry| entry.height() == height)
+            .collect();
         self.next = Some(Next::new(params, journal, self.effects.now_ms));
     }
 
     fn begin_if_due(&mut self, application: &mut dyn Application) -> Result<bool, Halt> {
         let now_ms = self.effects.now_ms;
         let due = |next: &mut Next| self.pacing.is_due(next, now_ms, &self.buffer, application);
-        let Some(next) = self.next.take_if(due) else { return Ok(false) };
-        let Next { params, validators, journal, .. } = next;
+        let Some(next) = self.next.take_if(due) else {
+            return Ok(false);
+        };
+        let Next {
+            params,
+            validators,
+            journal,
+            ..
+        } = next;
         self.retire();
         self.effects.begin(&params);
         self.pacing.started(now_ms);
@@ -244,7 +275,13 @@ impl Driver {
         self.running = Some(Running::new(params, validators.clone(), self.own));
         let policy = VoteExtensionPolicy::Disabled;
         let core_height = CoreHeight(height);
-        self.feed(CoreInput::StartHeight(core_height, validators, false, None, policy))?;
+        self.feed(CoreInput::StartHeight(
+            core_height,
+            validators,
+            false,
+            None,
+            policy,
+        ))?;
         self.replay(journal)?;
         for (from, message) in self.buffer.take(height) {
             self.receive(from, message)?;
@@ -280,14 +317,20 @@ impl Driver {
 
     /// Lets go of the running height, keeping what it saw of equivocations.
     fn retire(&mut self) {
-        let Some(mut running) = self.running.take() else { return };
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
         let votes = running.core.driver.take_vote_evidence().into_iter();
         let proposals = running.core.driver.take_proposal_evidence().into_iter();
         let votes = votes.flat_map(|(_, pairs)| pairs).map(vote_evidence);
-        let proposals = proposals.flat_map(|(_, pairs)| pairs).map(proposal_evidence);
+        let proposals = proposals
+            .flat_map(|(_, pairs)| pairs)
+            .map(proposal_evidence);
         let found: Vec<Evidence> = votes.chain(proposals).collect();
-        self.late_evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
-        self.late_evidence.truncate(crate::evidence::EVIDENCE_KEPT_MAX);
+        self.late_evidence
+            .extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
+        self.late_evidence
+            .truncate(crate::evidence::EVIDENCE_KEPT_MAX);
     }
 
     fn fire_due_timer(&mut self) -> Result<bool, Halt> {
@@ -315,7 +358,9 @@ impl Driver {
 
     /// Lets the core process one input.
     fn feed(&mut self, input: CoreInput<Ctx>) -> Result<(), Halt> {
-        let Some(running) = &mut self.running else { return Ok(()) };
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
         let sent = self.effects.send_count();
         let (effects, params) = (&mut self.effects, &running.params);
         let result: Result<(), CoreError<Ctx>> = process!(
@@ -336,15 +381,23 @@ impl Driver {
 
     /// Notes own proposals, and sends with an own precommit in a later round why it is right.
     fn follow_own_messages(&mut self, sent: usize) {
-        let Some(running) = &mut self.running else { return };
-        let new: Vec<Message> =
-            self.effects.sends_since(sent).iter().map(|(_, message)| message.clone()).collect();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let new: Vec<Message> = self
+            .effects
+            .sends_since(sent)
+            .iter()
+            .map(|(_, message)| message.clone())
+            .collect();
         for message in new {
             match message {
                 Message::Proposal(signed) => running.note(&signed),
                 Message::Vote(signed) if signed.message.kind == VoteKind::Precommit => {
                     let (round, block_hash) = (signed.message.round, signed.message.block_hash);
-                    let Some(id) = block_hash.filter(|_| round > Round::FIRST) else { continue };
+                    let Some(id) = block_hash.filter(|_| round > Round::FIRST) else {
+                        continue;
+                    };
                     for reason in running.reasons_for_precommit(round, id) {
                         self.effects.send(To::All, reason);
                     }
@@ -355,16 +408,26 @@ impl Driver {
     }
 
     fn note_decision(&mut self) {
-        let Some(running) = &mut self.running else { return };
-        let Some(certificate) = self.effects.decided.take() else { return };
-        let Some((_, candidate)) = running.core.decided_value() else { return };
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let Some(certificate) = self.effects.decided.take() else {
+            return;
+        };
+        let Some((_, candidate)) = running.core.decided_value() else {
+            return;
+        };
         running.waiting.clear();
         self.effects.timers.keep_repeating();
         let mut evidence = core::mem::take(&mut self.late_evidence);
         let found = core::mem::take(&mut self.effects.evidence);
         evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
         let certificate = to_certificate(&certificate, running.validators.set());
-        self.decision = Some(Box::new(Decision { candidate, certificate, evidence }));
+        self.decision = Some(Box::new(Decision {
+            candidate,
+            certificate,
+            evidence,
+        }));
     }
 
     fn greet(&mut self, peer: Address) {
@@ -383,7 +446,9 @@ fn judge_error(error: CoreError<Ctx>, running: &Running) -> Result<(), Halt> {
             tracing::warn!(%error, "nothing sent");
             Ok(())
         }
-        CoreError::ReplayDivergence(..) => Err(Halt::ReplayDiverged { reason: error.to_string() }),
+        CoreError::ReplayDivergence(..) => Err(Halt::ReplayDiverged {
+            reason: error.to_string(),
+        }),
         other => Err(Halt::Core {
             height: running.params.height,
             round: running.round(),

@@ -21,7 +21,12 @@ pub(crate) struct Next {
 impl Next {
     pub(crate) fn new(params: HeightParams, journal: Vec<JournalEntry>, ready_ms: u64) -> Self {
         let validators = CoreValidators::new(params.validators.clone(), &params.proposers);
-        Self { params, validators, journal, ready_ms }
+        Self {
+            params,
+            validators,
+            journal,
+            ready_ms,
+        }
     }
 }
 
@@ -36,7 +41,11 @@ pub(crate) struct Pacing {
 
 impl Pacing {
     pub(crate) fn new(network: NetworkId) -> Self {
-        Self { network, started_ms: None, certified: Height::GENESIS }
+        Self {
+            network,
+            started_ms: None,
+            certified: Height::GENESIS,
+        }
     }
 
     pub(crate) fn certify(&mut self, height: Height) {
@@ -79,14 +88,20 @@ impl Pacing {
             return None;
         }
         let (earliest_ms, latest_ms) = self.window_ms(next);
-        [earliest_ms, latest_ms].into_iter().filter(|at_ms| *at_ms > now_ms).min()
+        [earliest_ms, latest_ms]
+            .into_iter()
+            .filter(|at_ms| *at_ms > now_ms)
+            .min()
     }
 
     fn window_ms(&self, next: &Next) -> (u64, u64) {
         let since_ms = self.started_ms.unwrap_or(next.ready_ms);
         let pace = next.params.pace;
         let latest_ms = pace.empty_block_interval_ms.max(pace.block_time_ms);
-        (since_ms.saturating_add(pace.block_time_ms), since_ms.saturating_add(latest_ms))
+        (
+            since_ms.saturating_add(pace.block_time_ms),
+            since_ms.saturating_add(latest_ms),
+        )
     }
 
     fn is_proposed(&self, next: &Next, buffer: &Buffer) -> bool {

@@ -13,8 +13,12 @@ impl Driver {
     /// Builds the value that the core wants, if it still does: after a replay it may have one.
     /// It then waits for its verdict like any other (V2): `Propose` would stamp it valid unasked.
     pub(super) fn propose_if_asked(&mut self, application: &mut dyn Application) -> bool {
-        let Some(round) = self.effects.value_wanted.take() else { return false };
-        let Some(running) = &mut self.running else { return false };
+        let Some(round) = self.effects.value_wanted.take() else {
+            return false;
+        };
+        let Some(running) = &mut self.running else {
+            return false;
+        };
         if !running.is_proposing(round) {
             return true;
         }
@@ -44,23 +48,35 @@ impl Driver {
         application: &mut dyn Application,
     ) -> Result<bool, Halt> {
         let now_ms = self.effects.now_ms;
-        let Some(running) = &mut self.running else { return Ok(false) };
+        let Some(running) = &mut self.running else {
+            return Ok(false);
+        };
         if core::mem::take(&mut self.changed) {
-            running.waiting.values_mut().for_each(|waiting| waiting.asked = false);
+            running
+                .waiting
+                .values_mut()
+                .for_each(|waiting| waiting.asked = false);
         }
-        let due = running.waiting.iter().find(|(id, waiting)| {
-            waiting.is_due(now_ms, running.is_waived(**id))
-        });
-        let Some(id) = due.map(|(id, _)| *id) else { return Ok(false) };
+        let due = running
+            .waiting
+            .iter()
+            .find(|(id, waiting)| waiting.is_due(now_ms, running.is_waived(**id)));
+        let Some(id) = due.map(|(id, _)| *id) else {
+            return Ok(false);
+        };
         self.judge(id, application)?;
         Ok(true)
     }
 
     fn judge(&mut self, id: B256, application: &mut dyn Application) -> Result<(), Halt> {
         let now_ms = self.effects.now_ms;
-        let Some(running) = &mut self.running else { return Ok(()) };
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
         let waived = running.is_waived(id);
-        let Some(waiting) = running.waiting.get_mut(&id) else { return Ok(()) };
+        let Some(waiting) = running.waiting.get_mut(&id) else {
+            return Ok(());
+        };
         match application.check(&waiting.candidate, now_ms, waived) {
             Validity::Valid => self.tell(id, true),
             Validity::Invalid(reason) => {
@@ -79,8 +95,12 @@ impl Driver {
     }
 
     fn tell(&mut self, id: B256, valid: bool) -> Result<(), Halt> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let Some(waiting) = running.waiting.remove(&id) else { return Ok(()) };
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let Some(waiting) = running.waiting.remove(&id) else {
+            return Ok(());
+        };
         if !waiting.own {
             running.judged.insert(id);
             let judged = waiting.judged(&running.params, valid);
@@ -93,6 +113,10 @@ impl Driver {
         running.judged.insert(id);
         let (height, round) = (CoreHeight(running.params.height), core_round(waiting.round));
         let value = waiting.candidate;
-        self.feed(CoreInput::Propose(LocallyProposedValue { height, round, value }))
+        self.feed(CoreInput::Propose(LocallyProposedValue {
+            height,
+            round,
+            value,
+        }))
     }
 }

@@ -17,7 +17,10 @@ impl Driver {
             return self.receive_now(from, message);
         }
         let floor = self.floor();
-        if let Err(why) = self.buffer.keep(from, message, floor, &mut self.effects.verifier) {
+        if let Err(why) = self
+            .buffer
+            .keep(from, message, floor, &mut self.effects.verifier)
+        {
             self.discard(from, why);
         }
         Ok(())
@@ -30,8 +33,14 @@ impl Driver {
             Message::Polka(certificate) => {
                 let (round, id) = (certificate.round, certificate.block_hash);
                 self.feed(CoreInput::PolkaCertificate((&certificate).into()))?;
-                let Some(running) = &self.running else { return Ok(()) };
-                if running.core.polka_certificate(core_round(round), &id).is_some() {
+                let Some(running) = &self.running else {
+                    return Ok(());
+                };
+                if running
+                    .core
+                    .polka_certificate(core_round(round), &id)
+                    .is_some()
+                {
                     self.want_if_missing(from, round, id);
                 }
                 Ok(())
@@ -47,13 +56,20 @@ impl Driver {
     }
 
     fn receive_vote(&mut self, from: Address, signed: &Signed<Vote>) -> Result<(), Halt> {
-        let Some(running) = &self.running else { return Ok(()) };
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
         if running.params.validators.power_of(signed.message.voter) == 0 {
             self.discard(from, Discard::Stranger);
             return Ok(());
         }
         // Whoever has proven often enough that it equivocates costs no further verification.
-        if running.core.driver.votes().is_saturated_conflict(&signed.into()) {
+        if running
+            .core
+            .driver
+            .votes()
+            .is_saturated_conflict(&signed.into())
+        {
             return Ok(());
         }
         if !self.effects.verifier.holds(signed) {
@@ -61,7 +77,9 @@ impl Driver {
             return Ok(());
         }
         self.feed(CoreInput::Vote(signed.into()))?;
-        let Some(running) = &self.running else { return Ok(()) };
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
         // Only a vote that counts may make this node ask for something.
         let counts = running.core.driver.votes().has_vote(&signed.into());
         if let Some(id) = signed.message.block_hash.filter(|_| counts) {
@@ -71,7 +89,9 @@ impl Driver {
     }
 
     fn receive_proposal(&mut self, from: Address, signed: &Signed<Proposal>) -> Result<(), Halt> {
-        let Some(running) = &self.running else { return Ok(()) };
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
         let proposal = &signed.message;
         let place = (proposal.round, proposal.candidate.id());
         if running.is_decided() || running.proposals.get(&place) == Some(signed) {
@@ -97,17 +117,25 @@ impl Driver {
 
     /// Asks the sender for a proposal that votes name, once until the next repetition.
     fn want_if_missing(&mut self, from: Address, round: Round, block_hash: B256) {
-        let Some(running) = &mut self.running else { return };
+        let Some(running) = &mut self.running else {
+            return;
+        };
         let known = running.proposals.contains_key(&(round, block_hash));
         if known || running.is_decided() || !running.wanted.insert((from, round, block_hash)) {
             return;
         }
-        let want = Want { height: running.params.height, round, block_hash };
+        let want = Want {
+            height: running.params.height,
+            round,
+            block_hash,
+        };
         self.effects.send(To::One(from), Message::Want(want));
     }
 
     fn answer(&mut self, from: Address, want: Want) {
-        let Some(running) = &mut self.running else { return };
+        let Some(running) = &mut self.running else {
+            return;
+        };
         for message in running.answer(from, want.round, want.block_hash) {
             self.effects.send(To::One(from), message);
         }

@@ -28,7 +28,11 @@ pub(crate) fn entry_of(input: &CoreInput<Ctx>, height: CoreHeight) -> Option<Jou
                 TimeoutKind::Rebroadcast | TimeoutKind::FinalizeHeight(_) => return None,
             };
             let round = our_round(timeout.round);
-            Some(JournalEntry::Timeout { height: height.0, round, step })
+            Some(JournalEntry::Timeout {
+                height: height.0,
+                round,
+                step,
+            })
         }
         CoreInput::StartHeight(..)
         | CoreInput::RoundCertificate(_)

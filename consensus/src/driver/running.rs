@@ -112,12 +112,20 @@ impl Running {
 
     /// Whether the core would take a proposal into its store (and its journal).
     pub(crate) fn has_room(&self, proposal: &Proposal) -> Result<(), Discard> {
-        let Proposal { height, round, candidate, .. } = proposal;
+        let Proposal {
+            height,
+            round,
+            candidate,
+            ..
+        } = proposal;
         if round.0 > self.round().0.saturating_add(ROUNDS_AHEAD_MAX) {
             return Err(Discard::FarRound { round: *round });
         }
         let (height, core_round) = (CoreHeight(*height), core_round(*round));
-        if self.core.exceeds_per_round_cap(height, core_round, &candidate.id()) {
+        if self
+            .core
+            .exceeds_per_round_cap(height, core_round, &candidate.id())
+        {
             return Err(Discard::TooManyProposals);
         }
         Ok(())
@@ -127,7 +135,9 @@ impl Running {
     pub(crate) fn note(&mut self, signed: &Signed<Proposal>) {
         let proposal = &signed.message;
         let id = proposal.candidate.id();
-        self.proposals.entry((proposal.round, id)).or_insert_with(|| signed.clone());
+        self.proposals
+            .entry((proposal.round, id))
+            .or_insert_with(|| signed.clone());
         if self.judged.contains(&id) {
             return;
         }
@@ -163,7 +173,9 @@ impl Running {
         }
         let votes = self.core.driver.votes().all_rounds().values();
         let name = NilOrVal::Val(id);
-        let power = votes.map(|round| round.votes().get_weight(VoteType::Prevote, &name)).max();
+        let power = votes
+            .map(|round| round.votes().get_weight(VoteType::Prevote, &name))
+            .max();
         power.is_some_and(|power| self.params.validators.has_correct(power))
     }
 
@@ -203,7 +215,9 @@ impl Running {
 
     /// What a want is answered with: the proposal, and what this node voted.
     pub(crate) fn answer(&mut self, peer: Address, round: Round, id: B256) -> Vec<Message> {
-        let Some(signed) = self.proposals.get(&(round, id)) else { return Vec::new() };
+        let Some(signed) = self.proposals.get(&(round, id)) else {
+            return Vec::new();
+        };
         let answers = self.answers.entry(peer).or_default();
         if *answers >= ANSWERS_PER_PEER_MAX {
             return Vec::new();
@@ -228,7 +242,14 @@ impl Running {
     }
 
     fn own_votes(&self) -> Vec<Message> {
-        let votes = [&self.core.last_signed_prevote, &self.core.last_signed_precommit];
-        votes.into_iter().flatten().map(|signed| Message::Vote(signed.into())).collect()
+        let votes = [
+            &self.core.last_signed_prevote,
+            &self.core.last_signed_precommit,
+        ];
+        votes
+            .into_iter()
+            .flatten()
+            .map(|signed| Message::Vote(signed.into()))
+            .collect()
     }
 }

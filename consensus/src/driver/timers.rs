@@ -71,7 +71,11 @@ impl Timers {
 
     /// Takes the earliest deadline that has passed.
     pub(crate) fn take_due(&mut self, now_ms: u64) -> Option<Timeout> {
-        let (at_ms, key) = self.due_ms.iter().map(|(key, at_ms)| (*at_ms, *key)).min()?;
+        let (at_ms, key) = self
+            .due_ms
+            .iter()
+            .map(|(key, at_ms)| (*at_ms, *key))
+            .min()?;
         if at_ms > now_ms {
             return None;
         }

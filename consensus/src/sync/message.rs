@@ -65,15 +65,32 @@ impl SyncMessage {
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
         if bytes.len() > SYNC_MESSAGE_BYTES_MAX {
             let (length, bytes_max) = (bytes.len(), SYNC_MESSAGE_BYTES_MAX);
-            return Err(DecodeError::TooLong { what: "sync message", length, bytes_max });
+            return Err(DecodeError::TooLong {
+                what: "sync message",
+                length,
+                bytes_max,
+            });
         }
         let mut reader = Reader::new(bytes);
         let mut list = reader.list()?;
         let message = match list.value::<u8>()? {
-            0 => Self::Status { tip: list.value()?, first: list.value()? },
-            1 => Self::Request { from: list.value()?, count: read_count(&mut list)? },
-            2 => Self::Response { from: list.value()?, blocks: read_blocks(&mut list)? },
-            _ => return Err(DecodeError::OutOfRange { what: "sync message kind" }),
+            0 => Self::Status {
+                tip: list.value()?,
+                first: list.value()?,
+            },
+            1 => Self::Request {
+                from: list.value()?,
+                count: read_count(&mut list)?,
+            },
+            2 => Self::Response {
+                from: list.value()?,
+                blocks: read_blocks(&mut list)?,
+            },
+            _ => {
+                return Err(DecodeError::OutOfRange {
+                    what: "sync message kind",
+                });
+            }
         };
         list.finish()?;
         reader.finish()?;
@@ -84,11 +101,15 @@ impl SyncMessage {
 fn read_count(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
     match reader.value()? {
         count @ 1..=RANGE_HEIGHTS_MAX => Ok(count),
-        _ => Err(DecodeError::OutOfRange { what: "count of requested blocks" }),
+        _ => Err(DecodeError::OutOfRange {
+            what: "count of requested blocks",
+        }),
     }
 }
 
 fn read_blocks(reader: &mut Reader<'_>) -> Result<Vec<Bytes>, DecodeError> {
     let count_max = usize::try_from(RANGE_HEIGHTS_MAX).unwrap_or(usize::MAX);
-    reader.items("blocks", count_max, |item| item.string("block", BLOCK_BYTES_MAX))
+    reader.items("blocks", count_max, |item| {
+        item.string("block", BLOCK_BYTES_MAX)
+    })
 }

@@ -176,7 +176,11 @@ impl BlockSync {
     pub fn handle(&mut self, now_ms: u64, input: SyncInput) -> Vec<SyncOutput> {
         self.now_ms = self.now_ms.max(now_ms);
         match input {
-            SyncInput::Applied { tip, first, validators } => self.applied(tip, first, validators),
+            SyncInput::Applied {
+                tip,
+                first,
+                validators,
+            } => self.applied(tip, first, validators),
             SyncInput::Message { from, message } => self.receive(from, message),
             SyncInput::Connected { peer } => self.send_status(To::One(peer)),
             SyncInput::Disconnected { peer } => self.peers.gone(peer),
@@ -205,8 +209,14 @@ impl BlockSync {
     fn receive(&mut self, from: Address, message: SyncMessage) {
         match message {
             SyncMessage::Status { tip, first } => self.peers.heard(from, tip, first),
-            SyncMessage::Request { from: height, count } => self.serve(from, height, count),
-            SyncMessage::Response { from: height, blocks } => self.keep(from, height, blocks),
+            SyncMessage::Request {
+                from: height,
+                count,
+            } => self.serve(from, height, count),
+            SyncMessage::Response {
+                from: height,
+                blocks,
+            } => self.keep(from, height, blocks),
         }
     }
 
@@ -229,12 +239,17 @@ impl BlockSync {
         };
         let blocks = blocks.into_iter().take_while(fits).collect();
         let message = SyncMessage::Response { from, blocks };
-        self.outputs.push(SyncOutput::Send { to: To::One(peer), message });
+        self.outputs.push(SyncOutput::Send {
+            to: To::One(peer),
+            message,
+        });
     }
 
     /// Keeps what a peer was asked for, if it is what it was asked for.
     fn keep(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
-        let Some(asked) = self.peers.answered(peer, from) else { return };
+        let Some(asked) = self.peers.answered(peer, from) else {
+            return;
+        };
         if blocks.is_empty() {
             return self.blame(peer, "it has no block that it claims to have".to_owned());
         }
@@ -258,13 +273,21 @@ impl BlockSync {
     /// C4: a quorum of the set that this node knows vouches for a height further on, so nothing
     /// up to there needs to be run.
     fn certify_latest(&mut self, height: Height) {
-        let Some((_, block)) = self.kept.get(&height) else { return };
-        let Some(validators) = &self.validators else { return };
+        let Some((_, block)) = self.kept.get(&height) else {
+            return;
+        };
+        let Some(validators) = &self.validators else {
+            return;
+        };
         let DecidedBlock { block, certificate } = block.claimed();
         let same_set = block.header.validators_hash == validators.hash();
         let (network, recover) = (self.network, &*self.recover);
         let hash = block.hash();
-        if same_set && certificate.verify(network, height, hash, validators, recover).is_ok() {
+        if same_set
+            && certificate
+                .verify(network, height, hash, validators, recover)
+                .is_ok()
+        {
             self.outputs.push(SyncOutput::Certified { height });
         }
     }
@@ -286,12 +309,15 @@ impl BlockSync {
         if self.applying.is_some() {
             return;
         }
-        let Some(validators) = self.validators.clone() else { return };
-        let Some((peer, block)) = self.kept.remove(&height) else { return };
+        let Some(validators) = self.validators.clone() else {
+            return;
+        };
+        let Some((peer, block)) = self.kept.remove(&height) else {
+            return;
+        };
         let claimed = block.claimed();
         let (certificate, hash) = (&claimed.certificate, claimed.block.hash());
-        let certified =
-            certificate.verify(self.network, height, hash, &validators, &*self.recover);
+        let certified = certificate.verify(self.network, height, hash, &validators, &*self.recover);
         if let Err(error) = certified {
             return self.blame(peer, format!("block {height}: {error}"));
         }
@@ -314,16 +340,29 @@ impl BlockSync {
         let last = best.0.min(self.tip.0.saturating_add(WINDOW_HEIGHTS));
         let mut height = self.applying.unwrap_or(self.tip).next();
         while height.0 <= last && self.peers.open_requests() < REQUESTS_MAX {
-            let missing = |height| !self.kept.contains_key(&height) && !self.peers.is_asked_for(height);
-            let run = (height.0..=last).take_while(|height| missing(Height(*height))).count();
-            let run = u64::try_from(run).unwrap_or(u64::MAX).min(RANGE_HEIGHTS_MAX);
+            let missing =
+                |height| !self.kept.contains_key(&height) && !self.peers.is_asked_for(height);
+            let run = (height.0..=last)
+                .take_while(|height| missing(Height(*height)))
+                .count();
+            let run = u64::try_from(run)
+                .unwrap_or(u64::MAX)
+                .min(RANGE_HEIGHTS_MAX);
             if run == 0 {
                 height = height.next();
                 continue;
             }
-            let Some((peer, count)) = self.peers.ask(height, run, self.now_ms) else { return };
-            let message = SyncMessage::Request { from: height, count };
-            self.outputs.push(SyncOutput::Send { to: To::One(peer), message });
+            let Some((peer, count)) = self.peers.ask(height, run, self.now_ms) else {
+                return;
+            };
+            let message = SyncMessage::Request {
+                from: height,
+                count,
+            };
+            self.outputs.push(SyncOutput::Send {
+                to: To::One(peer),
+                message,
+            });
             height = Height(height.0 + count);
         }
     }
@@ -350,14 +389,27 @@ impl BlockSync {
     }
 
     fn send_status(&mut self, to: To) {
-        let message = SyncMessage::Status { tip: self.tip, first: self.first };
+        let message = SyncMessage::Status {
+            tip: self.tip,
+            first: self.first,
+        };
         self.outputs.push(SyncOutput::Send { to, message });
     }
 
     fn wake(&mut self) {
-        let lag = self.lagging_since_ms.map(|since_ms| since_ms.saturating_add(LAG_GRACE_MS));
-        let times = [Some(self.status_due_ms), lag, self.peers.next_ms(self.now_ms)];
-        let next = times.into_iter().flatten().filter(|at_ms| *at_ms > self.now_ms).min();
+        let lag = self
+            .lagging_since_ms
+            .map(|since_ms| since_ms.saturating_add(LAG_GRACE_MS));
+        let times = [
+            Some(self.status_due_ms),
+            lag,
+            self.peers.next_ms(self.now_ms),
+        ];
+        let next = times
+            .into_iter()
+            .flatten()
+            .filter(|at_ms| *at_ms > self.now_ms)
+            .min();
         if next != self.woken_at_ms {
             self.woken_at_ms = next;
             self.outputs.extend(next.map(SyncOutput::WakeAt));

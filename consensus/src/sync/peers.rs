@@ -56,16 +56,28 @@ impl Peers {
 
     /// The highest tip that a peer in good standing claims.
     pub(crate) fn best_tip(&self, now_ms: u64) -> Height {
-        let standing = self.peers.values().filter(|peer| peer.excluded_until_ms <= now_ms);
-        standing.map(|peer| peer.tip).max().unwrap_or(Height::GENESIS)
+        let standing = self
+            .peers
+            .values()
+            .filter(|peer| peer.excluded_until_ms <= now_ms);
+        standing
+            .map(|peer| peer.tip)
+            .max()
+            .unwrap_or(Height::GENESIS)
     }
 
     pub(crate) fn open_requests(&self) -> usize {
-        self.peers.values().filter(|peer| peer.asked.is_some()).count()
+        self.peers
+            .values()
+            .filter(|peer| peer.asked.is_some())
+            .count()
     }
 
     pub(crate) fn is_asked_for(&self, height: Height) -> bool {
-        self.peers.values().filter_map(|peer| peer.asked).any(|asked| asked.contains(height))
+        self.peers
+            .values()
+            .filter_map(|peer| peer.asked)
+            .any(|asked| asked.contains(height))
     }
 
     /// Chooses somebody to ask for a range and notes the request; returns whom, and for how many.
@@ -81,7 +93,11 @@ impl Peers {
         let count = count.min(peer.tip.0 - from.0 + 1);
         self.requests += 1;
         peer.asked_count = self.requests;
-        peer.asked = Some(Asked { from, count, deadline_ms: now_ms.saturating_add(ANSWER_MS) });
+        peer.asked = Some(Asked {
+            from,
+            count,
+            deadline_ms: now_ms.saturating_add(ANSWER_MS),
+        });
         Some((*address, count))
     }
 
@@ -100,7 +116,11 @@ impl Peers {
 
     pub(crate) fn exclude_silent(&mut self, now_ms: u64) {
         for peer in self.peers.values_mut() {
-            if peer.asked.take_if(|asked| asked.deadline_ms <= now_ms).is_some() {
+            if peer
+                .asked
+                .take_if(|asked| asked.deadline_ms <= now_ms)
+                .is_some()
+            {
                 peer.excluded_until_ms = now_ms.saturating_add(SILENT_EXCLUDED_MS);
             }
         }
@@ -111,6 +131,9 @@ impl Peers {
         let deadlines = self.peers.values().filter_map(|peer| peer.asked);
         let deadlines = deadlines.map(|asked| asked.deadline_ms);
         let exclusions = self.peers.values().map(|peer| peer.excluded_until_ms);
-        deadlines.chain(exclusions).filter(|at_ms| *at_ms > now_ms).min()
+        deadlines
+            .chain(exclusions)
+            .filter(|at_ms| *at_ms > now_ms)
+            .min()
     }
 }

@@ -1,14 +1,13 @@
 //! Sync: how a node that fell behind gets the blocks, and from whom it does not take them.
 
-
 use std::sync::Arc;
 
+use crate::support::{Cluster, NETWORK};
 use bytes::Bytes;
 use cloverleaf_consensus::{
     BlockSync, Input, RANGE_HEIGHTS_MAX, SyncInput, SyncMessage, SyncOutput, To,
 };
 use cloverleaf_types::{Address, DecidedBlock, Height, Secp256k1};
-use crate::support::{Cluster, NETWORK};
 
 /// A network of four that decided some heights.
 fn history(heights: u64) -> Cluster {
@@ -34,7 +33,12 @@ impl Behind {
     fn new(heights: u64) -> Self {
         let net = history(heights);
         let sync = BlockSync::new(NETWORK, Arc::new(Secp256k1));
-        let mut behind = Self { net, sync, now_ms: 1_000, said: Vec::new() };
+        let mut behind = Self {
+            net,
+            sync,
+            now_ms: 1_000,
+            said: Vec::new(),
+        };
         behind.applied(0);
         behind
     }
@@ -45,7 +49,11 @@ impl Behind {
 
     fn applied(&mut self, tip: u64) {
         let validators = self.net.set.clone();
-        self.give(SyncInput::Applied { tip: Height(tip), first: Height(1), validators });
+        self.give(SyncInput::Applied {
+            tip: Height(tip),
+            first: Height(1),
+            validators,
+        });
     }
 
     fn hear(&mut self, from: Address, message: SyncMessage) {
@@ -53,7 +61,13 @@ impl Behind {
     }
 
     fn status(&mut self, from: Address, tip: u64) {
-        self.hear(from, SyncMessage::Status { tip: Height(tip), first: Height(1) });
+        self.hear(
+            from,
+            SyncMessage::Status {
+                tip: Height(tip),
+                first: Height(1),
+            },
+        );
     }
 
     fn blocks(&self, from: u64, count: u64) -> Vec<Bytes> {
@@ -63,9 +77,10 @@ impl Behind {
 
     fn requests(&self) -> Vec<(Address, u64, u64)> {
         let request = |output: &SyncOutput| match output {
-            SyncOutput::Send { to: To::One(to), message: SyncMessage::Request { from, count } } => {
-                Some((*to, from.0, *count))
-            }
+            SyncOutput::Send {
+                to: To::One(to),
+                message: SyncMessage::Request { from, count },
+            } => Some((*to, from.0, *count)),
             _ => None,
         };
         self.said.iter().filter_map(request).collect()
@@ -80,7 +95,9 @@ impl Behind {
     }
 
     fn lied(&self) -> bool {
-        self.said.iter().any(|output| matches!(output, SyncOutput::Lied { .. }))
+        self.said
+            .iter()
+            .any(|output| matches!(output, SyncOutput::Lied { .. }))
     }
 }
 
@@ -96,9 +113,16 @@ fn node_that_slept_catches_up_and_then_takes_part() {
     net.start(sleeper);
     let started_ms = net.now_ms;
     assert!(net.run_until(10_000, |net| net.tip(sleeper) >= 40));
-    assert!(net.now_ms - started_ms < 1_000, "{} ms", net.now_ms - started_ms);
+    assert!(
+        net.now_ms - started_ms < 1_000,
+        "{} ms",
+        net.now_ms - started_ms
+    );
     let decided = net.nodes[sleeper].decisions.len();
-    assert!(net.run_until(10_000, |net| net.nodes[sleeper].decisions.len() >= decided + 5));
+    assert!(
+        net.run_until(10_000, |net| net.nodes[sleeper].decisions.len()
+            >= decided + 5)
+    );
     net.assert_agreement();
 }
 
@@ -112,14 +136,27 @@ fn ranges_are_asked_of_two_peers_and_applied_in_order() {
     behind.status(peer(3), 40);
     assert_eq!(behind.requests(), []);
     let later = behind.blocks(17, 16);
-    behind.hear(peer(2), SyncMessage::Response { from: Height(17), blocks: later });
+    behind.hear(
+        peer(2),
+        SyncMessage::Response {
+            from: Height(17),
+            blocks: later,
+        },
+    );
     assert!(behind.handed_over().is_empty(), "their turn has not come");
-    let certified = behind.said.iter().any(|output| {
-        matches!(output, SyncOutput::Certified { height: Height(32) })
-    });
+    let certified = behind
+        .said
+        .iter()
+        .any(|output| matches!(output, SyncOutput::Certified { height: Height(32) }));
     assert!(certified, "C4: the set vouches for height 32 already");
     let first = behind.blocks(1, 16);
-    behind.hear(peer(1), SyncMessage::Response { from: Height(1), blocks: first });
+    behind.hear(
+        peer(1),
+        SyncMessage::Response {
+            from: Height(1),
+            blocks: first,
+        },
+    );
     for height in 1..=32 {
         assert_eq!(behind.handed_over(), [height]);
         behind.applied(height);
@@ -143,7 +180,10 @@ fn liar_about_a_certificate_or_a_body_is_not_asked_for_a_minute() {
         behind.status(peer(1), 3);
         assert_eq!(behind.requests(), [(peer(1), 1, 3)]);
         let mut blocks = behind.blocks(1, 3);
-        let mut block = DecidedBlock::decode(blocks[0].clone()).unwrap().claimed().clone();
+        let mut block = DecidedBlock::decode(blocks[0].clone())
+            .unwrap()
+            .claimed()
+            .clone();
         match part {
             "certificate" => block.certificate.signatures.truncate(2),
             "body" => block.block.cut.push(cloverleaf_types::CutEntry {
@@ -162,9 +202,19 @@ fn liar_about_a_certificate_or_a_body_is_not_asked_for_a_minute() {
             "nothing" => blocks.clear(),
             _ => {}
         }
-        behind.hear(peer(1), SyncMessage::Response { from: Height(1), blocks });
+        behind.hear(
+            peer(1),
+            SyncMessage::Response {
+                from: Height(1),
+                blocks,
+            },
+        );
         assert!(behind.lied(), "{part}: {:?}", behind.said);
-        assert_eq!((behind.handed_over(), behind.requests()), (vec![], vec![]), "{part}");
+        assert_eq!(
+            (behind.handed_over(), behind.requests()),
+            (vec![], vec![]),
+            "{part}"
+        );
         behind.now_ms += 50_000;
         behind.status(peer(1), 3);
         assert_eq!(behind.requests(), [], "{part}");
@@ -173,9 +223,19 @@ fn liar_about_a_certificate_or_a_body_is_not_asked_for_a_minute() {
         assert_eq!(behind.requests(), [(peer(2), 1, 3)], "{part}");
         behind.now_ms += 20_000;
         behind.give(SyncInput::Tick);
-        assert_eq!(behind.requests(), [(peer(1), 1, 3)], "{part}: the silent one is left out");
+        assert_eq!(
+            behind.requests(),
+            [(peer(1), 1, 3)],
+            "{part}: the silent one is left out"
+        );
         let blocks = behind.blocks(1, 3);
-        behind.hear(peer(1), SyncMessage::Response { from: Height(1), blocks });
+        behind.hear(
+            peer(1),
+            SyncMessage::Response {
+                from: Height(1),
+                blocks,
+            },
+        );
         assert_eq!(behind.handed_over(), [1], "{part}");
     }
 }
@@ -184,7 +244,13 @@ fn liar_about_a_certificate_or_a_body_is_not_asked_for_a_minute() {
 fn unasked_blocks_are_ignored() {
     let mut behind = Behind::new(3);
     let blocks = behind.blocks(1, 3);
-    behind.hear(peer(1), SyncMessage::Response { from: Height(1), blocks });
+    behind.hear(
+        peer(1),
+        SyncMessage::Response {
+            from: Height(1),
+            blocks,
+        },
+    );
     assert_eq!((behind.handed_over(), behind.lied()), (vec![], false));
 }
 
@@ -192,7 +258,13 @@ fn unasked_blocks_are_ignored() {
 fn server_reads_within_its_limits_and_once_per_peer_at_a_time() {
     let mut behind = Behind::new(40);
     behind.applied(40);
-    behind.hear(peer(1), SyncMessage::Request { from: Height(30), count: 16 });
+    behind.hear(
+        peer(1),
+        SyncMessage::Request {
+            from: Height(30),
+            count: 16,
+        },
+    );
     let reads = |behind: &Behind| {
         let read = |output: &SyncOutput| match output {
             SyncOutput::Read { from, count, .. } => Some((from.0, *count)),
@@ -201,16 +273,35 @@ fn server_reads_within_its_limits_and_once_per_peer_at_a_time() {
         behind.said.iter().filter_map(read).collect::<Vec<_>>()
     };
     assert_eq!(reads(&behind), [(30, 11)]);
-    behind.hear(peer(1), SyncMessage::Request { from: Height(1), count: 1 });
+    behind.hear(
+        peer(1),
+        SyncMessage::Request {
+            from: Height(1),
+            count: 1,
+        },
+    );
     assert_eq!(reads(&behind), [], "one at a time");
     let blocks = behind.blocks(30, 11);
-    behind.give(SyncInput::Blocks { peer: peer(1), from: Height(30), blocks: blocks.clone() });
-    let answer = SyncMessage::Response { from: Height(30), blocks };
+    behind.give(SyncInput::Blocks {
+        peer: peer(1),
+        from: Height(30),
+        blocks: blocks.clone(),
+    });
+    let answer = SyncMessage::Response {
+        from: Height(30),
+        blocks,
+    };
     let sent = behind.said.iter().any(|output| {
         matches!(output, SyncOutput::Send { to: To::One(_), message } if *message == answer)
     });
     assert!(sent);
-    behind.hear(peer(1), SyncMessage::Request { from: Height(41), count: 1 });
+    behind.hear(
+        peer(1),
+        SyncMessage::Request {
+            from: Height(41),
+            count: 1,
+        },
+    );
     assert_eq!(reads(&behind), [], "not there yet");
 }
 
@@ -226,13 +317,23 @@ fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_no
     assert_eq!(height(&late), Height(1), "it runs height 1 alone");
     late.input(0, Input::Certified { height: Height(3) });
     for encoded in &blocks[..2] {
-        let block = DecidedBlock::decode(encoded.clone()).unwrap().verify_parts().unwrap();
+        let block = DecidedBlock::decode(encoded.clone())
+            .unwrap()
+            .verify_parts()
+            .unwrap();
         late.apply(0, &block);
         late.run_for(5_000);
     }
-    let signed = late.nodes[0].signed.keys().filter(|slot| slot.height > Height(1)).count();
+    let signed = late.nodes[0]
+        .signed
+        .keys()
+        .filter(|slot| slot.height > Height(1))
+        .count();
     assert_eq!(signed, 0, "C4: heights 2 and 3 are certified");
-    let block = DecidedBlock::decode(blocks[2].clone()).unwrap().verify_parts().unwrap();
+    let block = DecidedBlock::decode(blocks[2].clone())
+        .unwrap()
+        .verify_parts()
+        .unwrap();
     late.apply(0, &block);
     late.run_for(5_000);
     assert_eq!(height(&late), Height(4));

@@ -1,13 +1,12 @@
 //! How heights are decided, with and without trouble.
 
-
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use crate::support::{Cluster, NETWORK, signed};
 use cloverleaf_consensus::{Evidence, Input, Message, Pace, To, Vote};
 use cloverleaf_types::{Height, Round, Secp256k1, VoteKind};
-use crate::support::{Cluster, NETWORK, signed};
 
 #[test]
 fn four_validators_decide_one_block_per_height() {
@@ -15,8 +14,15 @@ fn four_validators_decide_one_block_per_height() {
     net.start_all();
     assert!(net.run_until(10_000, |net| (0..4).all(|node| net.tip(node) >= 20)));
     net.assert_agreement();
-    assert!(net.nodes.iter().all(|node| node.discarded.is_empty() && node.evidence.is_empty()));
-    let rounds = net.nodes[0].decisions.iter().map(|made| made.candidate.value().header.round);
+    assert!(
+        net.nodes
+            .iter()
+            .all(|node| node.discarded.is_empty() && node.evidence.is_empty())
+    );
+    let rounds = net.nodes[0]
+        .decisions
+        .iter()
+        .map(|made| made.candidate.value().header.round);
     assert!(rounds.into_iter().all(|round| round == Round(0)));
 }
 
@@ -35,7 +41,11 @@ fn silent_proposer_costs_one_propose_timeout() {
     for node in (0..4).filter(|node| *node != silent) {
         net.start(node);
     }
-    let others = |net: &Cluster| (0..4).filter(|node| *node != silent).all(|node| net.tip(node) >= 1);
+    let others = |net: &Cluster| {
+        (0..4)
+            .filter(|node| *node != silent)
+            .all(|node| net.tip(node) >= 1)
+    };
     assert!(net.run_until(5_000, others));
     // 20 ms of pace, 400 ms of waiting, two votes for nothing, then one round of 5 ms ways: no
     // precommit timeout of 200 ms on top.
@@ -51,7 +61,11 @@ fn validator_that_is_ready_only_after_the_polka_decides_too() {
     let late = (0..4).find(|node| *node != net.proposer(1, 0)).unwrap();
     net.nodes[late].toy.is_ready = false;
     net.start_all();
-    let others = |net: &Cluster| (0..4).filter(|node| *node != late).all(|node| net.tip(node) >= 1);
+    let others = |net: &Cluster| {
+        (0..4)
+            .filter(|node| *node != late)
+            .all(|node| net.tip(node) >= 1)
+    };
     assert!(net.run_until(5_000, others));
     assert_eq!(net.tip(late), 0);
     net.nodes[late].toy.is_ready = true;
@@ -91,7 +105,10 @@ fn slow_clock_waits_for_its_time_and_is_waived_by_f_plus_one_prevotes() {
         net.nodes[node].toy.behind_ms = 50;
     }
     net.start_all();
-    assert!(net.run_until(300, |net| (0..4).all(|node| net.tip(node) >= 1)), "asked again in time");
+    assert!(
+        net.run_until(300, |net| (0..4).all(|node| net.tip(node) >= 1)),
+        "asked again in time"
+    );
 }
 
 #[test]
@@ -99,12 +116,19 @@ fn invalid_value_is_not_decided_and_the_next_proposer_is_heard() {
     let mut net = Cluster::new(4, 6);
     let proposer = net.proposer(1, 0);
     // The first proposer builds on a parent that nobody else has.
-    net.nodes[proposer].toy.hashes.push(cloverleaf_types::B256::repeat_byte(7));
+    net.nodes[proposer]
+        .toy
+        .hashes
+        .push(cloverleaf_types::B256::repeat_byte(7));
     net.start_all();
     let others = |net: &Cluster| (0..4).filter(|n| *n != proposer).all(|n| net.tip(n) >= 1);
     assert!(net.run_until(1_000, others));
     let witness = (proposer + 1) % 4;
-    let round = net.nodes[witness].decisions[0].candidate.value().header.round;
+    let round = net.nodes[witness].decisions[0]
+        .candidate
+        .value()
+        .header
+        .round;
     assert_eq!(round, Round(1));
 }
 
@@ -140,15 +164,22 @@ fn value_decided_in_two_rounds_is_one_block() {
         !(from == early && precommit)
     });
     net.start_all();
-    let others = |net: &Cluster| (0..4).filter(|node| *node != early).all(|node| net.tip(node) >= 1);
+    let others = |net: &Cluster| {
+        (0..4)
+            .filter(|node| *node != early)
+            .all(|node| net.tip(node) >= 1)
+    };
     assert!(!net.run_until(700, others));
     assert_eq!(net.tip(early), 1);
     net.nodes[unready].toy.is_ready = true;
     net.input(unready, Input::Changed);
     assert!(net.run_until(10_000, others));
     net.assert_agreement();
-    let rounds: BTreeSet<Round> =
-        net.nodes.iter().map(|node| node.decisions[0].certificate.round).collect();
+    let rounds: BTreeSet<Round> = net
+        .nodes
+        .iter()
+        .map(|node| node.decisions[0].certificate.round)
+        .collect();
     assert!(rounds.contains(&Round(0)) && rounds.len() > 1, "{rounds:?}");
 }
 
@@ -175,7 +206,10 @@ fn equivocating_voter_ends_up_in_the_evidence() {
     let [evidence] = &net.nodes[0].evidence[..] else {
         panic!("{:?}", net.nodes[0].evidence);
     };
-    assert_eq!((evidence.offender(), evidence.height()), (net.address(liar), Height(1)));
+    assert_eq!(
+        (evidence.offender(), evidence.height()),
+        (net.address(liar), Height(1))
+    );
     assert!(evidence.holds(NETWORK, &Secp256k1));
     assert_eq!(Evidence::decode(&evidence.encode()).as_ref(), Ok(evidence));
     assert!(net.nodes[1].evidence.is_empty(), "nobody else saw it");
@@ -184,7 +218,10 @@ fn equivocating_voter_ends_up_in_the_evidence() {
 #[test]
 fn idle_network_makes_an_empty_block_now_and_then_and_work_makes_one_at_once() {
     let mut net = Cluster::new(4, 10);
-    net.pace = Some(Pace { block_time_ms: 200, empty_block_interval_ms: 2_000 });
+    net.pace = Some(Pace {
+        block_time_ms: 200,
+        empty_block_interval_ms: 2_000,
+    });
     for node in &mut net.nodes {
         node.toy.has_work = false;
     }
@@ -221,7 +258,11 @@ fn connected_peer_is_told_what_it_needs_to_take_part() {
     net.input(others[0], Input::Connected { peer });
     let sent = &net.nodes[others[0]].sent;
     assert!(sent.iter().all(|(to, _)| *to == To::One(peer)));
-    assert!(sent.iter().any(|(_, message)| matches!(message, Message::Vote(_))), "{sent:?}");
+    assert!(
+        sent.iter()
+            .any(|(_, message)| matches!(message, Message::Vote(_))),
+        "{sent:?}"
+    );
     net.start(late);
     assert!(net.run_until(5_000, |net| net.tip(late) >= 1));
 }

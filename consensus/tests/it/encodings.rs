@@ -34,24 +34,43 @@ fn place() -> impl Strategy<Value = (Height, Round)> {
 }
 
 fn vote() -> impl Strategy<Value = Signed<Vote>> {
-    (place(), kind(), proptest::option::of(hash()), address(), signature()).prop_map(
-        |((height, round), kind, block_hash, voter, signature)| Signed {
-            message: Vote { height, round, kind, block_hash, voter },
-            signature,
-        },
+    (
+        place(),
+        kind(),
+        proptest::option::of(hash()),
+        address(),
+        signature(),
     )
+        .prop_map(
+            |((height, round), kind, block_hash, voter, signature)| Signed {
+                message: Vote {
+                    height,
+                    round,
+                    kind,
+                    block_hash,
+                    voter,
+                },
+                signature,
+            },
+        )
 }
 
 fn candidate() -> impl Strategy<Value = Candidate> {
-    let entry = (any::<u32>(), any::<u64>(), hash()).prop_map(|(lane, seq, parcel_hash)| CutEntry {
-        lane,
-        epoch: Epoch(seq / 3),
-        seq,
-        parcel_hash,
-        seen: Height(seq / 2),
-    });
-    (place(), hash(), any::<u64>(), proptest::collection::vec(entry, 0..6)).prop_map(
-        |((height, round), parent, timestamp_ms, cut)| {
+    let entry =
+        (any::<u32>(), any::<u64>(), hash()).prop_map(|(lane, seq, parcel_hash)| CutEntry {
+            lane,
+            epoch: Epoch(seq / 3),
+            seq,
+            parcel_hash,
+            seen: Height(seq / 2),
+        });
+    (
+        place(),
+        hash(),
+        any::<u64>(),
+        proptest::collection::vec(entry, 0..6),
+    )
+        .prop_map(|((height, round), parent, timestamp_ms, cut)| {
             let header = Header {
                 version: Header::VERSION,
                 network: parent,
@@ -68,47 +87,73 @@ fn candidate() -> impl Strategy<Value = Candidate> {
                 next_validators_hash: parent,
             };
             Candidate::new(Value { header, cut })
-        },
-    )
+        })
 }
 
 fn proposal() -> impl Strategy<Value = Signed<Proposal>> {
     let pol_round = proptest::option::of(any::<u32>().prop_map(Round));
     (place(), pol_round, candidate(), address(), signature()).prop_map(
         |((height, round), pol_round, candidate, proposer, signature)| Signed {
-            message: Proposal { height, round, pol_round, candidate, proposer },
+            message: Proposal {
+                height,
+                round,
+                pol_round,
+                candidate,
+                proposer,
+            },
             signature,
         },
     )
 }
 
 fn polka() -> impl Strategy<Value = PolkaCertificate> {
-    let endorsement = (address(), signature())
-        .prop_map(|(voter, signature)| Endorsement { voter, signature });
-    (place(), hash(), proptest::collection::vec(endorsement, 0..5)).prop_map(
-        |((height, round), block_hash, prevotes)| PolkaCertificate {
+    let endorsement =
+        (address(), signature()).prop_map(|(voter, signature)| Endorsement { voter, signature });
+    (
+        place(),
+        hash(),
+        proptest::collection::vec(endorsement, 0..5),
+    )
+        .prop_map(|((height, round), block_hash, prevotes)| PolkaCertificate {
             height,
             round,
             block_hash,
             prevotes,
-        },
-    )
+        })
 }
 
 fn round_certificate() -> impl Strategy<Value = RoundCertificate> {
     let vote = (kind(), proptest::option::of(hash()), address(), signature()).prop_map(
-        |(kind, block_hash, voter, signature)| RoundVote { kind, block_hash, voter, signature },
+        |(kind, block_hash, voter, signature)| RoundVote {
+            kind,
+            block_hash,
+            voter,
+            signature,
+        },
     );
-    let certificate_kind =
-        prop_oneof![Just(RoundCertificateKind::Skip), Just(RoundCertificateKind::Precommit)];
-    (place(), certificate_kind, proptest::collection::vec(vote, 0..5)).prop_map(
-        |((height, round), kind, votes)| RoundCertificate { height, round, kind, votes },
+    let certificate_kind = prop_oneof![
+        Just(RoundCertificateKind::Skip),
+        Just(RoundCertificateKind::Precommit)
+    ];
+    (
+        place(),
+        certificate_kind,
+        proptest::collection::vec(vote, 0..5),
     )
+        .prop_map(|((height, round), kind, votes)| RoundCertificate {
+            height,
+            round,
+            kind,
+            votes,
+        })
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let want = (place(), hash())
-        .prop_map(|((height, round), block_hash)| Want { height, round, block_hash });
+    let want = (place(), hash()).prop_map(|((height, round), block_hash)| Want {
+        height,
+        round,
+        block_hash,
+    });
     prop_oneof![
         vote().prop_map(Message::Vote),
         proposal().prop_map(Message::Proposal),
@@ -127,7 +172,11 @@ fn entry() -> impl Strategy<Value = JournalEntry> {
         valid,
         candidate: signed.message.candidate,
     });
-    let step = prop_oneof![Just(Step::Propose), Just(Step::Prevote), Just(Step::Precommit)];
+    let step = prop_oneof![
+        Just(Step::Propose),
+        Just(Step::Prevote),
+        Just(Step::Precommit)
+    ];
     prop_oneof![
         vote().prop_map(JournalEntry::Vote),
         proposal().prop_map(JournalEntry::Proposal),
@@ -201,7 +250,11 @@ fn vote_has_the_documented_bytes() {
         voter: Address::repeat_byte(0xAA),
     };
     let signature = Signature::from_parts(&[1; 32], &[2; 32], false);
-    let bytes = Message::Vote(Signed { message: vote, signature }).encode();
+    let bytes = Message::Vote(Signed {
+        message: vote,
+        signature,
+    })
+    .encode();
     let mut expected = vec![0xF8, 93, 0x80, 7, 0x80, 1, 0x80, 0x94];
     expected.extend([0xAA; 20]);
     expected.extend([0xB8, 65]);
@@ -213,8 +266,11 @@ fn vote_has_the_documented_bytes() {
 
 #[test]
 fn timeout_entry_has_the_documented_bytes() {
-    let entry =
-        JournalEntry::Timeout { height: Height(300), round: Round(2), step: Step::Precommit };
+    let entry = JournalEntry::Timeout {
+        height: Height(300),
+        round: Round(2),
+        step: Step::Precommit,
+    };
     let expected = [0xC8, 0x01, 0x02, 0xC5, 0x82, 0x01, 0x2C, 0x02, 0x02];
     assert_eq!(entry.encode(), &expected[..]);
 }
@@ -229,18 +285,36 @@ fn messages_beyond_the_limit_are_refused_before_they_are_read() {
 fn sync_messages_survive_their_encoding_and_ask_for_no_more_than_a_range() {
     let blocks = vec![Bytes::from_static(&[1]), Bytes::from_static(&[2; 200])];
     for message in [
-        SyncMessage::Status { tip: Height(900), first: Height(1) },
-        SyncMessage::Request { from: Height(3), count: 16 },
-        SyncMessage::Response { from: Height(3), blocks },
-        SyncMessage::Response { from: Height(3), blocks: Vec::new() },
+        SyncMessage::Status {
+            tip: Height(900),
+            first: Height(1),
+        },
+        SyncMessage::Request {
+            from: Height(3),
+            count: 16,
+        },
+        SyncMessage::Response {
+            from: Height(3),
+            blocks,
+        },
+        SyncMessage::Response {
+            from: Height(3),
+            blocks: Vec::new(),
+        },
     ] {
         assert_eq!(SyncMessage::decode(&message.encode()), Ok(message));
     }
     for count in [0, 17] {
-        let message = SyncMessage::Request { from: Height(3), count };
+        let message = SyncMessage::Request {
+            from: Height(3),
+            count,
+        };
         assert!(SyncMessage::decode(&message.encode()).is_err());
     }
     let blocks = vec![Bytes::from_static(&[1]); 17];
-    let message = SyncMessage::Response { from: Height(3), blocks };
+    let message = SyncMessage::Response {
+        from: Height(3),
+        blocks,
+    };
     assert!(SyncMessage::decode(&message.encode()).is_err());
 }

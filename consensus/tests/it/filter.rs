@@ -1,10 +1,11 @@
 //! V1 and C3 seen from outside: what a driver throws away, and what it does not.
 
-
-use cloverleaf_consensus::{Candidate, Discard, Input, LocalSigner, Message, Proposal, Signed, Vote};
+use crate::support::{Cluster, signed};
+use cloverleaf_consensus::{
+    Candidate, Discard, Input, LocalSigner, Message, Proposal, Signed, Vote,
+};
 use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::{B256, CutEntry, Epoch, Height, Round, Value, VoteKind};
-use crate::support::{Cluster, signed};
 
 /// A network whose height 1 runs at a validator that does not propose in rounds 0 and 1.
 struct Case {
@@ -23,13 +24,23 @@ impl Case {
         let mut case = Self { net, node };
         // The first proposal starts the height (C2); it is lost to all others.
         case.net.run_for(2_000);
-        assert_eq!(case.net.nodes[node].driver.as_ref().unwrap().status().height, Height(1));
+        assert_eq!(
+            case.net.nodes[node]
+                .driver
+                .as_ref()
+                .unwrap()
+                .status()
+                .height,
+            Height(1)
+        );
         case
     }
 
     fn proposal(&self, round: u32) -> Proposal {
         let proposer = self.net.proposer(1, usize::try_from(round).unwrap());
-        let value = self.net.nodes[proposer].toy.value(Height(1), Round(round), self.net.now_ms);
+        let value = self.net.nodes[proposer]
+            .toy
+            .value(Height(1), Round(round), self.net.now_ms);
         Proposal {
             height: Height(1),
             round: Round(round),
@@ -44,7 +55,10 @@ impl Case {
         let proposal = self.proposal(round);
         let mut value = proposal.candidate.value().clone();
         change(&mut value);
-        Proposal { candidate: Candidate::new(value), ..proposal }
+        Proposal {
+            candidate: Candidate::new(value),
+            ..proposal
+        }
     }
 
     fn key(&self, proposal: &Proposal) -> LocalSigner {
@@ -80,7 +94,10 @@ fn well_formed_proposals_are_taken() {
 #[test]
 fn proposal_by_another_than_the_rounds_proposer_is_discarded() {
     let mut case = Case::new();
-    let proposal = Proposal { proposer: case.net.address(case.node), ..case.proposal(0) };
+    let proposal = Proposal {
+        proposer: case.net.address(case.node),
+        ..case.proposal(0)
+    };
     assert_eq!(case.fate_of(proposal), Some(Discard::NotProposer));
 }
 
@@ -97,7 +114,10 @@ fn proposal_signed_by_another_is_discarded() {
 fn value_whose_cut_does_not_match_is_discarded() {
     let mut case = Case::new();
     let proposal = case.with_value(0, |value| value.header.cut_hash = B256::repeat_byte(1));
-    assert!(matches!(case.fate_of(proposal), Some(Discard::Malformed(_))));
+    assert!(matches!(
+        case.fate_of(proposal),
+        Some(Discard::Malformed(_))
+    ));
 }
 
 #[test]
@@ -114,7 +134,10 @@ fn value_beyond_its_size_is_discarded() {
         value.cut = (0..300).map(entry).collect();
         value.header.cut_hash = cut_hash(&value.cut);
     });
-    assert!(matches!(case.fate_of(proposal), Some(Discard::ValueTooLong { .. })));
+    assert!(matches!(
+        case.fate_of(proposal),
+        Some(Discard::ValueTooLong { .. })
+    ));
 }
 
 #[test]
@@ -130,12 +153,18 @@ fn header_of_another_height_or_network_is_discarded() {
 fn new_value_must_name_its_round_and_an_old_one_at_most_its_pol_round() {
     let mut case = Case::new();
     let new = case.with_value(1, |value| value.header.round = Round(0));
-    assert!(matches!(case.fate_of(new), Some(Discard::HeaderRound { .. })));
+    assert!(matches!(
+        case.fate_of(new),
+        Some(Discard::HeaderRound { .. })
+    ));
     let old = Proposal {
         pol_round: Some(Round(0)),
         ..case.with_value(2, |value| value.header.round = Round(1))
     };
-    assert!(matches!(case.fate_of(old), Some(Discard::HeaderRound { .. })));
+    assert!(matches!(
+        case.fate_of(old),
+        Some(Discard::HeaderRound { .. })
+    ));
     let right = Proposal {
         pol_round: Some(Round(1)),
         ..case.with_value(2, |value| value.header.round = Round(1))
@@ -146,15 +175,24 @@ fn new_value_must_name_its_round_and_an_old_one_at_most_its_pol_round() {
 #[test]
 fn pol_round_must_be_below_the_round() {
     let mut case = Case::new();
-    let proposal = Proposal { pol_round: Some(Round(1)), ..case.proposal(1) };
-    assert!(matches!(case.fate_of(proposal), Some(Discard::PolRound { .. })));
+    let proposal = Proposal {
+        pol_round: Some(Round(1)),
+        ..case.proposal(1)
+    };
+    assert!(matches!(
+        case.fate_of(proposal),
+        Some(Discard::PolRound { .. })
+    ));
 }
 
 #[test]
 fn rounds_out_of_sight_are_discarded() {
     let mut case = Case::new();
     let proposal = case.proposal(40);
-    assert!(matches!(case.fate_of(proposal), Some(Discard::FarRound { .. })));
+    assert!(matches!(
+        case.fate_of(proposal),
+        Some(Discard::FarRound { .. })
+    ));
 }
 
 #[test]

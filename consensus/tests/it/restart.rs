@@ -1,9 +1,8 @@
 //! What a validator does after a crash: the same as before, and nothing else (D2).
 
-
+use crate::support::{Cluster, NETWORK, signed};
 use cloverleaf_consensus::{Halt, Input, JournalEntry, Message, Output, SignStep, To, Vote};
 use cloverleaf_types::{B256, Height, Round, VoteKind};
-use crate::support::{Cluster, NETWORK, signed};
 
 /// Runs a network until a node has journalled something, but has not decided, and ends the node.
 fn crash_in_the_middle(seed: u64, node: usize) -> Cluster {
@@ -32,7 +31,10 @@ fn restarted_validator_sends_the_same_signatures_again() {
     net.start(2);
     let node = &net.nodes[2];
     assert_eq!(node.signed, before, "and nothing new");
-    let resent = node.sent.iter().filter(|(_, message)| message.height() == height);
+    let resent = node
+        .sent
+        .iter()
+        .filter(|(_, message)| message.height() == height);
     let (mut prevotes, mut precommits) = (0, 0);
     for (_, message) in resent {
         if let Message::Vote(signed) = message {
@@ -42,7 +44,10 @@ fn restarted_validator_sends_the_same_signatures_again() {
             }
         }
     }
-    assert!(prevotes > 0 && precommits > 0, "its votes of the height are sent again at once");
+    assert!(
+        prevotes > 0 && precommits > 0,
+        "its votes of the height are sent again at once"
+    );
     net.rule = Box::new(|_, _, _| true);
     assert!(net.run_until(5_000, |net| net.tip(2) >= height.0));
     net.assert_agreement();
@@ -58,7 +63,9 @@ fn restarted_proposer_proposes_the_same_value() {
     let proposals = |net: &Cluster| {
         let sent = net.nodes[proposer].sent.iter();
         let made: Vec<Message> = sent.map(|(_, message)| message.clone()).collect();
-        made.into_iter().filter(|made| matches!(made, Message::Proposal(_))).collect::<Vec<_>>()
+        made.into_iter()
+            .filter(|made| matches!(made, Message::Proposal(_)))
+            .collect::<Vec<_>>()
     };
     let first = proposals(&net);
     assert_eq!((first.len(), net.nodes[proposer].toy.builds), (1, 1));
@@ -67,7 +74,11 @@ fn restarted_proposer_proposes_the_same_value() {
     net.run_for(50);
     assert_eq!(proposals(&net), [first[0].clone(), first[0].clone()]);
     assert_eq!(net.nodes[proposer].toy.builds, 1, "nothing new was built");
-    assert_eq!(net.nodes[proposer].journal.len(), 3, "value, proposal, prevote: once each");
+    assert_eq!(
+        net.nodes[proposer].journal.len(),
+        3,
+        "value, proposal, prevote: once each"
+    );
 }
 
 #[test]
@@ -107,7 +118,10 @@ fn validator_never_signs_twice_wherever_it_crashes() {
         for other in (0..4).filter(|other| *other != node) {
             net.announce(other);
         }
-        assert!(net.run_until(20_000, |net| net.tip(node) >= 3), "stopped after {stop_after}");
+        assert!(
+            net.run_until(20_000, |net| net.tip(node) >= 3),
+            "stopped after {stop_after}"
+        );
         assert!(net.nodes.iter().all(|node| node.halted.is_none()));
         net.assert_agreement();
     }
@@ -127,18 +141,32 @@ fn guard_refuses_what_contradicts_the_journal() {
         voter: net.address(node),
     };
     let other = signed(other, &net.nodes[node].key.clone());
-    net.nodes[node].journal.push(JournalEntry::Vote(other.clone()).encode());
+    net.nodes[node]
+        .journal
+        .push(JournalEntry::Vote(other.clone()).encode());
     net.start_all();
     net.run_for(1_000);
-    let Some(Halt::GuardRefused { slot, signed, refused, .. }) = &net.nodes[node].halted else {
+    let Some(Halt::GuardRefused {
+        slot,
+        signed,
+        refused,
+        ..
+    }) = &net.nodes[node].halted
+    else {
         panic!("{:?}", net.nodes[node].halted);
     };
     assert_eq!((slot.height, slot.step), (Height(1), SignStep::Prevote));
     assert_eq!(*signed, Some((Some(B256::repeat_byte(9)), other.signature)));
     assert_ne!(*refused, Some(B256::repeat_byte(9)));
-    let own = |sent: &&(To, Message)| matches!(&sent.1, Message::Vote(vote)
-        if vote.message.voter == net.address(node) && vote.message.block_hash != other.message.block_hash);
-    assert_eq!(net.nodes[node].sent.iter().filter(own).count(), 0, "nothing else left");
+    let own = |sent: &&(To, Message)| {
+        matches!(&sent.1, Message::Vote(vote)
+        if vote.message.voter == net.address(node) && vote.message.block_hash != other.message.block_hash)
+    };
+    assert_eq!(
+        net.nodes[node].sent.iter().filter(own).count(),
+        0,
+        "nothing else left"
+    );
 }
 
 #[test]
@@ -154,11 +182,16 @@ fn guard_refuses_heights_before_what_the_journal_carried_over() {
         voter: net.address(node),
     };
     let later = signed(later, &net.nodes[node].key.clone());
-    net.nodes[node].journal.push(JournalEntry::Vote(later).encode());
+    net.nodes[node]
+        .journal
+        .push(JournalEntry::Vote(later).encode());
     net.start_all();
     net.run_for(1_000);
     let halted = &net.nodes[node].halted;
-    assert!(matches!(halted, Some(Halt::GuardRefused { signed: None, .. })), "{halted:?}");
+    assert!(
+        matches!(halted, Some(Halt::GuardRefused { signed: None, .. })),
+        "{halted:?}"
+    );
 }
 
 #[test]
@@ -221,7 +254,11 @@ fn every_prefix_of_a_journal_replays() {
         net.start(0);
         net.run_for(30_000);
         assert_eq!(net.nodes[0].halted, None, "{length} entries");
-        let signed = net.nodes[0].signed.keys().filter(|slot| slot.height > tip).count();
+        let signed = net.nodes[0]
+            .signed
+            .keys()
+            .filter(|slot| slot.height > tip)
+            .count();
         assert!(signed > 0, "{length} entries: it takes part");
     }
 }

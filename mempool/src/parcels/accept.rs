@@ -83,7 +83,7 @@ impl Parcels {
     /// Whether a parcel is worth verifying, from what its header claims: nobody pays for a signature
     /// only to find the parcel known or out of reach.
     #[must_use]
-    pub fn wants(&self, slot: Slot, hash: B256) -> bool {
+    pub fn is_wanted(&self, slot: Slot, hash: B256) -> bool {
         !self.held.contains_key(&hash)
             && self.validators.index_of(slot.author).is_some()
             && slot.epoch.0 <= self.height.next().0

@@ -90,7 +90,12 @@ impl Acks {
         self.peers.get(&peer)?.get(&lane)
     }
 
-    /// Every peer's points above the chains held here, lowest first.
+    /// Forgets peers that are no validators any more.
+    pub(super) fn keep(&mut self, is_validator: impl Fn(Address) -> bool) {
+        self.peers.retain(|peer, _| is_validator(*peer));
+    }
+
+    /// Every peer's lowest points above the chains held here.
     pub(super) fn points(&self) -> impl Iterator<Item = (Address, &Point)> {
         self.peers.iter().flat_map(|(peer, holds)| {
             holds.values().filter_map(|known| Some((*peer, known.lowest.as_ref()?)))
@@ -99,12 +104,6 @@ impl Acks {
 }
 
 impl PeerHolds {
-    /// True if the peer named this very parcel, and it is not matched yet.
-    pub(super) fn names(&self, hash: B256) -> bool {
-        let named = |point: &Option<Point>| point.is_some_and(|point| point.hash == hash);
-        named(&self.lowest) || named(&self.latest)
-    }
-
     fn name(&mut self, point: Point) {
         match &mut self.lowest {
             Some(lowest) if lowest.hash == point.hash => self.latest = None,

@@ -8,7 +8,6 @@ use cloverleaf_types::{Address, B256, CutEntry, Slot};
 use super::Parcels;
 use super::chain::Place;
 use super::message::{Fetch, Message, REPLY_BYTES_MAX};
-use super::resolve::Missing;
 
 /// How long a reply may take, in milliseconds: a full one at a few tens of megabits per second.
 pub const FETCH_TIMEOUT_MS: u64 = 1_000;
@@ -16,11 +15,11 @@ pub const FETCH_TIMEOUT_MS: u64 = 1_000;
 /// How long a peer that acked and did not deliver is passed over, in milliseconds (L6).
 pub const EXCLUSION_MS: u64 = 60_000;
 
-/// Most chains that proposals of one height may name here: 32 rounds of a full network. Beyond that
-/// the oldest knowledge is worth nothing.
+/// Most chains that proposals of one height may name here: 32 rounds of a full network. More begin
+/// anew: what still matters is proposed again.
 const NAMED_MAX: usize = 4_096;
 
-/// Requests on their way, and who is trusted to answer.
+/// Requests on their way, and who is passed over.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
     /// By the hash that was asked for.
@@ -34,7 +33,7 @@ pub(super) struct Fetches {
 struct Asked {
     peer: Address,
     at_ms: u64,
-    /// The peer answered that it need not deliver: no fault of its own.
+    /// The peer did what it could: the request rests, and nobody is blamed when it is overdue.
     excused: bool,
 }
 
@@ -43,15 +42,16 @@ struct Named {
     slot: Slot,
     proposer: Address,
     at_ms: u64,
+    /// All of its chain was here once; above the cut nothing is forgotten.
+    complete: bool,
 }
 
-/// A piece of a lane that should be fetched.
-#[derive(Clone, Copy, Debug)]
+/// A missing link, since when it is known, and who says that it holds it.
+#[derive(Clone, Debug)]
 struct Want {
-    link: Missing,
+    slot: Slot,
     since_ms: u64,
-    /// Who named it; others may hold it too.
-    named_by: Address,
+    holders: BTreeSet<Address>,
 }
 
 impl Fetches {
@@ -61,8 +61,8 @@ impl Fetches {
 }
 
 impl Parcels {
-    /// A proposal names these parcels: they are kept, also beside others of their slots, until the
-    /// height is decided, and fetched if they do not come.
+    /// A proposal of the next height names these parcels: they are kept, also beside others of their
+    /// slots, until the height is decided (L6), and fetched if they do not come.
     pub fn on_proposal(&mut self, cut: &[CutEntry], proposer: Address, now_ms: u64) {
         if self.fetches.named.len() + cut.len() > NAMED_MAX {
             self.fetches.named.clear();
@@ -72,7 +72,7 @@ impl Parcels {
                 continue;
             };
             let slot = Slot { author: validator.address, epoch: entry.epoch, seq: entry.seq };
-            let named = Named { slot, proposer, at_ms: now_ms };
+            let named = Named { slot, proposer, at_ms: now_ms, complete: false };
             self.fetches.named.entry(entry.parcel_hash).or_insert(named);
         }
     }
@@ -81,12 +81,11 @@ impl Parcels {
     /// and reply.
     pub fn fetches(&mut self, now_ms: u64) -> Vec<(Address, Fetch)> {
         self.end_overdue(now_ms);
+        self.mark_complete();
         let mut requests = Vec::new();
-        let mut lanes = BTreeSet::new();
-        for want in self.wants() {
-            let Missing { slot, hash } = want.link;
+        for (hash, want) in self.wants() {
             let due = want.since_ms.saturating_add(self.config.fetch_delay_ms) <= now_ms;
-            if !due || self.fetches.asked.contains_key(&hash) || !lanes.insert((slot, hash)) {
+            if !due || self.fetches.asked.contains_key(&hash) {
                 continue;
             }
             let Some(peer) = self.choose(&want, now_ms) else {
@@ -94,7 +93,8 @@ impl Parcels {
             };
             let asked = Asked { peer, at_ms: now_ms, excused: false };
             self.fetches.asked.insert(hash, asked);
-            requests.push((peer, Fetch { slot, hash, from_seq: self.first_wanted(slot) }));
+            let from_seq = self.first_wanted(want.slot);
+            requests.push((peer, Fetch { slot: want.slot, hash, from_seq }));
         }
         requests
     }
@@ -104,11 +104,11 @@ impl Parcels {
     pub fn fetch_deadline_ms(&self) -> Option<u64> {
         let asked = &self.fetches.asked;
         let overdue = asked.values().map(|asked| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS));
-        let wants = self.wants();
-        let due = wants
-            .iter()
-            .filter(|want| !asked.contains_key(&want.link.hash))
-            .map(|want| want.since_ms.saturating_add(self.config.fetch_delay_ms));
+        let due = self
+            .wants()
+            .into_iter()
+            .filter(|(hash, _)| !asked.contains_key(hash))
+            .map(|(_, want)| want.since_ms.saturating_add(self.config.fetch_delay_ms));
         overdue.chain(due).min()
     }
 
@@ -134,106 +134,115 @@ impl Parcels {
         Message::Parcels { hash, parcels }
     }
 
-    /// A reply came: its parcels were given to [`Parcels::accept`], in the order of the reply. A peer
-    /// that named the parcel and delivered nothing of it is passed over.
+    /// A reply came, and its parcels were given to [`Parcels::accept`] in the order of the reply. A
+    /// peer that said it holds the parcel and `delivered` nothing is passed over.
     pub fn on_reply(&mut self, peer: Address, hash: B256, delivered: bool, now_ms: u64) {
-        let asked = self.fetches.asked.get(&hash);
-        if asked.is_none_or(|asked| asked.peer != peer) {
+        let Some(asked) = self.fetches.asked.get_mut(&hash).filter(|asked| asked.peer == peer) else {
             return; // nobody asked
-        }
-        self.fetches.asked.remove(&hash);
+        };
         if !delivered {
+            self.fetches.asked.remove(&hash);
             self.exclude(peer, now_ms);
+        } else if self.held.contains_key(&hash) {
+            self.fetches.asked.remove(&hash);
+        } else {
+            // There is no room for it yet.
+            asked.excused = true;
         }
     }
 
-    /// The peer has applied a block that took the parcel: the blocks are fetched instead, the request
-    /// rests.
+    /// The peer has applied a block that took the parcel: the blocks are fetched instead.
     pub fn on_decided_reply(&mut self, peer: Address, hash: B256) {
         if let Some(asked) = self.fetches.asked.get_mut(&hash).filter(|asked| asked.peer == peer) {
             asked.excused = true;
         }
     }
 
-    /// True if a proposal names this parcel, or names one that chains down to it.
+    /// True if a proposal names this parcel, or one whose chain leads to it.
     pub(super) fn is_named(&self, slot: Slot, hash: B256) -> bool {
-        let named = self.fetches.named.iter().filter(|(_, named)| {
+        self.fetches.named.iter().any(|(tip, named)| {
             (named.slot.author, named.slot.epoch) == (slot.author, slot.epoch)
-        });
-        named.into_iter().any(|(tip, named)| {
-            self.missing_link(named.slot, *tip).is_some_and(|link| link.hash == hash)
+                && self.missing_link(named.slot, *tip).is_some_and(|link| link.hash == hash)
         })
     }
 
-    /// Every missing link that an ack or a proposal leads to, proposals first.
-    fn wants(&self) -> Vec<Want> {
-        let named = self.fetches.named.iter().filter_map(|(hash, named)| {
-            let link = self.missing_link(named.slot, *hash)?;
-            Some(Want { link, since_ms: named.at_ms, named_by: named.proposer })
-        });
-        let acked = self.acks.points().filter_map(|(peer, point)| {
-            let link = self.missing_link(point.slot, point.hash)?;
-            let chain = self.lanes.get(&link.slot.author);
-            let reachable = chain.is_none_or(|chain| chain.place(link.slot) == Place::Free);
-            reachable.then_some(Want { link, since_ms: point.named_ms, named_by: peer })
-        });
-        named.chain(acked).collect()
+    /// Every missing link that an ack or a proposal leads to, by its hash.
+    fn wants(&self) -> BTreeMap<B256, Want> {
+        let named = self.fetches.named.iter().filter(|(_, named)| !named.complete);
+        let named = named.map(|(hash, named)| (named.slot, *hash, named.at_ms, named.proposer));
+        let acked = self.acks.points();
+        let acked = acked.map(|(peer, point)| (point.slot, point.hash, point.named_ms, peer));
+        let mut wants: BTreeMap<B256, Want> = BTreeMap::new();
+        for (slot, hash, since_ms, holder) in named.chain(acked) {
+            let Some(link) = self.missing_link(slot, hash) else {
+                continue;
+            };
+            let chain = self.lanes.get(&slot.author);
+            if chain.is_some_and(|chain| chain.place(link.slot) == Place::Beyond) {
+                continue; // no room before the next cut
+            }
+            let fresh = Want { slot: link.slot, since_ms, holders: BTreeSet::new() };
+            let want = wants.entry(link.hash).or_insert(fresh);
+            want.since_ms = want.since_ms.min(since_ms);
+            want.holders.insert(holder);
+        }
+        wants
     }
 
-    /// Whom to ask: who named it or acked past it; who failed lately only if nobody else is left.
+    /// Whom to ask: of those that hold it, another one for every number; who failed lately only if
+    /// nobody else is left.
     fn choose(&self, want: &Want, now_ms: u64) -> Option<Address> {
-        let slot = want.link.slot;
-        let lane = (slot.author, slot.epoch);
-        let addresses = self.validators.validators().iter().map(|validator| validator.address);
-        let has = |peer: &Address| {
-            let acked = self.acks.of(*peer, lane);
-            *peer == want.named_by
-                || *peer == slot.author
-                || acked.is_some_and(|holds| holds.count > slot.seq || holds.names(want.link.hash))
+        let count = want.holders.len().max(1);
+        let turn = usize::try_from(want.slot.seq).unwrap_or(0) % count;
+        let excluded_until_ms = |peer: &Address| {
+            let until_ms = self.fetches.excluded_until_ms.get(peer).copied();
+            until_ms.filter(|until_ms| *until_ms > now_ms).unwrap_or(0)
         };
-        let holders: Vec<Address> =
-            addresses.filter(|peer| *peer != self.config.own).filter(has).collect();
-        let until_ms = |peer: &Address| {
-            let until = self.fetches.excluded_until_ms.get(peer).copied().unwrap_or(0);
-            if until > now_ms { until } else { 0 }
-        };
-        // Different numbers ask different peers; the same number asks the next one after a failure.
-        let length = u64::try_from(holders.len()).unwrap_or(u64::MAX);
-        let turn = |position: usize| {
-            let position = u64::try_from(position).unwrap_or(0);
-            (position + slot.seq) % length.max(1)
-        };
-        let ranked = holders.iter().enumerate();
-        let best = ranked.min_by_key(|(position, peer)| (until_ms(peer), turn(*position)));
+        let holders = want.holders.iter().enumerate();
+        let best = holders.min_by_key(|(position, peer)| {
+            (excluded_until_ms(peer), (position + count - turn) % count)
+        });
         best.map(|(_, peer)| *peer)
     }
 
-    /// The first number of a lane that is not durable here without a gap.
+    /// The first number that a request for a chain down from a slot names: what follows the chain held
+    /// here, or the last cut if the chain stands beside it.
     fn first_wanted(&self, slot: Slot) -> u64 {
-        let tip = self.lanes.get(&slot.author).and_then(|chain| chain.tip(slot.epoch));
-        let first = tip.map_or(0, |tip| tip.count);
-        // A chain beside the one held here is needed down to the cut.
-        if first > slot.seq { self.bottom_of(slot) } else { first }
-    }
-
-    fn bottom_of(&self, slot: Slot) -> u64 {
-        match self.lanes.get(&slot.author).and_then(|chain| chain.cut()) {
+        let Some(chain) = self.lanes.get(&slot.author) else {
+            return 0;
+        };
+        let count = chain.tip(slot.epoch).map_or(0, |tip| tip.count);
+        match chain.cut() {
+            _ if count <= slot.seq => count,
             Some(cut) if cut.epoch == slot.epoch => cut.seq + 1,
             _ => 0,
         }
     }
 
+    fn mark_complete(&mut self) {
+        let open = self.fetches.named.iter().filter(|(_, named)| !named.complete);
+        let complete: Vec<B256> = open
+            .filter(|(hash, named)| self.missing_link(named.slot, **hash).is_none())
+            .map(|(hash, _)| *hash)
+            .collect();
+        for hash in complete {
+            if let Some(named) = self.fetches.named.get_mut(&hash) {
+                named.complete = true;
+            }
+        }
+    }
+
     fn end_overdue(&mut self, now_ms: u64) {
-        let overdue: Vec<(B256, Asked)> = self
-            .fetches
-            .asked
-            .iter()
-            .filter(|(_, asked)| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS) <= now_ms)
+        let is_overdue = |asked: &Asked| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS) <= now_ms;
+        let asked = self.fetches.asked.iter();
+        let overdue: Vec<(B256, Asked)> = asked
+            .filter(|(_, asked)| is_overdue(asked))
             .map(|(hash, asked)| (*hash, *asked))
             .collect();
         for (hash, asked) in overdue {
             self.fetches.asked.remove(&hash);
-            if !asked.excused {
+            // What came another way meanwhile is nobody's fault.
+            if !asked.excused && !self.held.contains_key(&hash) {
                 self.exclude(asked.peer, now_ms);
             }
         }

@@ -102,6 +102,7 @@ impl Parcels {
         self.height = view.height;
         self.validators = Arc::clone(view.validators);
         self.fetches.forget_named();
+        self.acks.keep(|peer| view.validators.index_of(peer).is_some());
         let mut forgotten = Vec::new();
         for (author, cut) in view.last_cuts {
             let chain = self.lanes.entry(*author).or_default();

@@ -13,6 +13,7 @@ use cloverleaf_network::{
 };
 use tokio::{task::JoinSet, time::timeout};
 
+pub(crate) mod line;
 pub(crate) mod raw;
 
 pub(crate) const NETWORK_ID: &str = "c10e";

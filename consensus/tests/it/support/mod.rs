@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use cloverleaf_consensus::{
-    BlockSync, Candidate, Decision, Discard, Driver, Evidence, Halt, HeightParams, Input, JournalEntry,
-    LocalSigner, Message, Output, Pace, Proposal, SignSlot, SignStep, Signable, Signed, SyncInput,
-    SyncMessage, SyncOutput, Timeouts, To, Vote, proposer_order,
+    BlockSync, Candidate, Decision, Discard, Driver, Evidence, Halt, HeightParams, Input,
+    JournalEntry, LocalSigner, Message, Output, Pace, Proposal, SignSlot, SignStep, Signable,
+    Signed, SyncInput, SyncMessage, SyncOutput, Timeouts, To, Vote, proposer_order,
 };
 use cloverleaf_types::error::SignatureError;
 use cloverleaf_types::{
@@ -28,14 +28,17 @@ struct Memo(Mutex<BTreeMap<(B256, Signature), Result<Address, SignatureError>>>)
 impl Recover for Memo {
     fn recover(&self, digest: B256, signature: &Signature) -> Result<Address, SignatureError> {
         let mut known = self.0.lock().unwrap();
-        *known.entry((digest, *signature)).or_insert_with(|| Secp256k1.recover(digest, signature))
+        *known
+            .entry((digest, *signature))
+            .or_insert_with(|| Secp256k1.recover(digest, signature))
     }
 }
 
 /// Node `index` of a network of `count`; nodes are numbered by rising address.
 pub(crate) fn keys(count: u8) -> Vec<Arc<LocalSigner>> {
-    let mut keys: Vec<_> =
-        (1..=count).map(|name| Arc::new(LocalSigner::new(&[name; 32]).unwrap())).collect();
+    let mut keys: Vec<_> = (1..=count)
+        .map(|name| Arc::new(LocalSigner::new(&[name; 32]).unwrap()))
+        .collect();
     keys.sort_by_key(|key| key.address());
     keys
 }
@@ -56,7 +59,10 @@ pub(crate) fn params(set: &Arc<ValidatorSet>, height: Height) -> HeightParams {
         proposers: proposer_order(set, &BTreeSet::new(), height),
         validators: set.clone(),
         timeouts: Timeouts::default(),
-        pace: Pace { block_time_ms: 20, empty_block_interval_ms: 2_000 },
+        pace: Pace {
+            block_time_ms: 20,
+            empty_block_interval_ms: 2_000,
+        },
         may_sign: true,
     }
 }
@@ -82,10 +88,22 @@ pub(crate) struct Node {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Votes { to: usize, from: Address, bytes: Bytes },
-    Blocks { to: usize, from: Address, bytes: Bytes },
-    Wake { node: usize },
-    SyncWake { node: usize },
+    Votes {
+        to: usize,
+        from: Address,
+        bytes: Bytes,
+    },
+    Blocks {
+        to: usize,
+        from: Address,
+        bytes: Bytes,
+    },
+    Wake {
+        node: usize,
+    },
+    SyncWake {
+        node: usize,
+    },
 }
 
 /// Decides about a message on its way: the sender, the receiver, the message; false loses it.
@@ -184,8 +202,17 @@ impl Cluster {
     pub(crate) fn start_watching(&mut self, node: usize) {
         let signer = self.nodes[node].key.clone();
         self.nodes[node].driver = Some(Driver::new(NETWORK, signer, self.recover.clone()));
-        let params = HeightParams { may_sign: false, ..self.params_of(node) };
-        self.input(node, Input::Start { params, journal: Vec::new() });
+        let params = HeightParams {
+            may_sign: false,
+            ..self.params_of(node)
+        };
+        self.input(
+            node,
+            Input::Start {
+                params,
+                journal: Vec::new(),
+            },
+        );
     }
 
     /// Tells a node's sync what it has, as after applying a block.
@@ -203,7 +230,10 @@ impl Cluster {
     }
 
     pub(crate) fn node_of(&self, address: Address) -> usize {
-        self.nodes.iter().position(|node| node.key.address() == address).unwrap()
+        self.nodes
+            .iter()
+            .position(|node| node.key.address() == address)
+            .unwrap()
     }
 
     /// Who proposes in a round of a height, as a node's number.
@@ -241,7 +271,9 @@ impl Cluster {
     pub(crate) fn run_until(&mut self, limit_ms: u64, done: impl Fn(&Self) -> bool) -> bool {
         let end_ms = self.now_ms + limit_ms;
         while !done(self) {
-            let Some((&(at_ms, _), _)) = self.events.first_key_value() else { return false };
+            let Some((&(at_ms, _), _)) = self.events.first_key_value() else {
+                return false;
+            };
             if at_ms > end_ms {
                 self.now_ms = end_ms;
                 return false;
@@ -258,7 +290,9 @@ impl Cluster {
 
     /// Does one event.
     pub(crate) fn step(&mut self) -> bool {
-        let Some(((at_ms, _), event)) = self.events.pop_first() else { return false };
+        let Some(((at_ms, _), event)) = self.events.pop_first() else {
+            return false;
+        };
         self.now_ms = self.now_ms.max(at_ms);
         self.note(&format!("{at_ms} {event:?}"));
         match event {
@@ -289,7 +323,11 @@ impl Cluster {
     pub(crate) fn assert_agreement(&self) {
         for node in 1..self.nodes.len() {
             for height in 1..=self.tip(0).min(self.tip(node)) {
-                assert_eq!(self.hash_at(0, height), self.hash_at(node, height), "height {height}");
+                assert_eq!(
+                    self.hash_at(0, height),
+                    self.hash_at(node, height),
+                    "height {height}"
+                );
             }
         }
     }
@@ -297,7 +335,9 @@ impl Cluster {
     fn perform(&mut self, node: usize, output: Output) {
         match output {
             Output::Journal(entries) => {
-                self.nodes[node].journal.extend(entries.iter().map(JournalEntry::encode));
+                self.nodes[node]
+                    .journal
+                    .extend(entries.iter().map(JournalEntry::encode));
             }
             Output::Send { to, message } => self.send(node, to, message),
             Output::Decided(decision) => self.commit(node, *decision),
@@ -314,7 +354,9 @@ impl Cluster {
         let (recover, set) = (self.recover.clone(), self.set.clone());
         let (candidate, certificate) = (&decision.candidate, &decision.certificate);
         let height = candidate.value().header.height;
-        certificate.verify(NETWORK, height, candidate.id(), &set, &*recover).unwrap();
+        certificate
+            .verify(NETWORK, height, candidate.id(), &set, &*recover)
+            .unwrap();
         let block = Toy::block(candidate.value(), certificate);
         self.nodes[node].evidence.extend(decision.evidence.clone());
         self.nodes[node].decisions.push(decision);
@@ -322,7 +364,13 @@ impl Cluster {
     }
 
     pub(crate) fn apply(&mut self, node: usize, block: &cloverleaf_types::DecidedBlock) {
-        let Node { toy, blocks, journal, driver, .. } = &mut self.nodes[node];
+        let Node {
+            toy,
+            blocks,
+            journal,
+            driver,
+            ..
+        } = &mut self.nodes[node];
         toy.apply(block);
         blocks.push(block.encode());
         // What is decided leaves the journal, but for the last signature (D2).
@@ -335,7 +383,13 @@ impl Cluster {
         }
         self.announce_tip(node);
         let params = self.params_of(node);
-        self.input(node, Input::Start { params, journal: Vec::new() });
+        self.input(
+            node,
+            Input::Start {
+                params,
+                journal: Vec::new(),
+            },
+        );
     }
 
     fn params_of(&self, node: usize) -> HeightParams {
@@ -346,7 +400,14 @@ impl Cluster {
 
     fn announce_tip(&mut self, node: usize) {
         let (tip, validators) = (self.nodes[node].toy.tip, self.set.clone());
-        self.sync_input(node, SyncInput::Applied { tip, first: Height(1), validators });
+        self.sync_input(
+            node,
+            SyncInput::Applied {
+                tip,
+                first: Height(1),
+                validators,
+            },
+        );
     }
 
     pub(crate) fn sync_input(&mut self, node: usize, input: SyncInput) {
@@ -386,7 +447,10 @@ impl Cluster {
     }
 
     fn send(&mut self, node: usize, to: To, message: Message) {
-        self.check_signature(node, &message);
+        // An equivocator also hears, and relays, what it said to others.
+        if self.equivocator != Some(node) {
+            self.check_signature(node, &message);
+        }
         self.nodes[node].sent.push((to, message.clone()));
         let (from, bytes) = (self.address(node), message.encode());
         for to in self.receivers(node, to) {
@@ -394,7 +458,11 @@ impl Cluster {
                 continue;
             }
             let lies = self.equivocator == Some(node) && to % 2 == 1;
-            let bytes = if lies { self.contradict(node, &message).encode() } else { bytes.clone() };
+            let bytes = if lies {
+                self.contradict(node, &message).encode()
+            } else {
+                bytes.clone()
+            };
             self.post(Event::Votes { to, from, bytes });
         }
     }
@@ -408,13 +476,25 @@ impl Cluster {
                     Some(_) => None,
                     None => Some(B256::repeat_byte(0xEE)),
                 };
-                Message::Vote(signed(Vote { block_hash, ..vote.message.clone() }, key))
+                Message::Vote(signed(
+                    Vote {
+                        block_hash,
+                        ..vote.message.clone()
+                    },
+                    key,
+                ))
             }
             Message::Proposal(made) if made.message.proposer == own => {
                 let mut value = made.message.candidate.value().clone();
                 value.header.timestamp_ms += 1;
                 let candidate = Candidate::new(value);
-                Message::Proposal(signed(Proposal { candidate, ..made.message.clone() }, key))
+                Message::Proposal(signed(
+                    Proposal {
+                        candidate,
+                        ..made.message.clone()
+                    },
+                    key,
+                ))
             }
             other => other.clone(),
         }
@@ -430,16 +510,31 @@ impl Cluster {
                     VoteKind::Precommit => SignStep::Precommit,
                 };
                 let entry = JournalEntry::Vote(signed.clone());
-                (slot_of(message, step), signed.message.digest(NETWORK), signed.signature, entry)
+                (
+                    slot_of(message, step),
+                    signed.message.digest(NETWORK),
+                    signed.signature,
+                    entry,
+                )
             }
             Message::Proposal(signed) if signed.message.proposer == own => {
                 let entry = JournalEntry::Proposal(signed.clone());
                 let slot = slot_of(message, SignStep::Proposal);
-                (slot, signed.message.digest(NETWORK), signed.signature, entry)
+                (
+                    slot,
+                    signed.message.digest(NETWORK),
+                    signed.signature,
+                    entry,
+                )
             }
             _ => return,
         };
-        let Node { toy, journal, signed, .. } = &mut self.nodes[node];
+        let Node {
+            toy,
+            journal,
+            signed,
+            ..
+        } = &mut self.nodes[node];
         let is_durable = slot.height <= toy.tip || journal.contains(&entry.encode());
         assert!(is_durable, "{slot} left before it was durable");
         let first = *signed.entry(slot).or_insert((digest, signature));
@@ -448,7 +543,9 @@ impl Cluster {
 
     fn receivers(&self, node: usize, to: To) -> Vec<usize> {
         match to {
-            To::All => (0..self.nodes.len()).filter(|other| *other != node).collect(),
+            To::All => (0..self.nodes.len())
+                .filter(|other| *other != node)
+                .collect(),
             To::One(peer) => vec![self.node_of(peer)],
         }
     }
@@ -475,7 +572,11 @@ impl Cluster {
 }
 
 fn slot_of(message: &Message, step: SignStep) -> SignSlot {
-    SignSlot { height: message.height(), round: message.round(), step }
+    SignSlot {
+        height: message.height(),
+        round: message.round(),
+        step,
+    }
 }
 
 /// A message signed by any key, as a Byzantine validator would.

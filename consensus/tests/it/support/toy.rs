@@ -65,7 +65,10 @@ impl Toy {
             validators_hash: self.set.hash(),
             next_validators_hash: self.set.hash(),
         };
-        Value { header, cut: Vec::new() }
+        Value {
+            header,
+            cut: Vec::new(),
+        }
     }
 
     pub(crate) fn block(value: &Value, certificate: &CommitCertificate) -> DecidedBlock {
@@ -75,12 +78,23 @@ impl Toy {
             manifests: Vec::new(),
             batches: Vec::new(),
         };
-        DecidedBlock { block, certificate: certificate.clone() }
+        DecidedBlock {
+            block,
+            certificate: certificate.clone(),
+        }
     }
 
     pub(crate) fn apply(&mut self, block: &DecidedBlock) {
-        assert_eq!(block.height(), self.tip.next(), "blocks are applied in order");
-        assert_eq!(block.block.header.parent, self.parent(), "blocks are chained");
+        assert_eq!(
+            block.height(),
+            self.tip.next(),
+            "blocks are applied in order"
+        );
+        assert_eq!(
+            block.block.header.parent,
+            self.parent(),
+            "blocks are chained"
+        );
         self.tip = block.height();
         self.hashes.push(block.block.hash());
     }
@@ -103,7 +117,9 @@ impl Application for Toy {
         }
         let acceptable_ms = header.timestamp_ms + self.behind_ms;
         if acceptable_ms > now_ms && !waived {
-            return Validity::NotReady { again_ms: Some(acceptable_ms) };
+            return Validity::NotReady {
+                again_ms: Some(acceptable_ms),
+            };
         }
         Validity::Valid
     }

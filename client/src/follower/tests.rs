@@ -1,0 +1,297 @@
+//! Tests of the follower against nodes in this process.
+
+use std::pin::Pin;
+
+use cloverleaf_api::proto::stream::v1::stream_service_server::{
+    StreamService, StreamServiceServer,
+};
+use cloverleaf_api::proto::stream::v1::{BlockItem, GetBatchRequest, StreamBlocksRequest};
+use cloverleaf_api::{Reason, RpcError};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response};
+
+use super::*;
+use crate::fixture::{A, B, Block, Network};
+
+/// What a node does when a stream is asked for.
+#[derive(Clone)]
+enum Node {
+    /// Sends these items, from the number asked for, and then keeps the stream open.
+    Sends(Vec<BatchItem>),
+    /// Sends these items, from the number asked for, and ends the stream.
+    Ends(Vec<BatchItem>),
+    /// Says no.
+    Refuses(Status),
+}
+
+type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl StreamService for Node {
+    type StreamBatchesStream = Items<BatchItem>;
+    type StreamBlocksStream = Items<BlockItem>;
+
+    async fn stream_batches(
+        &self,
+        request: Request<StreamBatchesRequest>,
+    ) -> Result<Response<Self::StreamBatchesStream>, Status> {
+        let skip = usize::try_from(request.into_inner().from_seq - 1).unwrap();
+        let from = |items: &[BatchItem]| {
+            let items: Vec<_> = items.iter().skip(skip).cloned().map(Ok).collect();
+            tokio_stream::iter(items)
+        };
+        let stream: Items<BatchItem> = match self {
+            Self::Sends(items) => Box::pin(from(items).chain(tokio_stream::pending())),
+            Self::Ends(items) => Box::pin(from(items)),
+            Self::Refuses(status) => return Err(status.clone()),
+        };
+        Ok(Response::new(stream))
+    }
+
+    async fn stream_blocks(
+        &self,
+        _: Request<StreamBlocksRequest>,
+    ) -> Result<Response<Self::StreamBlocksStream>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn get_batch(&self, _: Request<GetBatchRequest>) -> Result<Response<BatchItem>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+}
+
+/// Serves a node until the test's runtime ends; its address.
+async fn serve(node: Node) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tonic::transport::Server::builder()
+        .add_service(StreamServiceServer::new(node))
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(server);
+    format!("http://{address}")
+}
+
+/// An address at which nobody listens.
+async fn nobody() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+fn follower(network: &Network, upstreams: Vec<String>) -> Follower {
+    let timing = Timing {
+        backoff_first_ms: 1,
+        backoff_longest_ms: 2,
+        silence_ms: 5_000,
+        ..Timing::default()
+    };
+    let head = Head::empty(network.trust.network, A);
+    let trust = network.trust.clone();
+    Follower::new(FollowerConfig {
+        trust,
+        head,
+        upstreams,
+        timing,
+    })
+    .unwrap()
+}
+
+/// Four blocks with a batch of A each, two of them with bundles.
+fn four_blocks(network: &mut Network) -> Vec<Block> {
+    vec![
+        network.block(&[&[(A, &["-1"])]]),
+        network.block(&[&[(A, &["a1"]), (B, &["b1"])]]),
+        network.block(&[&[(A, &["-2", "-3"])]]),
+        network.block(&[&[(B, &["b2"]), (A, &["a2"])]]),
+    ]
+}
+
+fn items(blocks: &[Block]) -> Vec<BatchItem> {
+    blocks.iter().map(|block| block.item(A)).collect()
+}
+
+/// Items of which one has a wrong byte in its certificate.
+fn items_with_a_lie(blocks: &[Block], position: usize) -> Vec<BatchItem> {
+    let mut items = items(blocks);
+    let proof = items[position].proof.as_mut().unwrap();
+    let mut certificate = proof.certificate.to_vec();
+    *certificate.last_mut().unwrap() ^= 1;
+    proof.certificate = certificate.into();
+    items
+}
+
+/// Follows until all four batches came, and checks them.
+async fn expect_all(follower: &mut Follower, blocks: &[Block]) {
+    for block in blocks {
+        let next = follower.next().await.unwrap();
+        assert_eq!(*next.batch, block.batches[&A]);
+        let expected = block
+            .manifests
+            .iter()
+            .map(cloverleaf_types::Manifest::bundle_hash);
+        assert_eq!(next.bundle_hashes(), Some(expected.collect()));
+    }
+}
+
+#[tokio::test]
+async fn follower_yields_every_batch_in_order_with_its_bundles() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Sends(items(&blocks))).await;
+    expect_all(&mut follower(&network, vec![node]), &blocks).await;
+}
+
+#[tokio::test]
+async fn follower_begins_after_what_its_caller_holds() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Sends(items(&blocks))).await;
+    let head = Head::of(blocks[1].batches[&A].header());
+    let config = FollowerConfig {
+        trust: network.trust.clone(),
+        head,
+        upstreams: vec![node],
+        timing: Timing::default(),
+    };
+    expect_all(&mut Follower::new(config).unwrap(), &blocks[2..]).await;
+}
+
+#[tokio::test]
+async fn liar_is_left_and_what_it_sent_before_the_lie_is_kept() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let liar = serve(Node::Sends(items_with_a_lie(&blocks, 2))).await;
+    let honest = serve(Node::Sends(items(&blocks))).await;
+    let mut follower = follower(&network, vec![liar, honest]);
+    expect_all(&mut follower, &blocks).await;
+    let now_ms = follower.clock.now_ms();
+    assert_eq!(
+        follower.upstreams.choose(now_ms),
+        Choice::Ask(1),
+        "the liar stays out"
+    );
+}
+
+#[tokio::test]
+async fn follower_goes_on_where_a_stream_ended() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let short = serve(Node::Ends(items(&blocks[..2]))).await;
+    let whole = serve(Node::Sends(items(&blocks))).await;
+    expect_all(
+        &mut follower(&network, vec![nobody().await, short, whole]),
+        &blocks,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn one_upstream_that_always_ends_early_is_asked_again() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Ends(items(&blocks))).await;
+    let mut follower = follower(&network, vec![nobody().await, node]);
+    expect_all(&mut follower, &blocks).await;
+    assert!(follower.connection.is_some());
+}
+
+#[tokio::test]
+async fn silent_upstream_is_passed_over() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let silent = serve(Node::Sends(vec![])).await;
+    let honest = serve(Node::Sends(items(&blocks))).await;
+    let mut follower = follower(&network, vec![silent, honest]);
+    follower.silence_ms = 200;
+    expect_all(&mut follower, &blocks).await;
+}
+
+#[tokio::test]
+async fn batch_pruned_everywhere_ends_in_a_clear_error() {
+    let network = Network::new();
+    let refusal = RpcError::new(Reason::Pruned).with("firstAvailable", "0x2a");
+    let code = Code::from_i32(refusal.reason.grpc_code().number());
+    let status = Status::with_details(code, &refusal.message, refusal.grpc_details());
+    let one = serve(Node::Refuses(status.clone())).await;
+    let two = serve(Node::Refuses(status)).await;
+    let error = follower(&network, vec![one, two]).next().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Pruned {
+                wanted: 1,
+                first: 42,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn batch_pruned_at_one_upstream_comes_from_another() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let pruned = serve(Node::Refuses(Status::out_of_range("pruned"))).await;
+    let whole = serve(Node::Sends(items(&blocks))).await;
+    expect_all(&mut follower(&network, vec![pruned, whole]), &blocks).await;
+}
+
+#[tokio::test]
+async fn decided_batch_that_contradicts_the_callers_stops_the_follower() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Sends(items(&blocks))).await;
+    let head = Head {
+        chain_id: A,
+        seq: 1,
+        batch_hash: [9; 32].into(),
+    };
+    let config = FollowerConfig {
+        trust: network.trust.clone(),
+        head,
+        upstreams: vec![node],
+        timing: Timing::default(),
+    };
+    let error = Follower::new(config).unwrap().next().await.unwrap_err();
+    assert!(matches!(error, Error::Contradiction { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn next_that_is_dropped_half_way_loses_nothing() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Sends(items(&blocks))).await;
+    let mut follower = follower(&network, vec![node]);
+    expect_all(&mut follower, &blocks[..1]).await;
+    let mut drops = 0;
+    for block in &blocks[1..] {
+        let next = loop {
+            tokio::select! {
+                biased;
+                next = follower.next() => break next.unwrap(),
+                () = tokio::task::yield_now() => drops += 1,
+            }
+        };
+        assert_eq!(*next.batch, block.batches[&A]);
+    }
+    assert!(drops > 0, "every check ended at its first poll");
+}
+
+#[test]
+fn addresses_are_checked_at_once() {
+    let network = Network::new();
+    let config = |upstreams| FollowerConfig {
+        trust: network.trust.clone(),
+        head: Head::empty(network.trust.network, A),
+        upstreams,
+        timing: Timing::default(),
+    };
+    assert!(matches!(
+        Follower::new(config(vec![])),
+        Err(Error::NoUpstream)
+    ));
+    let bad = config(vec!["not an address".into()]);
+    assert!(matches!(Follower::new(bad), Err(Error::BadUrl { .. })));
+}

@@ -1,0 +1,234 @@
+//! Lanes inside the replica: own parcels out, others' parcels in, acks both ways (L3 to L6, A1, A2).
+
+use std::sync::Arc;
+
+use cloverleaf_bundle::Prepared;
+use cloverleaf_consensus::Input as Drive;
+use cloverleaf_mempool::parcels::{Accept, View};
+use cloverleaf_mempool::{AckEntry, Change, Message};
+use cloverleaf_types::{Address, B256, Height, Parcel, Slot, Verified};
+
+use crate::input::Intake;
+use crate::output::{Class, KeptParcel, Output, Recipient};
+use crate::replica::Replica;
+
+/// Shortest time between two acks, in milliseconds (A1).
+const ACK_INTERVAL_MS: u64 = 5;
+
+impl Replica {
+    /// A message of the parcels stream came.
+    pub(crate) fn receive_parcels(&mut self, from: Address, message: Intake) {
+        match message {
+            Intake::Parcel(prepared) => self.accept_parcel(from, prepared),
+            Intake::Ack(entries) => self.receive_ack(from, &entries),
+            Intake::Fetch(fetch) => {
+                let reply = self.parcels.serve(&fetch);
+                self.send_parcels(Recipient::One(from), &reply);
+            }
+            Intake::Reply { hash, parcels } => {
+                let delivered = parcels
+                    .iter()
+                    .any(|prepared| prepared.parcel.hash() == hash);
+                for prepared in parcels {
+                    self.accept_parcel(from, prepared);
+                }
+                self.parcels.on_reply(from, hash, delivered, self.now_ms);
+            }
+            Intake::Decided { hash, .. } => self.parcels.on_decided_reply(from, hash),
+        }
+    }
+
+    /// An own parcel is durable: only now does it leave (L3).
+    pub(crate) fn parcel_logged(&mut self, hash: B256) {
+        let Some(prepared) = self.parcels.get(&hash).cloned() else {
+            return;
+        };
+        self.parcels.stored(hash);
+        let message = Message::Parcel(prepared.parcel.encoded().clone());
+        self.send_parcels(Recipient::All, &message);
+        let available = self.lane.on_stored(prepared.parcel.slot(), self.now_ms);
+        self.announce_available(available);
+        self.drive(Drive::Changed);
+    }
+
+    /// Another's parcel is durable: only now is it acked (L4).
+    pub(crate) fn parcel_stored(&mut self, hash: B256) {
+        self.parcels.stored(hash);
+        self.drive(Drive::Changed);
+    }
+
+    /// A validator is connected: it gets what it lacks of the own lane, and what is held here.
+    pub(crate) fn lane_connected(&mut self, peer: Address) {
+        for parcel in self.lane.on_connected(peer, self.now_ms) {
+            self.send_parcel(peer, &parcel);
+        }
+        let ack = Message::Ack(self.parcels.ack());
+        self.send_parcels(Recipient::One(peer), &ack);
+    }
+
+    /// A validator is gone; its acks stay valid (L6).
+    pub(crate) fn lane_disconnected(&mut self, peer: Address) {
+        self.lane.on_disconnected(peer);
+    }
+
+    /// What follows from any input: seal, send again, fetch, ack, and when to look again.
+    pub(crate) fn tend_lanes(&mut self) {
+        self.seal_if_due();
+        for (peer, parcels) in self.lane.resends(self.now_ms) {
+            for parcel in parcels {
+                self.send_parcel(peer, &parcel);
+            }
+        }
+        self.fetch_parcels();
+        self.ack_if_due();
+        let deadlines = [
+            self.lane.seal_deadline_ms(),
+            self.lane.resend_deadline_ms(),
+            self.parcels.fetch_deadline_ms(),
+            self.ack_waits
+                .then_some(self.acked_ms.saturating_add(ACK_INTERVAL_MS)),
+        ];
+        // Whatever is overdue was just done, or waits for an input.
+        let later = |at_ms: &u64| *at_ms > self.now_ms;
+        self.wakes.lanes_ms = deadlines.into_iter().flatten().filter(later).min();
+    }
+
+    /// Asks for parcels that a proposal or an ack names and that did not come.
+    pub(crate) fn fetch_parcels(&mut self) {
+        for (peer, fetch) in self.parcels.fetches(self.now_ms) {
+            self.send_parcels(Recipient::One(peer), &Message::Fetch(fetch));
+        }
+    }
+
+    /// Tells who follows an item what became of it.
+    pub(crate) fn announce(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for Change { name, state } in changes {
+            self.outputs.push(Output::Progress { name, state });
+        }
+    }
+
+    fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {
+        let parcel = Arc::clone(&prepared.parcel);
+        let store = match self.parcels.accept(prepared) {
+            Accept::Store => true,
+            Accept::Evidence { evidence, store } => {
+                let slot = evidence.second.parcel.slot();
+                tracing::warn!(%from, %slot, "an author signed two parcels for one slot");
+                self.equivocations += 1;
+                store
+            }
+            Accept::Duplicate | Accept::Old | Accept::Stranger | Accept::OutOfWindow => false,
+        };
+        if store {
+            let kept = self.kept_parcel(parcel);
+            self.outputs.push(Output::StoreParcel(kept));
+        }
+    }
+
+    fn receive_ack(&mut self, from: Address, entries: &[AckEntry]) {
+        self.parcels.on_ack(from, entries, self.now_ms);
+        let own = entries.iter().filter(|entry| entry.slot.author == self.own);
+        let mut available = Vec::new();
+        for entry in own {
+            available.extend(self.lane.on_ack(from, entry.slot, entry.hash, self.now_ms));
+        }
+        self.announce_available(available);
+        self.drive(Drive::Changed);
+    }
+
+    fn announce_available(&mut self, slots: Vec<Slot>) {
+        for slot in slots {
+            let changes = self.pool.on_available(slot);
+            self.announce(changes);
+        }
+    }
+
+    fn seal_if_due(&mut self) {
+        let applied = self.chain.height();
+        // L2: only validators of the height have lanes.
+        if self.halted || self.chain.state().validators().index_of(self.own).is_none() {
+            return;
+        }
+        while let Some(due) = self
+            .lane
+            .due(self.pool.ready_weight(), applied, self.now_ms)
+        {
+            let items = self.pool.take(due.weight_max, self.lane.next_slot());
+            if items.is_empty() && !due.even_empty {
+                break;
+            }
+            let parcel = self
+                .lane
+                .seal(items, applied, self.now_ms, self.signer.as_ref());
+            let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
+            match self.parcels.accept(prepared) {
+                Accept::Store => {}
+                refused => tracing::error!(?refused, "the own parcel is refused"),
+            }
+            let kept = self.kept_parcel(parcel);
+            self.outputs.push(Output::LogParcel(kept));
+        }
+    }
+
+    fn ack_if_due(&mut self) {
+        if let Some(ack) = self.parcels.take_ack() {
+            self.ack_waits = true;
+            self.waiting_ack = ack;
+        }
+        if self.ack_waits && self.now_ms >= self.acked_ms.saturating_add(ACK_INTERVAL_MS) {
+            self.ack_waits = false;
+            self.acked_ms = self.now_ms;
+            let ack = Message::Ack(std::mem::take(&mut self.waiting_ack));
+            self.send_parcels(Recipient::All, &ack);
+        }
+    }
+
+    fn kept_parcel(&mut self, parcel: Arc<Verified<Parcel>>) -> KeptParcel {
+        let height = self.chain.height();
+        let heights = if parcel.header().author == self.own {
+            &mut self.logged_heights
+        } else {
+            &mut self.stored_heights
+        };
+        heights.insert(parcel.hash(), height);
+        KeptParcel { height, parcel }
+    }
+
+    /// A block is durable: lanes go on from its cut, and files below it may go (L6).
+    pub(crate) fn follow_cut(&mut self) {
+        let state = self.chain.state();
+        let validators = Arc::new(state.validators().clone());
+        let view = View {
+            height: state.height(),
+            validators: &validators,
+            last_cuts: state.last_cuts(),
+        };
+        for (_, hash) in self.parcels.on_decided(&view) {
+            self.stored_heights.remove(&hash);
+            self.logged_heights.remove(&hash);
+        }
+        self.lane.on_absent(state.absent().get(&self.own).copied());
+        self.lane
+            .on_decided(state.last_cut(self.own), Arc::clone(&validators));
+        let lowest = |heights: &std::collections::BTreeMap<B256, Height>| {
+            heights.values().copied().min().unwrap_or(state.height())
+        };
+        self.outputs.push(Output::ForgetParcels {
+            stored_below: lowest(&self.stored_heights),
+            logged_below: lowest(&self.logged_heights),
+        });
+    }
+
+    fn send_parcel(&mut self, peer: Address, parcel: &Parcel) {
+        let message = Message::Parcel(parcel.encoded().clone());
+        self.send_parcels(Recipient::One(peer), &message);
+    }
+
+    fn send_parcels(&mut self, to: Recipient, message: &Message) {
+        self.outputs.push(Output::Send {
+            to,
+            class: Class::Parcels,
+            bytes: message.encode(),
+        });
+    }
+}

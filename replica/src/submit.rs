@@ -1,0 +1,95 @@
+//! Submissions inside the replica, and what blocks make of them.
+
+use cloverleaf_bundle::Dropped;
+use cloverleaf_mempool::pool::{Admission, Name, State};
+use cloverleaf_mempool::{Decision, Refusal, Submission};
+use cloverleaf_types::{Address, ChainId, TransactionKey};
+
+use crate::output::{Commit, Output};
+use crate::replica::Replica;
+
+impl Replica {
+    /// Takes in a submission whose senders were recovered, and says what must be done, in order.
+    pub fn submit(
+        &mut self,
+        now_ms: u64,
+        submission: &Submission,
+    ) -> (Result<Admission, Refusal>, Vec<Output>) {
+        self.now_ms = self.now_ms.max(now_ms);
+        let index = &self.index;
+        let admitted = self.pool.admit(submission, |key| index.placed(key)); // W2
+        if let Ok(Admission::New {
+            replaced: Some(replaced),
+            ..
+        }) = &admitted
+        {
+            self.announce([*replaced]);
+        }
+        if !self.halted {
+            self.tend_lanes();
+        }
+        (admitted, std::mem::take(&mut self.outputs))
+    }
+
+    /// Hears which nonce a rollup expects next of a sender, and says what must be done, in order.
+    pub fn expect_nonce(
+        &mut self,
+        now_ms: u64,
+        chain_id: ChainId,
+        sender: Address,
+        nonce: u64,
+    ) -> Vec<Output> {
+        self.now_ms = self.now_ms.max(now_ms);
+        let changes = self.pool.expect(chain_id, sender, nonce);
+        self.announce(changes);
+        if !self.halted {
+            self.tend_lanes();
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// True when the pool knows a sender's next nonce, so that nobody needs to ask the rollup.
+    #[must_use]
+    pub fn knows_sender(&self, chain_id: ChainId, sender: Address) -> bool {
+        self.pool.knows_sender(chain_id, sender)
+    }
+
+    /// The first nonce of a sender that nothing in the pool takes.
+    #[must_use]
+    pub fn pending_nonce(&self, chain_id: ChainId, sender: Address) -> Option<u64> {
+        self.pool.pending_nonce(chain_id, sender)
+    }
+
+    /// Where a transaction or bundle is in its life, as far as the pool knows.
+    #[must_use]
+    pub fn status(&self, name: &Name) -> Option<State> {
+        self.pool.state(name)
+    }
+
+    /// A block is durable: what it placed is committed, what it dropped of the own lane ends or comes
+    /// back.
+    pub(crate) fn follow_block(
+        &mut self,
+        commit: &Commit,
+        placed: &[TransactionKey],
+        drops: Option<&[Dropped]>,
+    ) {
+        let state = self.chain.state();
+        let batches = commit.block.block.batches.iter();
+        let full: Vec<ChainId> = batches
+            .filter(|batch| batch.header().full.contains(&self.own))
+            .map(|batch| batch.header().chain_id)
+            .collect();
+        let decision = Decision {
+            height: state.height(),
+            time_ms: state.timestamp_ms(),
+            placed,
+            own_cut: state.last_cut(self.own),
+            drops,
+            full: &full,
+        };
+        let changes = self.pool.on_decided(&decision);
+        self.announce(changes);
+        self.follow_cut();
+    }
+}
