@@ -20,7 +20,7 @@ packages = $(patsubst %,-p cloverleaf-%,$(1))
 help:
 	@echo 'make dev      four validators, two rollups and a faucet in one process (ARGS=… passes flags)'
 	@echo 'make test     everything that must pass; a table of stages at the end'
-	@echo 'make clients  cast, viem and ethers against a running network; needs npm'
+	@echo 'make clients  cast, viem and ethers against a network of their own; needs npm'
 	@echo 'make bench    the ordering hot path'
 	@echo 'make setup    what the others do first: install clang, libclang-dev, ccache if missing'
 
@@ -63,6 +63,7 @@ stage-node:
 	cargo test -p cloverleaf-node -p cloverleaf-bench
 
 stage-clients:
-	@if [ ! -x testnet/clients/run ]; then echo 'clients: skipped, there is no testnet/clients/run'; \
-	elif ! command -v npm >/dev/null; then echo 'clients: skipped, npm is not installed'; \
-	else cargo build -p cloverleaf-node --bin cloverleaf && testnet/clients/run; fi
+	@if command -v npm >/dev/null; then \
+		cargo build -p cloverleaf-node --bin cloverleaf && \
+		testnet/clients/run.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf"; \
+	else echo 'SKIPPED: npm is not installed; no client was tested'; fi

@@ -43,3 +43,5 @@ pub use verify::{Chain, VerifiedBatch};
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod servers;

@@ -1,5 +1,7 @@
 //! What ends a node, and what is thrown away.
 
+use core::fmt;
+
 use cloverleaf_types::error::DecodeError;
 use cloverleaf_types::{B256, Height, Round, Signature};
 
@@ -19,21 +21,8 @@ pub enum KeyError {
 pub enum Halt {
     /// The guard refused a signature (D2): this key signed something else in the same slot, or
     /// something later. Another process has the key, or the store is older than the journal.
-    #[error(
-        "refused to sign {refused:?} as {slot}: this key {}; is the key used twice, or the store \
-         older than the vote journal?",
-        describe(.signed, *.last)
-    )]
-    GuardRefused {
-        /// Where the signature was asked for.
-        slot: SignSlot,
-        /// The block that it would have been for.
-        refused: Option<B256>,
-        /// What stands in that slot: the block signed there, and the signature.
-        signed: Option<(Option<B256>, Signature)>,
-        /// The latest slot that this key signed.
-        last: Option<SignSlot>,
-    },
+    #[error("{0}")]
+    GuardRefused(Box<Refusal>),
     /// Replaying the journal led to another message than the recorded one: the software is not
     /// deterministic, or the journal is not this node's.
     #[error("replaying the vote journal did not lead to the recorded message: {reason}")]
@@ -53,11 +42,50 @@ pub enum Halt {
     },
 }
 
-fn describe(signed: &Option<(Option<B256>, Signature)>, last: Option<SignSlot>) -> String {
-    match (signed, last) {
-        (Some((block_hash, _)), _) => format!("signed {block_hash:?} there"),
-        (None, Some(last)) => format!("already signed {last}"),
-        (None, None) => "may not sign".to_owned(),
+/// What the guard was asked for, and what stands against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where the signature was asked for.
+    pub slot: SignSlot,
+    /// The block that it would have been for.
+    pub refused: Option<B256>,
+    /// What stands in that slot: the block signed there, and the signature.
+    pub signed: Option<(Option<B256>, Signature)>,
+    /// The latest slot that this key signed.
+    pub last: Option<SignSlot>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            slot,
+            refused,
+            signed,
+            last,
+        } = self;
+        write!(
+            formatter,
+            "refused to sign the {slot} for {}: ",
+            Block(*refused)
+        )?;
+        match (signed, last) {
+            (Some((block, _)), _) => write!(formatter, "this key signed {} there", Block(*block)),
+            (None, Some(last)) => write!(formatter, "this key already signed the {last}"),
+            (None, None) => formatter.write_str("nothing may be signed"),
+        }?;
+        formatter.write_str("; is the key in use twice, or the store older than the vote journal?")
+    }
+}
+
+/// A block hash in a sentence.
+struct Block(Option<B256>);
+
+impl fmt::Display for Block {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(hash) => write!(formatter, "block {hash}"),
+            None => formatter.write_str("no block"),
+        }
     }
 }
 

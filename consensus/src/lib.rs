@@ -72,9 +72,9 @@ mod signer;
 mod verifier;
 
 pub use application::{Application, Validity};
-pub use context::{Candidate, HeightParams, Pace, Timeouts, proposer_order};
+pub use context::{Candidate, HeightParams, Pace, Timeouts};
 pub use driver::{Decision, Driver, Input, Output, SignSlot, SignStep, Status, To};
-pub use error::{Discard, Halt, KeyError};
+pub use error::{Discard, Halt, KeyError, Refusal};
 pub use evidence::{EVIDENCE_BYTES_MAX, EVIDENCE_KEPT_MAX, Evidence};
 pub use journal_entry::{CheckedValue, ENTRY_BYTES_MAX, JournalEntry, Step};
 pub use message::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use alloy_primitives::Address;
-use cloverleaf_types::{Batch, Verified};
+use cloverleaf_types::{Batch, ChainId, Head, NetworkId, Verified};
 
 use crate::{
     block::Block, chain::Chain, error::Error, executor::execute, genesis::genesis,
@@ -73,6 +73,19 @@ impl Rollup {
     /// Number of the last batch that was executed; 0 before the first.
     pub fn last_executed_seq(&self) -> u64 {
         self.chain().head().number()
+    }
+
+    /// The last batch that was executed, as the next one names it; [`Head::empty`] before the first.
+    pub fn head(&self, network: NetworkId) -> Head {
+        let chain_id = ChainId(self.shared.chain_id);
+        match &self.chain().head().output {
+            Some(output) => Head {
+                chain_id,
+                seq: output.seq,
+                batch_hash: output.batch_hash,
+            },
+            None => Head::empty(network, chain_id),
+        }
     }
 
     /// Executes the next batch and returns when its block is durable and readable. A batch that

@@ -102,7 +102,9 @@ pub enum Refusal {
     #[error("{0}")]
     Bundle(#[from] BundleError),
     /// The bundle could wait for too long.
-    #[error("maxTimestamp {max_timestamp_ms} ms is too far ahead; at most {limit_ms} ms is allowed")]
+    #[error(
+        "maxTimestamp {max_timestamp_ms} ms is too far ahead; at most {limit_ms} ms is allowed"
+    )]
     WindowTooFar {
         /// The bundle's last block time.
         max_timestamp_ms: u64,
@@ -191,7 +193,9 @@ const fn bundle_reason(error: &BundleError) -> &'static str {
 
 impl From<DecodeError> for Refusal {
     fn from(error: DecodeError) -> Self {
-        Self::MalformedRlp { what: error.to_string() }
+        Self::MalformedRlp {
+            what: error.to_string(),
+        }
     }
 }
 

@@ -27,7 +27,10 @@ mod tests {
     #[test]
     fn count_is_what_the_slowest_needed_holder_has() {
         let holdings = |counts: &[u64]| {
-            let holding = |count: &u64| Holding { count: *count, power: 1 };
+            let holding = |count: &u64| Holding {
+                count: *count,
+                power: 1,
+            };
             counts.iter().map(holding).collect::<Vec<_>>()
         };
         let quorum_of_four = |power| power >= 3;

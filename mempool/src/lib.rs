@@ -27,6 +27,8 @@
 #![forbid(unsafe_code)]
 
 mod holding;
+#[cfg(test)]
+mod testing;
 
 pub mod error;
 pub mod lane;

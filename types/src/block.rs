@@ -13,7 +13,7 @@ use alloy_rlp::Encodable;
 use crate::batch::{Batch, Span};
 use crate::certificate::CommitCertificate;
 use crate::codec::Reader;
-use crate::cut::{Cut, Header, Value, cut_hash};
+use crate::cut::{Cut, Header, Value};
 use crate::error::{DecodeError, Mismatch};
 use crate::hash::transaction_id;
 use crate::item::leg_hash;
@@ -171,12 +171,12 @@ impl Unchecked<DecidedBlock> {
             manifests,
             batches,
         } = block;
-        if cut_hash(&cut) != header.cut_hash {
-            return Err(Mismatch {
-                part: "cut",
-                commitment: "cut_hash",
-            });
-        }
+        let value = Value { header, cut };
+        value.check_shape().map_err(|_| Mismatch {
+            part: "cut",
+            commitment: "header",
+        })?;
+        let Value { header, cut } = value;
         if bundles_tree(&manifests).root() != header.bundles_root {
             return Err(Mismatch {
                 part: "manifests",

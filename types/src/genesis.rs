@@ -5,6 +5,7 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Preimage, Tag};
+use crate::limits::{BATCH_BYTES_MAX, PARCEL_WEIGHT_MAX, TRANSACTION_BYTES_MAX};
 use crate::rollup::Rollup;
 use crate::validator::{Validator, ValidatorSet, ValidatorSetError};
 use crate::{ChainId, Height, NetworkId};
@@ -102,12 +103,68 @@ pub enum GenesisError {
         /// The rollup.
         chain_id: ChainId,
     },
+    /// A parameter outside what the protocol's constants allow.
+    #[error("genesis: {name} is {value}; it must be between {min} and {max}")]
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: u64,
+        /// The smallest allowed.
+        min: u64,
+        /// The largest allowed.
+        max: u64,
+    },
     /// A rollup's share is 0.
     #[error("genesis: rollup {chain_id} has share 0; the smallest is 1")]
     Share {
         /// The rollup.
         chain_id: ChainId,
     },
+}
+
+impl Parameters {
+    /// Checks the parameters that the protocol's constants bound: a block must hold any parcel, and a
+    /// batch any block.
+    ///
+    /// # Errors
+    /// The first that is out of range.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        let fits = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let bounds = [
+            (
+                "block_weight",
+                self.block_weight,
+                PARCEL_WEIGHT_MAX,
+                fits(BATCH_BYTES_MAX),
+            ),
+            (
+                "lane_outstanding_weight",
+                self.lane_outstanding_weight,
+                PARCEL_WEIGHT_MAX,
+                u64::MAX,
+            ),
+            (
+                "transaction_bytes_max",
+                self.transaction_bytes_max,
+                1,
+                fits(TRANSACTION_BYTES_MAX),
+            ),
+            ("propose_timeout_ms", self.propose_timeout_ms, 1, 60_000),
+            ("vote_timeout_ms", self.vote_timeout_ms, 1, 60_000),
+        ];
+        for (name, value, min, max) in bounds {
+            if value < min || value > max {
+                return Err(GenesisError::Parameter {
+                    name,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Genesis {
@@ -143,6 +200,7 @@ impl Genesis {
     /// What to change in the file.
     pub fn check(&self) -> Result<(), GenesisError> {
         self.validator_set()?;
+        self.parameters.check()?;
         for (index, rollup) in self.rollups.iter().enumerate() {
             let chain_id = rollup.chain_id;
             let twice = self.rollups[..index]

@@ -21,10 +21,10 @@ pub fn transaction_weight(transaction: &Transaction) -> u64 {
     length(transaction.raw.len()) + surcharge(transaction)
 }
 
-/// The weight of a leg against its rollup's limit.
+/// The weight of a leg against its rollup's limit: its own transactions', and one entry more.
 #[must_use]
 pub fn leg_weight(leg: &Leg) -> u64 {
-    leg.transactions.iter().map(transaction_weight).sum()
+    TRANSACTION_WEIGHT + leg.transactions.iter().map(transaction_weight).sum::<u64>()
 }
 
 fn surcharge(transaction: &Transaction) -> u64 {

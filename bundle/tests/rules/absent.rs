@@ -76,6 +76,16 @@ fn marks_never_pass_over_more_than_f_and_the_oldest_go_first() {
 }
 
 #[test]
+fn marks_of_earlier_heights_go_before_those_of_later_ones() {
+    let mut network = network(7);
+    network.pass_blocks(2, BLOCK_MS);
+    network.commit_in_round(2);
+    assert_eq!(absent(&network.state), [(3, 3), (4, 3)]);
+    network.commit_in_round(2);
+    assert_eq!(absent(&network.state), [(0, 4), (6, 4)]);
+}
+
+#[test]
 fn network_that_tolerates_no_fault_marks_nobody() {
     for validators in 1..=3 {
         let mut network = network(validators);

@@ -3,6 +3,7 @@
 use cloverleaf_bundle::{BlockError, apply};
 use cloverleaf_types::{B256, Batch, BatchDraft, Block, ChainId, Header, Height, Round};
 
+use crate::support::network::BLOCK_MS;
 use crate::support::{Network, bundle, rollup, tx};
 
 const HEIGHT: Height = Height(2);
@@ -46,6 +47,7 @@ fn header_that_does_not_follow_from_the_state_is_refused_by_its_field() {
     assert_mismatch("network", |header| header.network = other);
     assert_mismatch("parent", |header| header.parent = other);
     assert_mismatch("timestamp_ms", |header| header.timestamp_ms = 0);
+    assert_mismatch("timestamp_ms", |header| header.timestamp_ms -= BLOCK_MS);
     assert_mismatch("validators_hash", |header| header.validators_hash = other);
     assert_mismatch("heads_root", |header| header.heads_root = other);
     assert_mismatch("state_root", |header| header.state_root = other);

@@ -234,8 +234,9 @@ fn cut_longer_than_a_lane_may_be_is_refused() {
 fn cut_heavier_than_a_block_may_be_is_refused() {
     let mut genesis = genesis(2, vec![rollup(901)]);
     let mut network = Network::of(&genesis);
-    network.seal(0, vec![sized(901, 1, 1_000)]);
-    network.seal(1, vec![sized(901, 2, 1_000)]);
+    // Together heavier than the smallest block that a network can choose.
+    network.seal(0, (1..=3).map(|name| sized(901, name, 120_000)).collect());
+    network.seal(1, (4..=6).map(|name| sized(901, name, 120_000)).collect());
     let lanes = network.lanes.iter();
     let weight = lanes.map(|lane| lane.uncut[0].parcel.weight()).sum();
     for (weight_max, heavy) in [(weight, false), (weight - 1, true)] {

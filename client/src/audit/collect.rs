@@ -131,3 +131,73 @@ async fn read_output(
         pause(EXECUTION_POLL_MS).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::B256;
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::audit::audit;
+    use crate::fixture::{A, B, Network};
+    use crate::servers::{Node, answer, serve};
+
+    async fn endpoint() -> (TcpListener, RpcClient) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, RpcClient::new(&url).unwrap())
+    }
+
+    fn results(results: Vec<Value>) -> Vec<(u16, String)> {
+        let answer = |result| json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string();
+        results
+            .into_iter()
+            .map(|result| (200, answer(result)))
+            .collect()
+    }
+
+    fn head(chain_id: ChainId, seq: u64, height: u64) -> Value {
+        json!(Head {
+            chain_id,
+            seq,
+            batch_hash: B256::ZERO,
+            height: Height(height)
+        })
+    }
+
+    #[tokio::test]
+    async fn evidence_is_gathered_up_to_the_earliest_head_and_waits_for_execution() {
+        let mut network = Network::new();
+        let one = network.block(&[&[(A, &["a1"]), (B, &["b1"])]]);
+        let two = network.block(&[&[(A, &["a2"]), (B, &["b2"])]]);
+        let items = [one.item(A), one.item(B), two.item(A), two.item(B)];
+        let node = serve(Node::Sends(items.to_vec())).await;
+        let ((sequencer_at, sequencer), (a_at, a), (b_at, b)) =
+            (endpoint().await, endpoint().await, endpoint().await);
+        let sources = Sources {
+            sequencer,
+            upstreams: vec![node],
+            trust: network.trust.clone(),
+            rollups: [(A, a), (B, b)].into(),
+        };
+        let heads = results(vec![head(A, 1, 1), head(B, 2, 2)]);
+        let of_a = results(vec![json!(null), json!(one.output(A))]);
+        let of_b = results(vec![json!(one.output(B)), json!(two.output(B))]);
+        let (evidence, ..) = tokio::join!(
+            collect(&sources),
+            answer(sequencer_at, heads),
+            answer(a_at, of_a),
+            answer(b_at, of_b),
+        );
+        let evidence = evidence.unwrap();
+        assert_eq!(evidence.up_to, Height(1));
+        assert_eq!(evidence.outputs[&B], [one.output(B), two.output(B)]);
+        let report = audit(&evidence);
+        assert_eq!(
+            (report.bundles_checked, report.is_whole()),
+            (1, true),
+            "{report:?}"
+        );
+    }
+}

@@ -1,83 +1,10 @@
-//! Tests of the follower against nodes in this process.
+//! Tests of the follower against streaming nodes.
 
-use std::pin::Pin;
-
-use cloverleaf_api::proto::stream::v1::stream_service_server::{
-    StreamService, StreamServiceServer,
-};
-use cloverleaf_api::proto::stream::v1::{BlockItem, GetBatchRequest, StreamBlocksRequest};
 use cloverleaf_api::{Reason, RpcError};
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::{Stream, StreamExt as _};
-use tonic::{Request, Response};
 
 use super::*;
 use crate::fixture::{A, B, Block, Network};
-
-/// What a node does when a stream is asked for.
-#[derive(Clone)]
-enum Node {
-    /// Sends these items, from the number asked for, and then keeps the stream open.
-    Sends(Vec<BatchItem>),
-    /// Sends these items, from the number asked for, and ends the stream.
-    Ends(Vec<BatchItem>),
-    /// Says no.
-    Refuses(Status),
-}
-
-type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl StreamService for Node {
-    type StreamBatchesStream = Items<BatchItem>;
-    type StreamBlocksStream = Items<BlockItem>;
-
-    async fn stream_batches(
-        &self,
-        request: Request<StreamBatchesRequest>,
-    ) -> Result<Response<Self::StreamBatchesStream>, Status> {
-        let skip = usize::try_from(request.into_inner().from_seq - 1).unwrap();
-        let from = |items: &[BatchItem]| {
-            let items: Vec<_> = items.iter().skip(skip).cloned().map(Ok).collect();
-            tokio_stream::iter(items)
-        };
-        let stream: Items<BatchItem> = match self {
-            Self::Sends(items) => Box::pin(from(items).chain(tokio_stream::pending())),
-            Self::Ends(items) => Box::pin(from(items)),
-            Self::Refuses(status) => return Err(status.clone()),
-        };
-        Ok(Response::new(stream))
-    }
-
-    async fn stream_blocks(
-        &self,
-        _: Request<StreamBlocksRequest>,
-    ) -> Result<Response<Self::StreamBlocksStream>, Status> {
-        Err(Status::unimplemented("not in this test"))
-    }
-
-    async fn get_batch(&self, _: Request<GetBatchRequest>) -> Result<Response<BatchItem>, Status> {
-        Err(Status::unimplemented("not in this test"))
-    }
-}
-
-/// Serves a node until the test's runtime ends; its address.
-async fn serve(node: Node) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tonic::transport::Server::builder()
-        .add_service(StreamServiceServer::new(node))
-        .serve_with_incoming(TcpListenerStream::new(listener));
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(server);
-    format!("http://{address}")
-}
-
-/// An address at which nobody listens.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
+use crate::servers::{Node, nobody, serve};
 
 fn follower(network: &Network, upstreams: Vec<String>) -> Follower {
     let timing = Timing {
@@ -166,6 +93,7 @@ async fn liar_is_left_and_what_it_sent_before_the_lie_is_kept() {
     let mut follower = follower(&network, vec![liar, honest]);
     expect_all(&mut follower, &blocks).await;
     let now_ms = follower.clock.now_ms();
+    follower.upstreams.pass(1);
     assert_eq!(
         follower.upstreams.choose(now_ms),
         Choice::Ask(1),

@@ -1,39 +1,9 @@
 //! Tests of the JSON-RPC client against a server that answers what it is told.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::*;
-
-/// Answers one request after another with these HTTP statuses and bodies; then hands over what it
-/// was asked: request line and body.
-async fn serve(listener: TcpListener, answers: Vec<(u16, String)>) -> Vec<(String, Value)> {
-    let mut asked = Vec::new();
-    for (status, body) in answers {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        asked.push(read_request(&mut stream).await);
-        let length = body.len();
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n");
-        let answer = format!("{head}connection: close\r\n\r\n{body}");
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
-    }
-    asked
-}
-
-async fn read_request(stream: &mut TcpStream) -> (String, Value) {
-    let mut bytes = Vec::new();
-    loop {
-        stream.read_buf(&mut bytes).await.unwrap();
-        let text = String::from_utf8(bytes.clone()).unwrap();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        if let Ok(body) = serde_json::from_str(body) {
-            return (head.lines().next().unwrap().to_owned(), body);
-        }
-    }
-}
+use crate::servers::answer;
 
 /// What the client makes of one answer, and what it asked.
 async fn ask<T>(
@@ -47,7 +17,7 @@ async fn ask<T>(
         Value::String(text) => text,
         json => json.to_string(),
     };
-    let (result, mut asked) = tokio::join!(call(client), serve(listener, vec![(status, body)]));
+    let (result, mut asked) = tokio::join!(call(client), answer(listener, vec![(status, body)]));
     let (line, body) = asked.remove(0);
     (result, line, body)
 }

@@ -19,7 +19,7 @@ use cloverleaf_types::{Address, Height, Signature};
 use malachite_core_types::{self as malachite, NilOrVal, VoteType};
 
 pub(crate) use convert::{core_round, our_round, to_certificate};
-pub use params::{HeightParams, Pace, Timeouts, proposer_order};
+pub use params::{HeightParams, Pace, Timeouts};
 pub(crate) use proposal::{CoreProposal, NoParts};
 pub(crate) use validators::{CoreValidator, CoreValidators};
 pub use value::Candidate;

@@ -1,6 +1,5 @@
 //! What holds for one height: who decides it, who proposes, how long to wait.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloverleaf_types::{Address, Height, Round, ValidatorSet};
@@ -19,8 +18,7 @@ pub struct HeightParams {
     pub height: Height,
     /// Who decides it.
     pub validators: Arc<ValidatorSet>,
-    /// Who proposes in round 0, 1, …; after the last one it starts over (P1). See
-    /// [`proposer_order`].
+    /// Who proposes in round 0, 1, …; after the last one it starts over (P1). The state knows.
     pub proposers: Vec<Address>,
     /// How long its steps wait.
     pub timeouts: Timeouts,
@@ -92,83 +90,9 @@ impl Default for Pace {
     }
 }
 
-/// The proposers of a height by round (P1): the present validators by address, number (height +
-/// round) mod their count, then the absent ones likewise.
-#[must_use]
-pub fn proposer_order(
-    validators: &ValidatorSet,
-    absent: &BTreeSet<Address>,
-    height: Height,
-) -> Vec<Address> {
-    let addresses = validators
-        .validators()
-        .iter()
-        .map(|validator| validator.address);
-    let (away, present): (Vec<Address>, Vec<Address>) =
-        addresses.partition(|address| absent.contains(address));
-    let mut order = Vec::with_capacity(validators.len());
-    for group in [present, away] {
-        let count = u64::try_from(group.len()).unwrap_or(u64::MAX);
-        for _ in 0..group.len() {
-            let round = u64::try_from(order.len()).unwrap_or(u64::MAX);
-            let turn = (height.0 % count + round % count) % count;
-            order.push(group[usize::try_from(turn).unwrap_or(0)]);
-        }
-    }
-    order
-}
-
 #[cfg(test)]
 mod tests {
-    use cloverleaf_types::Validator;
-
     use super::*;
-
-    fn validators(count: u8) -> ValidatorSet {
-        let validators = (1..=count).map(|name| Validator {
-            address: Address::repeat_byte(name),
-            power: 1,
-            peer_id: format!("peer-{name}"),
-        });
-        ValidatorSet::new(validators.collect()).unwrap()
-    }
-
-    fn names(order: &[Address]) -> Vec<u8> {
-        order.iter().map(|address| address.0[0]).collect()
-    }
-
-    #[test]
-    fn present_validators_propose_in_turn_and_absent_ones_come_last() {
-        let set = validators(4);
-        assert_eq!(
-            names(&proposer_order(&set, &BTreeSet::new(), Height(0))),
-            [1, 2, 3, 4]
-        );
-        assert_eq!(
-            names(&proposer_order(&set, &BTreeSet::new(), Height(6))),
-            [3, 4, 1, 2]
-        );
-        let absent = BTreeSet::from([Address::repeat_byte(2)]);
-        assert_eq!(
-            names(&proposer_order(&set, &absent, Height(1))),
-            [3, 4, 1, 2]
-        );
-    }
-
-    #[test]
-    fn every_validator_proposes_once_before_anybody_does_twice() {
-        let set = validators(7);
-        let absent = BTreeSet::from([Address::repeat_byte(3), Address::repeat_byte(7)]);
-        for height in 0..50 {
-            let mut order = names(&proposer_order(&set, &absent, Height(height)));
-            assert!(
-                order[5..].iter().all(|name| [3, 7].contains(name)),
-                "{height}: {order:?}"
-            );
-            order.sort_unstable();
-            assert_eq!(order, [1, 2, 3, 4, 5, 6, 7]);
-        }
-    }
 
     #[test]
     fn timeouts_grow_by_round_and_end_somewhere() {

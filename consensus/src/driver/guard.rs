@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cloverleaf_types::{Address, B256, Height, NetworkId, Round, Signature, Signer};
 
-use crate::error::Halt;
+use crate::error::{Halt, Refusal};
 use crate::journal_entry::JournalEntry;
 use crate::message::{Proposal, Signable, Signed, Vote};
 
@@ -141,12 +141,15 @@ impl Guard {
             });
         }
         if held.is_some() || last.is_some_and(|last| slot <= last) {
-            return Err(Halt::GuardRefused {
+            let refused = message.block_hash();
+            let signed = held.map(|held| (held.block_hash, held.signature));
+            let refusal = Refusal {
                 slot,
-                refused: message.block_hash(),
-                signed: held.map(|held| (held.block_hash, held.signature)),
+                refused,
+                signed,
                 last,
-            });
+            };
+            return Err(Halt::GuardRefused(Box::new(refusal)));
         }
         let signed = Signed {
             message,
@@ -214,7 +217,7 @@ mod tests {
         let refused = guard.sign(vote(1, 0, VoteKind::Prevote, 2), NETWORK, &signer());
         let stands = Some((Some(B256::repeat_byte(1)), first.signature));
         assert!(
-            matches!(&refused, Err(Halt::GuardRefused { signed, .. }) if *signed == stands),
+            matches!(&refused, Err(Halt::GuardRefused(refusal)) if refusal.signed == stands),
             "{refused:?}"
         );
     }
@@ -231,7 +234,7 @@ mod tests {
         ] {
             let refused = guard.sign(earlier, NETWORK, &signer());
             assert!(
-                matches!(refused, Err(Halt::GuardRefused { signed: None, .. })),
+                matches!(&refused, Err(Halt::GuardRefused(refusal)) if refusal.signed.is_none()),
                 "{refused:?}"
             );
         }

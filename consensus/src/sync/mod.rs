@@ -12,6 +12,7 @@
 //! Pure like the driver: no I/O, no clock. Its caller owns the store and applies the blocks.
 
 mod message;
+mod output;
 mod peers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_types::{
-    Address, DecidedBlock, Height, NetworkId, Recover, Unchecked, ValidatorSet, Verified,
+    Address, DecidedBlock, Height, NetworkId, Recover, Unchecked, ValidatorSet,
 };
 
 pub use message::{SYNC_MESSAGE_BYTES_MAX, SyncMessage};
+pub use output::{SyncInput, SyncOutput};
 use peers::Peers;
 
 use crate::driver::To;
@@ -45,88 +47,6 @@ const LAG_GRACE_MS: u64 = 500;
 
 /// How often an unchanged status is repeated, in milliseconds.
 const STATUS_REPEAT_MS: u64 = 2_000;
-
-/// Something that happened to the node.
-#[derive(Clone, Debug)]
-pub enum SyncInput {
-    /// A block is applied and durable, however it came; also given once when the node starts.
-    Applied {
-        /// The highest height applied.
-        tip: Height,
-        /// The lowest height kept.
-        first: Height,
-        /// Who decides `tip + 1`.
-        validators: Arc<ValidatorSet>,
-    },
-    /// A message from an authenticated peer.
-    Message {
-        /// Who sent it.
-        from: Address,
-        /// The message.
-        message: SyncMessage,
-    },
-    /// A connection to a peer was made.
-    Connected {
-        /// The peer.
-        peer: Address,
-    },
-    /// A connection to a peer ended.
-    Disconnected {
-        /// The peer.
-        peer: Address,
-    },
-    /// The blocks that [`SyncOutput::Read`] asked for, or as many of the first ones as are there.
-    Blocks {
-        /// For whom they were read.
-        peer: Address,
-        /// The first height.
-        from: Height,
-        /// Encoded blocks of rising heights.
-        blocks: Vec<Bytes>,
-    },
-    /// The time of the last [`SyncOutput::WakeAt`] has come.
-    Tick,
-}
-
-/// Something that the node must do.
-#[derive(Clone, Debug)]
-pub enum SyncOutput {
-    /// Send a message.
-    Send {
-        /// To whom.
-        to: To,
-        /// The message.
-        message: SyncMessage,
-    },
-    /// Read blocks from the store, about [`RESPONSE_BYTES_MAX`] bytes at most, and give them as
-    /// [`SyncInput::Blocks`]. May take its time; a peer has one such read at a time.
-    Read {
-        /// Who asked.
-        peer: Address,
-        /// The first height.
-        from: Height,
-        /// How many heights.
-        count: u64,
-    },
-    /// A certificate for a height is verified: tell the driver (C4).
-    Certified {
-        /// The height.
-        height: Height,
-    },
-    /// The block of `tip + 1`: its certificate is verified, its parts are those that its header
-    /// commits to. Apply it, then give [`SyncInput::Applied`]. If it does not apply, the network
-    /// decided what this node takes for wrong: stop.
-    Apply(Box<Verified<DecidedBlock>>),
-    /// A peer sent something false and is not asked for a minute.
-    Lied {
-        /// The peer.
-        peer: Address,
-        /// What was false.
-        what: String,
-    },
-    /// Give [`SyncInput::Tick`] at this time, in milliseconds; it replaces the time before.
-    WakeAt(u64),
-}
 
 /// A node's view of who has which blocks.
 pub struct BlockSync {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::support::{Cluster, NETWORK, signed};
-use cloverleaf_consensus::{Evidence, Input, Message, Pace, To, Vote};
+use cloverleaf_consensus::{Evidence, Input, JournalEntry, Message, Output, Pace, To, Vote};
 use cloverleaf_types::{Height, Round, Secp256k1, VoteKind};
 
 #[test]
@@ -279,4 +279,129 @@ fn observer_decides_without_saying_a_word() {
     assert!(net.run_until(2_000, |net| net.tip(observer) >= 1));
     assert!(net.nodes[observer].signed.is_empty());
     assert!(net.nodes[observer].journal.is_empty());
+}
+
+#[test]
+fn journal_comes_first_then_the_proposal_then_votes_then_the_timer() {
+    let mut net = Cluster::new(4, 13);
+    let proposer = net.proposer(1, 0);
+    let key = net.nodes[proposer].key.clone();
+    let recover = std::sync::Arc::new(Secp256k1);
+    let mut driver = cloverleaf_consensus::Driver::new(NETWORK, key, recover);
+    let params = crate::support::params(&net.set, Height(1));
+    let toy = &mut net.nodes[proposer].toy;
+    let start = Input::Start {
+        params,
+        journal: Vec::new(),
+    };
+    let waiting = driver.handle(1_000, start, toy);
+    assert!(
+        matches!(&waiting[..], [Output::WakeAt(1_020)]),
+        "{waiting:?}"
+    );
+    let outputs = driver.handle(1_020, Input::Tick, toy);
+    let [
+        Output::Journal(entries),
+        Output::Send {
+            message: Message::Proposal(made),
+            ..
+        },
+        Output::Send {
+            message: Message::Vote(vote),
+            ..
+        },
+        Output::WakeAt(_),
+    ] = &outputs[..]
+    else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(entries.len(), 3);
+    assert!(entries.contains(&JournalEntry::Proposal(made.clone())));
+    assert!(entries.contains(&JournalEntry::Vote(vote.clone())));
+}
+
+#[test]
+fn own_value_goes_through_the_same_check_as_any_other() {
+    let mut net = Cluster::new(4, 14);
+    let proposer = net.proposer(1, 0);
+    net.nodes[proposer].toy.is_ready = false;
+    net.start_all();
+    net.run_for(200);
+    let proposed = |net: &Cluster| {
+        let sent = &net.nodes[proposer].sent;
+        sent.iter()
+            .any(|(_, message)| matches!(message, Message::Proposal(_)))
+    };
+    assert!(
+        !proposed(&net),
+        "V3: not before its parcels are durable here"
+    );
+    assert_eq!(net.nodes[proposer].toy.builds, 1);
+    net.nodes[proposer].toy.is_ready = true;
+    net.input(proposer, Input::Changed);
+    assert!(proposed(&net));
+    let mut net = Cluster::new(4, 14);
+    net.nodes[proposer].toy.is_strict = true;
+    net.start_all();
+    assert!(net.run_until(5_000, |net| net.tip((proposer + 1) % 4) >= 1));
+    assert_eq!(net.nodes[proposer].toy.builds, 1);
+    assert!(!proposed(&net), "V2: nothing invalid is proposed");
+}
+
+#[test]
+fn equivocation_after_a_decision_is_told_with_the_next_one() {
+    let mut net = Cluster::new(4, 15);
+    let liar = net.proposer(2, 3);
+    net.pace = Some(Pace {
+        block_time_ms: 500,
+        empty_block_interval_ms: 500,
+    });
+    net.start_all();
+    assert!(net.run_until(5_000, |net| (0..4).all(|node| net.tip(node) == 1)));
+    let witness = (liar + 1) % 4;
+    let round = net.nodes[witness].decisions[0].certificate.round;
+    let vote = Vote {
+        height: Height(1),
+        round,
+        kind: VoteKind::Precommit,
+        block_hash: None,
+        voter: net.address(liar),
+    };
+    // The true precommit arrives too, at the latest by repetition.
+    net.run_for(100);
+    let vote = Message::Vote(signed(vote, &net.nodes[liar].key.clone()));
+    net.deliver(liar, witness, vote);
+    assert!(net.nodes[witness].evidence.is_empty());
+    assert!(net.run_until(5_000, |net| net.tip(witness) == 2));
+    let offenders: Vec<_> = net.nodes[witness]
+        .evidence
+        .iter()
+        .map(Evidence::offender)
+        .collect();
+    assert_eq!(offenders, [net.address(liar)]);
+    let kept = net.nodes[witness].driver.as_ref().unwrap().evidence();
+    assert_eq!(kept.count(), 1);
+}
+
+#[test]
+fn precommit_of_a_later_round_brings_its_reasons() {
+    let mut net = Cluster::new(4, 16);
+    let silent = net.proposer(1, 0);
+    for node in (0..4).filter(|node| *node != silent) {
+        net.start(node);
+    }
+    let witness = (silent + 1) % 4;
+    assert!(net.run_until(5_000, |net| net.tip(witness) >= 1));
+    let sent = net.nodes[witness].sent.iter().map(|(_, message)| message);
+    let sent: Vec<&Message> = sent.filter(|sent| sent.height() == Height(1)).collect();
+    let of_round_1 = |message: &&&Message| message.round() == Round(1);
+    let polka = sent
+        .iter()
+        .filter(of_round_1)
+        .any(|sent| matches!(sent, Message::Polka(_)));
+    let proposal = sent
+        .iter()
+        .filter(of_round_1)
+        .any(|sent| matches!(sent, Message::Proposal(_)));
+    assert!(polka && proposal, "{sent:?}");
 }

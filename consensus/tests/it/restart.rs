@@ -146,18 +146,16 @@ fn guard_refuses_what_contradicts_the_journal() {
         .push(JournalEntry::Vote(other.clone()).encode());
     net.start_all();
     net.run_for(1_000);
-    let Some(Halt::GuardRefused {
-        slot,
-        signed,
-        refused,
-        ..
-    }) = &net.nodes[node].halted
-    else {
+    let Some(Halt::GuardRefused(refusal)) = &net.nodes[node].halted else {
         panic!("{:?}", net.nodes[node].halted);
     };
+    let slot = refusal.slot;
     assert_eq!((slot.height, slot.step), (Height(1), SignStep::Prevote));
-    assert_eq!(*signed, Some((Some(B256::repeat_byte(9)), other.signature)));
-    assert_ne!(*refused, Some(B256::repeat_byte(9)));
+    assert_eq!(
+        refusal.signed,
+        Some((Some(B256::repeat_byte(9)), other.signature))
+    );
+    assert_ne!(refusal.refused, Some(B256::repeat_byte(9)));
     let own = |sent: &&(To, Message)| {
         matches!(&sent.1, Message::Vote(vote)
         if vote.message.voter == net.address(node) && vote.message.block_hash != other.message.block_hash)
@@ -189,7 +187,7 @@ fn guard_refuses_heights_before_what_the_journal_carried_over() {
     net.run_for(1_000);
     let halted = &net.nodes[node].halted;
     assert!(
-        matches!(halted, Some(Halt::GuardRefused { signed: None, .. })),
+        matches!(halted, Some(Halt::GuardRefused(refusal)) if refusal.signed.is_none()),
         "{halted:?}"
     );
 }

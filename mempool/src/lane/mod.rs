@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::LastCut;
-use cloverleaf_types::{Address, B256, Epoch, Height, NetworkId, Parcel, Slot, ValidatorSet};
 use cloverleaf_types::Verified;
+use cloverleaf_types::{Address, B256, Epoch, Height, NetworkId, Parcel, Slot, ValidatorSet};
 
 use crate::error::LaneLogError;
 use peer::Peer;
@@ -91,7 +91,11 @@ impl Lane {
         log: impl IntoIterator<Item = Arc<Verified<Parcel>>>,
     ) -> Result<Self, LaneLogError> {
         let behind = |cut: &LastCut| LaneLogError::Behind {
-            slot: Slot { author: config.author, epoch: cut.epoch, seq: cut.seq },
+            slot: Slot {
+                author: config.author,
+                epoch: cut.epoch,
+                seq: cut.seq,
+            },
         };
         if let Some(later) = last_cut.filter(|cut| cut.epoch > config.epoch) {
             return Err(behind(later));

@@ -44,7 +44,10 @@ impl Lane {
     /// validators of power f + 1 (section 8). An ack of anything but an own parcel is ignored.
     pub fn on_ack(&mut self, peer: Address, slot: Slot, hash: B256, now_ms: u64) -> Vec<Slot> {
         let own = self.slot(slot.seq) == slot && slot.seq < self.next.seq;
-        let matches = self.uncut.get(&slot.seq).is_none_or(|parcel| parcel.hash() == hash);
+        let matches = self
+            .uncut
+            .get(&slot.seq)
+            .is_none_or(|parcel| parcel.hash() == hash);
         if !own || !matches || self.validators.index_of(peer).is_none() {
             return Vec::new();
         }
@@ -81,7 +84,10 @@ impl Lane {
     pub fn resends(&mut self, now_ms: u64) -> Vec<(Address, Vec<Arc<Verified<Parcel>>>)> {
         let mut resends = Vec::new();
         for (address, mut peer) in self.peers.clone() {
-            if self.deadline_ms(address, &peer).is_none_or(|deadline_ms| deadline_ms > now_ms) {
+            if self
+                .deadline_ms(address, &peer)
+                .is_none_or(|deadline_ms| deadline_ms > now_ms)
+            {
                 continue;
             }
             resends.push((address, self.missing(&peer)));
@@ -96,7 +102,9 @@ impl Lane {
     #[must_use]
     pub fn resend_deadline_ms(&self) -> Option<u64> {
         let peers = self.peers.iter();
-        peers.filter_map(|(address, peer)| self.deadline_ms(*address, peer)).min()
+        peers
+            .filter_map(|(address, peer)| self.deadline_ms(*address, peer))
+            .min()
     }
 
     /// The count of own parcels that enough power holds durably, the author's own included.
@@ -106,7 +114,10 @@ impl Lane {
             power: self.validators.power_of(address),
         };
         let own = holding(self.config.author, self.durable);
-        let peers = self.peers.iter().map(|(address, peer)| holding(*address, peer.acked));
+        let peers = self
+            .peers
+            .iter()
+            .map(|(address, peer)| holding(*address, peer.acked));
         let held = held_by_enough(core::iter::once(own).chain(peers).collect(), enough);
         held.min(self.durable)
     }
@@ -119,7 +130,10 @@ impl Lane {
     }
 
     fn missing(&self, peer: &Peer) -> Vec<Arc<Verified<Parcel>>> {
-        let parcels = self.uncut.range(peer.acked..).map(|(_, parcel)| Arc::clone(parcel));
+        let parcels = self
+            .uncut
+            .range(peer.acked..)
+            .map(|(_, parcel)| Arc::clone(parcel));
         parcels
             .take_while(|parcel| parcel.header().seq < self.durable)
             .take(RESEND_PARCELS_MAX)

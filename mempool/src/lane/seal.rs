@@ -27,7 +27,10 @@ impl Lane {
         if self.window_used() >= LANE_WINDOW_PARCELS {
             return None;
         }
-        let room = self.config.outstanding_weight_max.saturating_sub(self.uncut_weight);
+        let room = self
+            .config
+            .outstanding_weight_max
+            .saturating_sub(self.uncut_weight);
         let weight_max = room.min(PARCEL_WEIGHT_MAX);
         let even_empty = self
             .marked
@@ -36,8 +39,13 @@ impl Lane {
             && weight_max > 0
             && (self.is_idle()
                 || waiting_weight >= PARCEL_WEIGHT_MAX
-                || self.seal_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= now_ms));
-        (by_items || even_empty).then_some(Due { weight_max, even_empty })
+                || self
+                    .seal_deadline_ms()
+                    .is_some_and(|deadline_ms| deadline_ms <= now_ms));
+        (by_items || even_empty).then_some(Due {
+            weight_max,
+            even_empty,
+        })
     }
 
     /// When what waits is old enough to be sealed; nothing when time alone seals nothing.

@@ -62,7 +62,10 @@ pub struct FalseSender {
 /// A claimed sender did not sign. The author is at fault.
 pub fn check_marked(prepared: &Prepared) -> Result<(), FalseSender> {
     let parcel: &Parcel = &prepared.parcel;
-    let transactions = parcel.items().iter().flat_map(cloverleaf_types::Item::transactions);
+    let transactions = parcel
+        .items()
+        .iter()
+        .flat_map(cloverleaf_types::Item::transactions);
     for (chain_id, transaction) in transactions.filter(|(_, transaction)| transaction.checked) {
         let envelope = Envelope::decode(transaction.raw.clone(), TRANSACTION_BYTES_MAX);
         let recovered = envelope
@@ -87,9 +90,10 @@ impl Parcels {
         !self.held.contains_key(&hash)
             && self.validators.index_of(slot.author).is_some()
             && slot.epoch.0 <= self.height.next().0
-            && self.lanes.get(&slot.author).is_none_or(|chain| {
-                matches!(chain.place(slot), Place::Free | Place::Taken(_))
-            })
+            && self
+                .lanes
+                .get(&slot.author)
+                .is_none_or(|chain| matches!(chain.place(slot), Place::Free | Place::Taken(_)))
     }
 
     /// Takes in a well-formed parcel, or says why not (L4).
@@ -118,11 +122,17 @@ impl Parcels {
             }
             Place::Taken(first) => {
                 let first = Arc::clone(&self.held[&first].prepared);
-                let evidence = Evidence { first, second: Arc::clone(&prepared) };
+                let evidence = Evidence {
+                    first,
+                    second: Arc::clone(&prepared),
+                };
                 if named {
                     self.insert(prepared);
                 }
-                Accept::Evidence { evidence, store: named }
+                Accept::Evidence {
+                    evidence,
+                    store: named,
+                }
             }
         }
     }
@@ -130,6 +140,12 @@ impl Parcels {
     fn insert(&mut self, prepared: Arc<Prepared>) {
         let chain = self.lanes.entry(prepared.parcel.slot().author).or_default();
         chain.insert(&prepared);
-        self.held.insert(prepared.parcel.hash(), Held { prepared, stored: false });
+        self.held.insert(
+            prepared.parcel.hash(),
+            Held {
+                prepared,
+                stored: false,
+            },
+        );
     }
 }

@@ -69,7 +69,11 @@ impl Acks {
                 continue;
             }
             let mut known = before.get(&key).copied().unwrap_or_default();
-            known.name(Point { slot: *slot, hash: *hash, named_ms: now_ms });
+            known.name(Point {
+                slot: *slot,
+                hash: *hash,
+                named_ms: now_ms,
+            });
             known.settle(&here);
             holds.insert(key, known);
         }
@@ -98,7 +102,9 @@ impl Acks {
     /// Every peer's lowest points above the chains held here.
     pub(super) fn points(&self) -> impl Iterator<Item = (Address, &Point)> {
         self.peers.iter().flat_map(|(peer, holds)| {
-            holds.values().filter_map(|known| Some((*peer, known.lowest.as_ref()?)))
+            holds
+                .values()
+                .filter_map(|known| Some((*peer, known.lowest.as_ref()?)))
         })
     }
 }
@@ -130,7 +136,11 @@ impl PeerHolds {
                 Here::Held(hash) => hash == point.hash,
             };
             // A peer on another chain of an equivocating author holds nothing of this one.
-            self.count = if matches { point.slot.seq.saturating_add(1) } else { 0 };
+            self.count = if matches {
+                point.slot.seq.saturating_add(1)
+            } else {
+                0
+            };
             self.lowest = self.latest.take();
         }
     }

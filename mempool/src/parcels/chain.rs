@@ -109,7 +109,10 @@ impl Chain {
         self.slots
             .entry((slot.epoch, slot.seq))
             .and_modify(|siblings| siblings.others.push(hash))
-            .or_insert_with(|| Siblings { first: hash, others: Vec::new() });
+            .or_insert_with(|| Siblings {
+                first: hash,
+                others: Vec::new(),
+            });
     }
 
     /// How far an epoch is durable here without a gap, links and `seen` checked (L2).
@@ -140,7 +143,11 @@ impl Chain {
         let next = held.get(&hash).filter(|held| held.stored)?;
         let header = next.prepared.parcel.header();
         let follows = header.prev == tip.hash && header.seen >= tip.seen;
-        follows.then_some(Tip { count: tip.count + 1, hash, seen: header.seen })
+        follows.then_some(Tip {
+            count: tip.count + 1,
+            hash,
+            seen: header.seen,
+        })
     }
 
     /// Follows a cut: forgets what it took and what it left behind in lower epochs. Returns what was
@@ -167,7 +174,9 @@ impl Chain {
     /// Forgets the second parcels of slots: the proposals that named them are past.
     pub(super) fn forget_others(&mut self, held: &mut Held256) -> Vec<(Slot, B256)> {
         let others = self.slots.values_mut();
-        let gone = others.flat_map(|siblings| core::mem::take(&mut siblings.others)).collect();
+        let gone = others
+            .flat_map(|siblings| core::mem::take(&mut siblings.others))
+            .collect();
         self.forget(gone, held)
     }
 
@@ -184,15 +193,21 @@ impl Chain {
 
     /// Where an epoch begins above the last cut; nothing for an epoch that the cut has ended (L2).
     fn base(&self, epoch: Epoch) -> Option<Tip> {
-        let start = |seen| Tip { count: 0, hash: B256::ZERO, seen };
+        let start = |seen| Tip {
+            count: 0,
+            hash: B256::ZERO,
+            seen,
+        };
         let Some(cut) = &self.cut else {
             return Some(start(Height::GENESIS));
         };
         match epoch.cmp(&cut.epoch) {
             core::cmp::Ordering::Less => None,
-            core::cmp::Ordering::Equal => {
-                Some(Tip { count: cut.seq + 1, hash: cut.hash, seen: cut.seen })
-            }
+            core::cmp::Ordering::Equal => Some(Tip {
+                count: cut.seq + 1,
+                hash: cut.hash,
+                seen: cut.seen,
+            }),
             core::cmp::Ordering::Greater => Some(start(cut.seen)),
         }
     }

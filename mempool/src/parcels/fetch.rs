@@ -71,8 +71,17 @@ impl Parcels {
             let Some(validator) = self.validators.get(entry.lane) else {
                 continue;
             };
-            let slot = Slot { author: validator.address, epoch: entry.epoch, seq: entry.seq };
-            let named = Named { slot, proposer, at_ms: now_ms, complete: false };
+            let slot = Slot {
+                author: validator.address,
+                epoch: entry.epoch,
+                seq: entry.seq,
+            };
+            let named = Named {
+                slot,
+                proposer,
+                at_ms: now_ms,
+                complete: false,
+            };
             self.fetches.named.entry(entry.parcel_hash).or_insert(named);
         }
     }
@@ -91,10 +100,21 @@ impl Parcels {
             let Some(peer) = self.choose(&want, now_ms) else {
                 continue;
             };
-            let asked = Asked { peer, at_ms: now_ms, excused: false };
+            let asked = Asked {
+                peer,
+                at_ms: now_ms,
+                excused: false,
+            };
             self.fetches.asked.insert(hash, asked);
             let from_seq = self.first_wanted(want.slot);
-            requests.push((peer, Fetch { slot: want.slot, hash, from_seq }));
+            requests.push((
+                peer,
+                Fetch {
+                    slot: want.slot,
+                    hash,
+                    from_seq,
+                },
+            ));
         }
         requests
     }
@@ -103,7 +123,9 @@ impl Parcels {
     #[must_use]
     pub fn fetch_deadline_ms(&self) -> Option<u64> {
         let asked = &self.fetches.asked;
-        let overdue = asked.values().map(|asked| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS));
+        let overdue = asked
+            .values()
+            .map(|asked| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS));
         let due = self
             .wants()
             .into_iter()
@@ -115,10 +137,17 @@ impl Parcels {
     /// Answers a request, newest parcel first.
     #[must_use]
     pub fn serve(&self, fetch: &Fetch) -> Message {
-        let Fetch { slot, hash, from_seq } = *fetch;
+        let Fetch {
+            slot,
+            hash,
+            from_seq,
+        } = *fetch;
         let chain = self.lanes.get(&slot.author);
         if chain.is_some_and(|chain| chain.place(slot) == Place::Old) {
-            return Message::Decided { hash, height: self.height };
+            return Message::Decided {
+                hash,
+                height: self.height,
+            };
         }
         let mut parcels: Vec<Bytes> = Vec::new();
         let (mut next, mut bytes) = (hash, 0);
@@ -137,7 +166,12 @@ impl Parcels {
     /// A reply came, and its parcels were given to [`Parcels::accept`] in the order of the reply. A
     /// peer that said it holds the parcel and `delivered` nothing is passed over.
     pub fn on_reply(&mut self, peer: Address, hash: B256, delivered: bool, now_ms: u64) {
-        let Some(asked) = self.fetches.asked.get_mut(&hash).filter(|asked| asked.peer == peer) else {
+        let Some(asked) = self
+            .fetches
+            .asked
+            .get_mut(&hash)
+            .filter(|asked| asked.peer == peer)
+        else {
             return; // nobody asked
         };
         if !delivered {
@@ -153,7 +187,12 @@ impl Parcels {
 
     /// The peer has applied a block that took the parcel: the blocks are fetched instead.
     pub fn on_decided_reply(&mut self, peer: Address, hash: B256) {
-        if let Some(asked) = self.fetches.asked.get_mut(&hash).filter(|asked| asked.peer == peer) {
+        if let Some(asked) = self
+            .fetches
+            .asked
+            .get_mut(&hash)
+            .filter(|asked| asked.peer == peer)
+        {
             asked.excused = true;
         }
     }
@@ -162,13 +201,19 @@ impl Parcels {
     pub(super) fn is_named(&self, slot: Slot, hash: B256) -> bool {
         self.fetches.named.iter().any(|(tip, named)| {
             (named.slot.author, named.slot.epoch) == (slot.author, slot.epoch)
-                && self.missing_link(named.slot, *tip).is_some_and(|link| link.hash == hash)
+                && self
+                    .missing_link(named.slot, *tip)
+                    .is_some_and(|link| link.hash == hash)
         })
     }
 
     /// Every missing link that an ack or a proposal leads to, by its hash.
     fn wants(&self) -> BTreeMap<B256, Want> {
-        let named = self.fetches.named.iter().filter(|(_, named)| !named.complete);
+        let named = self
+            .fetches
+            .named
+            .iter()
+            .filter(|(_, named)| !named.complete);
         let named = named.map(|(hash, named)| (named.slot, *hash, named.at_ms, named.proposer));
         let acked = self.acks.points();
         let acked = acked.map(|(peer, point)| (point.slot, point.hash, point.named_ms, peer));
@@ -181,7 +226,11 @@ impl Parcels {
             if chain.is_some_and(|chain| chain.place(link.slot) == Place::Beyond) {
                 continue; // no room before the next cut
             }
-            let fresh = Want { slot: link.slot, since_ms, holders: BTreeSet::new() };
+            let fresh = Want {
+                slot: link.slot,
+                since_ms,
+                holders: BTreeSet::new(),
+            };
             let want = wants.entry(link.hash).or_insert(fresh);
             want.since_ms = want.since_ms.min(since_ms);
             want.holders.insert(holder);
@@ -220,7 +269,11 @@ impl Parcels {
     }
 
     fn mark_complete(&mut self) {
-        let open = self.fetches.named.iter().filter(|(_, named)| !named.complete);
+        let open = self
+            .fetches
+            .named
+            .iter()
+            .filter(|(_, named)| !named.complete);
         let complete: Vec<B256> = open
             .filter(|(hash, named)| self.missing_link(named.slot, **hash).is_none())
             .map(|(hash, _)| *hash)
@@ -246,10 +299,14 @@ impl Parcels {
                 self.exclude(asked.peer, now_ms);
             }
         }
-        self.fetches.excluded_until_ms.retain(|_, until_ms| *until_ms > now_ms);
+        self.fetches
+            .excluded_until_ms
+            .retain(|_, until_ms| *until_ms > now_ms);
     }
 
     fn exclude(&mut self, peer: Address, now_ms: u64) {
-        self.fetches.excluded_until_ms.insert(peer, now_ms.saturating_add(EXCLUSION_MS));
+        self.fetches
+            .excluded_until_ms
+            .insert(peer, now_ms.saturating_add(EXCLUSION_MS));
     }
 }

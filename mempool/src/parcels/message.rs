@@ -22,8 +22,14 @@ use cloverleaf_types::{B256, Height, Slot};
 /// Most entries of an ack: two epochs of every lane (L4).
 pub const ACK_ENTRIES_MAX: usize = 2 * VALIDATORS_MAX;
 
-/// Most bytes of the parcels in one reply; four full ones. More is asked for again.
-pub const REPLY_BYTES_MAX: usize = 4 * PARCEL_BYTES_MAX;
+/// Most bytes of the parcels in one reply: one full parcel, or several small ones, so that a reply
+/// fits one frame of the network's parcels stream. More is asked for again.
+pub const REPLY_BYTES_MAX: usize = 960 * 1024;
+
+const _: () = assert!(
+    REPLY_BYTES_MAX > PARCEL_BYTES_MAX,
+    "a full parcel fits a reply"
+);
 
 /// Longest message, in bytes: a full reply and its framing.
 pub const MESSAGE_BYTES_MAX: usize = REPLY_BYTES_MAX + 4_096;
@@ -114,7 +120,11 @@ impl Message {
             }
             Self::Decided { hash, height } => {
                 out.push(4);
-                DecidedPayload { hash: *hash, height: *height }.encode(&mut out);
+                DecidedPayload {
+                    hash: *hash,
+                    height: *height,
+                }
+                .encode(&mut out);
             }
         }
         out.into()
@@ -127,10 +137,16 @@ impl Message {
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             let (length, bytes_max) = (bytes.len(), MESSAGE_BYTES_MAX);
-            return Err(DecodeError::TooLong { what: "message", length, bytes_max });
+            return Err(DecodeError::TooLong {
+                what: "message",
+                length,
+                bytes_max,
+            });
         }
         let Some(kind) = bytes.first() else {
-            return Err(DecodeError::OutOfRange { what: "message kind" });
+            return Err(DecodeError::OutOfRange {
+                what: "message kind",
+            });
         };
         let payload = bytes.slice(1..);
         match kind {
@@ -142,7 +158,9 @@ impl Message {
                 let DecidedPayload { hash, height } = decode_exact(&payload, SMALL_BYTES_MAX)?;
                 Ok(Self::Decided { hash, height })
             }
-            _ => Err(DecodeError::OutOfRange { what: "message kind" }),
+            _ => Err(DecodeError::OutOfRange {
+                what: "message kind",
+            }),
         }
     }
 }
@@ -151,7 +169,11 @@ fn encode_parcels(hash: &B256, parcels: &[Bytes], out: &mut Vec<u8>) {
     let raw: Vec<&[u8]> = parcels.iter().map(AsRef::as_ref).collect();
     let payload_length = hash.length() + alloy_rlp::list_length::<&[u8], [u8]>(&raw);
     out.reserve_exact(payload_length + 9);
-    alloy_rlp::Header { list: true, payload_length }.encode(out);
+    alloy_rlp::Header {
+        list: true,
+        payload_length,
+    }
+    .encode(out);
     hash.encode(out);
     alloy_rlp::encode_list::<&[u8], [u8]>(&raw, out);
 }
@@ -159,7 +181,11 @@ fn encode_parcels(hash: &B256, parcels: &[Bytes], out: &mut Vec<u8>) {
 fn decode_ack(payload: &Bytes) -> Result<Vec<AckEntry>, DecodeError> {
     if payload.len() > ACK_BYTES_MAX {
         let (length, bytes_max) = (payload.len(), ACK_BYTES_MAX);
-        return Err(DecodeError::TooLong { what: "ack", length, bytes_max });
+        return Err(DecodeError::TooLong {
+            what: "ack",
+            length,
+            bytes_max,
+        });
     }
     let mut reader = Reader::new(payload);
     let entries = reader.items("ack entries", ACK_ENTRIES_MAX, Reader::value)?;
@@ -187,7 +213,11 @@ mod tests {
     use super::*;
 
     fn slot(name: u8, epoch: u64, seq: u64) -> Slot {
-        Slot { author: Address::repeat_byte(name), epoch: Epoch(epoch), seq }
+        Slot {
+            author: Address::repeat_byte(name),
+            epoch: Epoch(epoch),
+            seq,
+        }
     }
 
     fn message() -> impl Strategy<Value = Message> {
@@ -198,12 +228,19 @@ mod tests {
         prop_oneof![
             bytes().prop_map(Message::Parcel),
             proptest::collection::vec(entry, 0..20).prop_map(Message::Ack),
-            (slot(), hash(), any::<u64>())
-                .prop_map(|(slot, hash, from_seq)| Message::Fetch(Fetch { slot, hash, from_seq })),
+            (slot(), hash(), any::<u64>()).prop_map(|(slot, hash, from_seq)| Message::Fetch(
+                Fetch {
+                    slot,
+                    hash,
+                    from_seq
+                }
+            )),
             (hash(), proptest::collection::vec(bytes(), 0..5))
                 .prop_map(|(hash, parcels)| Message::Parcels { hash, parcels }),
-            (hash(), any::<u64>())
-                .prop_map(|(hash, height)| Message::Decided { hash, height: Height(height) }),
+            (hash(), any::<u64>()).prop_map(|(hash, height)| Message::Decided {
+                hash,
+                height: Height(height)
+            }),
         ]
     }
 
@@ -232,7 +269,10 @@ mod tests {
 
     #[test]
     fn ack_of_every_lane_in_two_epochs_fits_and_one_more_does_not() {
-        let entry = AckEntry { slot: slot(7, u64::MAX, u64::MAX), hash: B256::repeat_byte(1) };
+        let entry = AckEntry {
+            slot: slot(7, u64::MAX, u64::MAX),
+            hash: B256::repeat_byte(1),
+        };
         let full = Message::Ack(vec![entry; ACK_ENTRIES_MAX]);
         assert_eq!(Message::decode(&full.encode()), Ok(full));
         let more = Message::Ack(vec![entry; ACK_ENTRIES_MAX + 1]);
@@ -247,10 +287,17 @@ mod tests {
 
     #[test]
     fn bytes_of_a_fetch_are_pinned() {
-        let fetch = Fetch { slot: slot(0x11, 1, 9), hash: B256::repeat_byte(0x22), from_seq: 7 };
+        let fetch = Fetch {
+            slot: slot(0x11, 1, 9),
+            hash: B256::repeat_byte(0x22),
+            from_seq: 7,
+        };
         let author = "11".repeat(20);
         let hash = "22".repeat(32);
         let expected = format!("02f83a d794{author}0109 a0{hash} 07").replace(' ', "");
-        assert_eq!(alloy_primitives::hex::encode(Message::Fetch(fetch).encode()), expected);
+        assert_eq!(
+            alloy_primitives::hex::encode(Message::Fetch(fetch).encode()),
+            expected
+        );
     }
 }

@@ -102,7 +102,8 @@ impl Parcels {
         self.height = view.height;
         self.validators = Arc::clone(view.validators);
         self.fetches.forget_named();
-        self.acks.keep(|peer| view.validators.index_of(peer).is_some());
+        self.acks
+            .keep(|peer| view.validators.index_of(peer).is_some());
         let mut forgotten = Vec::new();
         for (author, cut) in view.last_cuts {
             let chain = self.lanes.entry(*author).or_default();
@@ -170,10 +171,19 @@ impl Parcels {
                 continue;
             }
             for epoch in chain.epochs() {
-                let tip = chain.tip(epoch).filter(|tip| tip.count > 0 && !tip.hash.is_zero());
+                let tip = chain
+                    .tip(epoch)
+                    .filter(|tip| tip.count > 0 && !tip.hash.is_zero());
                 if let Some(tip) = tip {
-                    let slot = Slot { author: *author, epoch, seq: tip.count - 1 };
-                    entries.push(AckEntry { slot, hash: tip.hash });
+                    let slot = Slot {
+                        author: *author,
+                        epoch,
+                        seq: tip.count - 1,
+                    };
+                    entries.push(AckEntry {
+                        slot,
+                        hash: tip.hash,
+                    });
                 }
             }
         }
@@ -207,7 +217,10 @@ impl Parcels {
             } else {
                 self.acks.of(address, lane).map_or(0, |holds| holds.count)
             };
-            Holding { count, power: validator.power }
+            Holding {
+                count,
+                power: validator.power,
+            }
         });
         held_by_enough(holdings.collect(), enough).min(count_here)
     }
@@ -224,6 +237,8 @@ fn here(chain: &Chain, slot: Slot) -> Here {
     match chain.cut() {
         Some(cut) if cut.epoch == slot.epoch && slot.seq < cut.seq => Here::Below,
         Some(cut) if cut.epoch == slot.epoch && slot.seq == cut.seq => Here::Held(cut.hash),
-        _ => chain.first(slot.epoch, slot.seq).map_or(Here::Below, Here::Held),
+        _ => chain
+            .first(slot.epoch, slot.seq)
+            .map_or(Here::Below, Here::Held),
     }
 }

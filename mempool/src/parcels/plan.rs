@@ -32,18 +32,25 @@ impl Parcels {
     #[must_use]
     pub fn plan_cut(&self) -> Cut {
         let mut candidates: BTreeMap<u32, Candidate<'_>> = self.candidates().collect();
-        let mut turns: BTreeSet<(u64, u64, u32)> =
-            candidates.keys().map(|lane| (0, self.rotated(*lane), *lane)).collect();
+        let mut turns: BTreeSet<(u64, u64, u32)> = candidates
+            .keys()
+            .map(|lane| (0, self.rotated(*lane), *lane))
+            .collect();
         let mut left = self.config.block_weight;
         // The lane with the least so far gets its next parcel, until none fits.
         while let Some((_, rotated, lane)) = turns.pop_first() {
-            let candidate = candidates.get_mut(&lane).expect("every turn is a candidate's");
+            let candidate = candidates
+                .get_mut(&lane)
+                .expect("every turn is a candidate's");
             if let Some(weight) = self.add_next(lane, candidate, left) {
                 left -= weight;
                 turns.insert((candidate.weight, rotated, lane));
             }
         }
-        candidates.into_values().filter_map(|candidate| candidate.entry).collect()
+        candidates
+            .into_values()
+            .filter_map(|candidate| candidate.entry)
+            .collect()
     }
 
     /// Names the lane's next parcel if it may be named and fits; returns its weight.
@@ -71,11 +78,17 @@ impl Parcels {
     /// The lanes that have something to name: the lowest epoch that has, so that what an author sealed
     /// before it restarted is not left behind.
     fn candidates(&self) -> impl Iterator<Item = (u32, Candidate<'_>)> {
-        (0_u32..).zip(self.validators.validators()).filter_map(|(lane, validator)| {
-            let chain = self.lanes.get(&validator.address)?;
-            let candidate = |epoch| self.candidate(validator.address, chain, epoch);
-            chain.epochs().into_iter().find_map(candidate).map(|found| (lane, found))
-        })
+        (0_u32..)
+            .zip(self.validators.validators())
+            .filter_map(|(lane, validator)| {
+                let chain = self.lanes.get(&validator.address)?;
+                let candidate = |epoch| self.candidate(validator.address, chain, epoch);
+                chain
+                    .epochs()
+                    .into_iter()
+                    .find_map(candidate)
+                    .map(|found| (lane, found))
+            })
     }
 
     fn candidate<'a>(

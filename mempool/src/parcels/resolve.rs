@@ -100,7 +100,11 @@ impl Parcels {
         if !ready || !missing.is_empty() {
             return Resolved::NotReady { missing };
         }
-        let weight = slices.iter().flatten().map(|prepared| prepared.parcel.weight()).sum();
+        let weight = slices
+            .iter()
+            .flatten()
+            .map(|prepared| prepared.parcel.weight())
+            .sum();
         let weight_max = self.config.block_weight;
         if weight > weight_max {
             return Resolved::Invalid(InvalidCut::TooHeavy { weight, weight_max });
@@ -115,7 +119,10 @@ impl Parcels {
         let (mut seq, mut hash) = (slot.seq, hash);
         loop {
             let Some(held) = self.held.get(&hash) else {
-                return Some(Missing { slot: Slot { seq, ..slot }, hash });
+                return Some(Missing {
+                    slot: Slot { seq, ..slot },
+                    hash,
+                });
             };
             if held.prepared.parcel.slot() != (Slot { seq, ..slot }) || seq <= bottom {
                 return None;
@@ -143,7 +150,11 @@ impl Parcels {
     }
 
     fn slice(&self, author: Address, entry: &CutEntry) -> Result<Slice, InvalidCut> {
-        let named = Slot { author, epoch: entry.epoch, seq: entry.seq };
+        let named = Slot {
+            author,
+            epoch: entry.epoch,
+            seq: entry.seq,
+        };
         let Some(bottom) = self.bottom(named) else {
             return Err(InvalidCut::Unchained { slot: named });
         };
@@ -177,7 +188,11 @@ impl Parcels {
         }
         self.check_bottom(named, hash, &slice)?;
         slice.reverse();
-        Ok(if stored { Slice::Ready(slice) } else { Slice::NotStored })
+        Ok(if stored {
+            Slice::Ready(slice)
+        } else {
+            Slice::NotStored
+        })
     }
 
     /// L2: the lowest link continues the last cut, or begins an epoch.
@@ -189,9 +204,9 @@ impl Parcels {
             return Err(InvalidCut::Unchained { slot: named });
         }
         match slice.last() {
-            Some(lowest) if lowest.parcel.header().seen < cut.seen => {
-                Err(InvalidCut::BadSeen { slot: lowest.parcel.slot() })
-            }
+            Some(lowest) if lowest.parcel.header().seen < cut.seen => Err(InvalidCut::BadSeen {
+                slot: lowest.parcel.slot(),
+            }),
             _ => Ok(()),
         }
     }

@@ -54,7 +54,10 @@ impl Pool {
         }
         let id = self.insert(entry);
         let state = self.entries[&id].state;
-        Ok(Admission::New { state, replaced: changes.pop() })
+        Ok(Admission::New {
+            state,
+            replaced: changes.pop(),
+        })
     }
 
     /// The rollup's answer: the nonce that it expects next of a sender. What is pooled below it is
@@ -87,7 +90,8 @@ impl Pool {
         self.closing.insert(last_height, last_ms, id);
         if let Some(terms) = entry.terms() {
             // Sealed for the next height, once its window is open at the head.
-            self.opening.insert(terms.min_height.back(1), terms.min_timestamp_ms, id);
+            self.opening
+                .insert(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
         let mut reviews = Vec::new();
         for (sender, nonce) in &entry.nonces {
@@ -96,7 +100,10 @@ impl Pool {
                 self.queues.insert(*sender, queue);
                 self.idle.remove(sender);
             }
-            let queue = self.queues.get_mut(sender).expect("it was inserted just now");
+            let queue = self
+                .queues
+                .get_mut(sender)
+                .expect("it was inserted just now");
             reviews.push((*sender, queue.first_gap().min(*nonce)));
             queue.insert(*nonce, id);
         }
@@ -136,9 +143,14 @@ impl Pool {
             if self.time_ms >= max_timestamp_ms || self.height >= bundle.terms.max_height {
                 return Err(Refusal::Expired); // B11
             }
-            let limit_ms = submission.received_ms().saturating_add(BUNDLE_LIFETIME_MAX_MS);
+            let limit_ms = submission
+                .received_ms()
+                .saturating_add(BUNDLE_LIFETIME_MAX_MS);
             if max_timestamp_ms > limit_ms {
-                return Err(Refusal::WindowTooFar { max_timestamp_ms, limit_ms }); // W1
+                return Err(Refusal::WindowTooFar {
+                    max_timestamp_ms,
+                    limit_ms,
+                }); // W1
             }
         }
         for transaction in submission.transactions() {
@@ -164,9 +176,15 @@ impl Pool {
                 }
             };
             for (position, (_, nonce)) in nonces.iter().enumerate() {
-                if nonces[..position].iter().any(|(_, earlier)| earlier == nonce) {
+                if nonces[..position]
+                    .iter()
+                    .any(|(_, earlier)| earlier == nonce)
+                {
                     // Two transactions of a bundle for one nonce: only one could ever be executed.
-                    return Err(Refusal::NonceTooLow { nonce: *nonce, expected: nonce + 1 });
+                    return Err(Refusal::NonceTooLow {
+                        nonce: *nonce,
+                        expected: nonce + 1,
+                    });
                 }
                 self.check_nonce(queue, sender, *nonce)?;
                 if let Some(occupant) = queue.occupant(*nonce) {
@@ -181,9 +199,11 @@ impl Pool {
         let limit = self.limits.sender_transactions_max;
         queue.check(nonce, limit).map_err(|refusal| match refusal {
             NonceRefusal::TooLow { expected } => Refusal::NonceTooLow { nonce, expected },
-            NonceRefusal::TooHigh { expected } => {
-                Refusal::SenderFull { sender: sender.1, expected, limit }
-            }
+            NonceRefusal::TooHigh { expected } => Refusal::SenderFull {
+                sender: sender.1,
+                expected,
+                limit,
+            },
         })
     }
 
@@ -195,7 +215,10 @@ impl Pool {
         occupant: Occupant,
     ) -> Result<EntryId, Refusal> {
         let Occupant::Pooled(id) = occupant else {
-            return Err(Refusal::NonceTooLow { nonce, expected: nonce.saturating_add(1) });
+            return Err(Refusal::NonceTooLow {
+                nonce,
+                expected: nonce.saturating_add(1),
+            });
         };
         let old = &self.entries[&id];
         let enough = |new: u128, old: u128| {
@@ -203,7 +226,9 @@ impl Pool {
         };
         let pays = enough(entry.fees.0, old.fees.0) && enough(entry.fees.1, old.fees.1);
         if entry.is_bundle() || old.is_bundle() || !pays {
-            return Err(Refusal::ReplacementUnderpriced { pooled: old.keys[0].1 });
+            return Err(Refusal::ReplacementUnderpriced {
+                pooled: old.keys[0].1,
+            });
         }
         Ok(id)
     }

@@ -44,13 +44,19 @@ impl Pool {
         self.height = decision.height;
         self.time_ms = decision.time_ms;
         for expired in self.closing.take_due(self.height, self.time_ms) {
-            let waits = self.entries.get(&expired).is_some_and(|entry| !entry.state.is_sealed());
+            let waits = self
+                .entries
+                .get(&expired)
+                .is_some_and(|entry| !entry.state.is_sealed());
             if waits {
                 self.end(expired, Event::Expire, &mut changes); // B11
             }
         }
         for opened in self.opening.take_due(self.height, self.time_ms) {
-            let waits = self.entries.get(&opened).is_some_and(|entry| !entry.state.is_sealed());
+            let waits = self
+                .entries
+                .get(&opened)
+                .is_some_and(|entry| !entry.state.is_sealed());
             if waits {
                 self.review(opened);
             }
@@ -71,7 +77,15 @@ impl Pool {
         if !entry.state.is_sealed() {
             let (leg, transaction) = entry.leg_of(key);
             let reason = DropReason::Duplicate; // B7
-            self.end(id, Event::Drop { reason, leg, transaction }, changes);
+            self.end(
+                id,
+                Event::Drop {
+                    reason,
+                    leg,
+                    transaction,
+                },
+                changes,
+            );
         }
     }
 
@@ -109,7 +123,11 @@ impl Pool {
                 };
                 // L2: a cut of a later epoch leaves out what is left of the one before.
                 let left_out = slot.epoch < cut.epoch;
-                let event = if left_out { Event::Retry } else { fates.of(entry, slot, index) };
+                let event = if left_out {
+                    Event::Retry
+                } else {
+                    fates.of(entry, slot, index)
+                };
                 if let Event::Commit(_) = event {
                     count_placed(entry, &mut weights);
                 }
@@ -145,12 +163,16 @@ impl Pool {
         let Some(mut entry) = self.entries.remove(&id) else {
             return;
         };
-        entry.state = entry.state.after(event).expect("the pool follows the table of states");
+        entry.state = entry
+            .state
+            .after(event)
+            .expect("the pool follows the table of states");
         self.ready.remove(entry.line(), id);
         let (last_height, last_ms) = self.expiry(&entry);
         self.closing.remove(last_height, last_ms, id);
         if let Some(terms) = entry.terms() {
-            self.opening.remove(terms.min_height.back(1), terms.min_timestamp_ms, id);
+            self.opening
+                .remove(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
         for key in &entry.keys {
             self.holders.remove(key);
@@ -169,7 +191,9 @@ impl Pool {
         }
         let mut ended = entry.changes();
         for (key, height) in &entry.elsewhere {
-            let carried = ended.iter_mut().find(|change| change.name == Name::Transaction(*key));
+            let carried = ended
+                .iter_mut()
+                .find(|change| change.name == Name::Transaction(*key));
             if let Some(change) = carried {
                 change.state = State::Committed { height: *height };
             }
@@ -194,20 +218,31 @@ struct Fates<'a> {
 impl<'a> Fates<'a> {
     fn new(decision: &Decision<'a>) -> Self {
         let drops = decision.drops.map(|drops| {
-            drops.iter().map(|dropped| ((dropped.slot, dropped.item), dropped)).collect()
+            drops
+                .iter()
+                .map(|dropped| ((dropped.slot, dropped.item), dropped))
+                .collect()
         });
         let placed = match decision.drops {
             Some(_) => HashSet::new(),
             None => decision.placed.iter().copied().collect(),
         };
-        Self { height: decision.height, drops, placed }
+        Self {
+            height: decision.height,
+            drops,
+            placed,
+        }
     }
 
     fn of(&self, entry: &Entry, slot: Slot, index: usize) -> Event {
         let Some(drops) = &self.drops else {
             // A synced block does not say why it left something out: seal it again, and see.
             let all = entry.keys.iter().all(|key| self.placed.contains(key));
-            return if all { Event::Commit(self.height) } else { Event::Retry };
+            return if all {
+                Event::Commit(self.height)
+            } else {
+                Event::Retry
+            };
         };
         match drops.get(&(slot, index)) {
             None => Event::Commit(self.height),
@@ -218,7 +253,11 @@ impl<'a> Fates<'a> {
                     .leg
                     .zip(place.transaction)
                     .and_then(|(leg, transaction)| entry.id_at(leg, transaction));
-                Event::Drop { reason: dropped.reason, leg: place.leg, transaction }
+                Event::Drop {
+                    reason: dropped.reason,
+                    leg: place.leg,
+                    transaction,
+                }
             }
         }
     }

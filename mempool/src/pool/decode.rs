@@ -36,7 +36,10 @@ impl Envelope {
     /// The first check that fails; its sender is at fault.
     pub fn decode(raw: Bytes, bytes_max: usize) -> Result<Self, Refusal> {
         if raw.len() > bytes_max {
-            return Err(Refusal::OversizedData { bytes: raw.len(), bytes_max });
+            return Err(Refusal::OversizedData {
+                bytes: raw.len(),
+                bytes_max,
+            });
         }
         check_type(&raw)?;
         let inner = TxEnvelope::decode_2718_exact(&raw).map_err(malformed)?;
@@ -77,7 +80,10 @@ impl Envelope {
         if self.chain_id == expected {
             return Ok(());
         }
-        Err(Refusal::WrongChainId { found: self.chain_id, expected })
+        Err(Refusal::WrongChainId {
+            found: self.chain_id,
+            expected,
+        })
     }
 
     /// Recovers the sender: tens of microseconds of a core, so the node does it in a bounded pool.
@@ -86,7 +92,10 @@ impl Envelope {
     /// # Errors
     /// No key can have made the signature, or it is not the one canonical form of it (EIP-2).
     pub fn recover(self, checked: bool, received_ms: u64) -> Result<PooledTransaction, Refusal> {
-        let sender = self.inner.try_recover().map_err(|_| Refusal::InvalidSender)?;
+        let sender = self
+            .inner
+            .try_recover()
+            .map_err(|_| Refusal::InvalidSender)?;
         Ok(self.with_sender(sender, checked, received_ms))
     }
 
@@ -112,7 +121,9 @@ impl Envelope {
 }
 
 fn malformed(what: impl ToString) -> Refusal {
-    Refusal::MalformedRlp { what: what.to_string() }
+    Refusal::MalformedRlp {
+        what: what.to_string(),
+    }
 }
 
 fn check_type(raw: &[u8]) -> Result<(), Refusal> {

@@ -31,7 +31,7 @@ pub struct UnrecoveredBundle {
 
 #[derive(Clone, Debug)]
 enum Unrecovered {
-    Envelope(Envelope),
+    Envelope(Box<Envelope>),
     Opaque(PooledTransaction),
 }
 
@@ -61,7 +61,11 @@ impl BundleDraft {
                 .map_err(|refusal| in_leg(refusal, position))?;
             legs.push((chain_id, is_checked(rollup), transactions));
         }
-        Ok(UnrecoveredBundle { terms: self.terms, legs, received_ms })
+        Ok(UnrecoveredBundle {
+            terms: self.terms,
+            legs,
+            received_ms,
+        })
     }
 
     fn unsigned(&self) -> Bundle {
@@ -74,7 +78,10 @@ impl BundleDraft {
             chain_id: *chain_id,
             transactions: raws.iter().map(transaction).collect(),
         });
-        Bundle { terms: self.terms, legs: legs.collect() }
+        Bundle {
+            terms: self.terms,
+            legs: legs.collect(),
+        }
     }
 }
 
@@ -88,15 +95,21 @@ impl UnrecoveredBundle {
         for (position, (chain_id, checked, unrecovered)) in self.legs.into_iter().enumerate() {
             let mut transactions = Vec::with_capacity(unrecovered.len());
             for (index, found) in unrecovered.into_iter().enumerate() {
-                let bad = Refusal::LegBadSignature { leg: position, transaction: index };
+                let bad = Refusal::LegBadSignature {
+                    leg: position,
+                    transaction: index,
+                };
                 transactions.push(match found {
-                    Unrecovered::Envelope(envelope) => {
-                        envelope.recover(checked, self.received_ms).map_err(|_| bad)?
-                    }
+                    Unrecovered::Envelope(envelope) => envelope
+                        .recover(checked, self.received_ms)
+                        .map_err(|_| bad)?,
                     Unrecovered::Opaque(transaction) => transaction,
                 });
             }
-            legs.push(PooledLeg { chain_id, transactions });
+            legs.push(PooledLeg {
+                chain_id,
+                transactions,
+            });
         }
         Ok(PooledBundle::new(self.terms, legs, self.received_ms))
     }
@@ -133,9 +146,10 @@ pub fn submissions_of(
         readmit(chain_id, transaction, format(chain_id), received_ms)
     };
     let submission = |item: &Item| match item {
-        Item::Transaction { chain_id, transaction } => {
-            Submission::Transaction(again(*chain_id, transaction))
-        }
+        Item::Transaction {
+            chain_id,
+            transaction,
+        } => Submission::Transaction(again(*chain_id, transaction)),
         Item::Bundle(bundle) => {
             let legs = bundle.legs.iter().map(|leg| PooledLeg {
                 chain_id: leg.chain_id,
@@ -193,14 +207,16 @@ fn decode_for(
     }
     let envelope = Envelope::decode(raw, bytes_max)?;
     envelope.check_chain(rollup.chain_id)?;
-    Ok(Unrecovered::Envelope(envelope))
+    Ok(Unrecovered::Envelope(Box::new(envelope)))
 }
 
 fn in_leg(refusal: Refusal, leg: usize) -> Refusal {
     match refusal {
-        Refusal::WrongChainId { found, expected } => {
-            Refusal::LegChainMismatch { leg, found, expected }
-        }
+        Refusal::WrongChainId { found, expected } => Refusal::LegChainMismatch {
+            leg,
+            found,
+            expected,
+        },
         other => other,
     }
 }

@@ -79,12 +79,17 @@ impl Entry {
     /// What it weighs against each of its rollups' limits (W4).
     pub(super) fn weights(&self) -> Vec<(ChainId, u64)> {
         match &self.item {
-            Item::Transaction { chain_id, transaction } => {
+            Item::Transaction {
+                chain_id,
+                transaction,
+            } => {
                 vec![(*chain_id, transaction_weight(transaction))]
             }
-            Item::Bundle(bundle) => {
-                bundle.legs.iter().map(|leg| (leg.chain_id, leg_weight(leg))).collect()
-            }
+            Item::Bundle(bundle) => bundle
+                .legs
+                .iter()
+                .map(|leg| (leg.chain_id, leg_weight(leg)))
+                .collect(),
         }
     }
 
@@ -111,7 +116,12 @@ impl Entry {
         let Item::Bundle(bundle) = &self.item else {
             return None;
         };
-        let before: usize = bundle.legs.iter().take(leg).map(|leg| leg.transactions.len()).sum();
+        let before: usize = bundle
+            .legs
+            .iter()
+            .take(leg)
+            .map(|leg| leg.transactions.len())
+            .sum();
         self.keys.get(before + transaction).map(|(_, id)| *id)
     }
 }

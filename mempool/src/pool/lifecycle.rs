@@ -13,8 +13,8 @@
 //! ```
 //! "Partial" is no state: a bundle is committed whole or not at all (B5).
 
-use cloverleaf_types::{Address, B256, ChainId, DropReason, Height, Slot, TransactionId};
 use cloverleaf_types::TransactionKey;
+use cloverleaf_types::{Address, B256, ChainId, DropReason, Height, Slot, TransactionId};
 
 /// What has a life: a transaction, alone or in a bundle, or a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,12 +140,26 @@ impl State {
             (Sealed { .. } | Available { .. }, On::Retry) => Pending,
             (
                 Parked { .. } | Pending | Sealed { .. } | Available { .. },
-                On::Drop { reason, leg, transaction },
-            ) => Dropped { reason, leg, transaction },
+                On::Drop {
+                    reason,
+                    leg,
+                    transaction,
+                },
+            ) => Dropped {
+                reason,
+                leg,
+                transaction,
+            },
             // Another lane may carry what ended here.
             (
-                Parked { .. } | Pending | Sealed { .. } | Available { .. } | Replaced { .. }
-                | Cancelled | Expired | Dropped { .. },
+                Parked { .. }
+                | Pending
+                | Sealed { .. }
+                | Available { .. }
+                | Replaced { .. }
+                | Cancelled
+                | Expired
+                | Dropped { .. },
                 On::Commit(height),
             ) => Committed { height },
             _ => return None,

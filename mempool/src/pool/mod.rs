@@ -151,7 +151,9 @@ impl Pool {
             Name::Transaction(key) => self.holders.get(key),
             Name::Bundle(hash) => self.bundles.get(hash),
         };
-        let held = entry.and_then(|entry| self.entries.get(entry)).map(|entry| entry.state);
+        let held = entry
+            .and_then(|entry| self.entries.get(entry))
+            .map(|entry| entry.state);
         held.or_else(|| self.ended.get(name))
     }
 
@@ -159,7 +161,9 @@ impl Pool {
     #[must_use]
     pub fn knows_sender(&self, chain_id: ChainId, sender: Address) -> bool {
         let key = (chain_id, sender);
-        self.queues.get(&key).is_some_and(|queue| !queue.is_guessed())
+        self.queues
+            .get(&key)
+            .is_some_and(|queue| !queue.is_guessed())
             || self.idle.get(&key).is_some()
     }
 
@@ -167,7 +171,10 @@ impl Pool {
     #[must_use]
     pub fn pending_nonce(&self, chain_id: ChainId, sender: Address) -> Option<u64> {
         let key = (chain_id, sender);
-        self.queues.get(&key).map(Queue::first_gap).or_else(|| self.idle.get(&key))
+        self.queues
+            .get(&key)
+            .map(Queue::first_gap)
+            .or_else(|| self.idle.get(&key))
     }
 
     /// The senders that wait behind a gap, at most `count_max` of them: the rollup's answer may help.
@@ -224,7 +231,11 @@ impl Pool {
     fn gap_of(&self, entry: &Entry) -> Option<Gap> {
         entry.nonces.iter().find_map(|(sender, nonce)| {
             let expected = self.queues.get(sender)?.gap_before(*nonce)?;
-            Some(Gap { chain_id: sender.0, sender: sender.1, expected })
+            Some(Gap {
+                chain_id: sender.0,
+                sender: sender.1,
+                expected,
+            })
         })
     }
 
@@ -236,19 +247,28 @@ impl Pool {
         let open = entry.terms().is_none_or(|terms| {
             self.time_ms >= terms.min_timestamp_ms && self.height.next() >= terms.min_height
         });
-        open && entry.nonces.chunk_by(|left, right| left.0 == right.0).all(|nonces| {
-            let queue = &self.queues[&nonces[0].0];
-            if entry.is_bundle() {
-                queue.is_clear_for(id, nonces.len())
-            } else {
-                queue.is_next(nonces[0].1)
-            }
-        })
+        open && entry
+            .nonces
+            .chunk_by(|left, right| left.0 == right.0)
+            .all(|nonces| {
+                let queue = &self.queues[&nonces[0].0];
+                if entry.is_bundle() {
+                    queue.is_clear_for(id, nonces.len())
+                } else {
+                    queue.is_next(nonces[0].1)
+                }
+            })
     }
 
     fn advance(&mut self, id: EntryId, event: Event) {
-        let entry = self.entries.get_mut(&id).expect("only entries here come to another state");
-        entry.state = entry.state.after(event).expect("the pool follows the table of states");
+        let entry = self
+            .entries
+            .get_mut(&id)
+            .expect("only entries here come to another state");
+        entry.state = entry
+            .state
+            .after(event)
+            .expect("the pool follows the table of states");
     }
 
     /// When an entry expires: after which height and at which block time (B11).
@@ -256,7 +276,9 @@ impl Pool {
         match entry.terms() {
             Some(terms) => (terms.max_height, terms.max_timestamp_ms),
             None => {
-                let end_ms = entry.received_ms.saturating_add(self.limits.transaction_lifetime_ms);
+                let end_ms = entry
+                    .received_ms
+                    .saturating_add(self.limits.transaction_lifetime_ms);
                 (Height(u64::MAX), end_ms)
             }
         }

@@ -87,28 +87,47 @@ impl Queue {
 
     /// True when somebody waits behind a gap.
     pub(super) fn has_gap(&self) -> bool {
-        self.pooled.last_key_value().is_some_and(|(last, _)| *last > self.first_gap)
+        self.pooled
+            .last_key_value()
+            .is_some_and(|(last, _)| *last > self.first_gap)
     }
 
     /// Whether a nonce may be taken: not below the expected one, and not further ahead than a sender
     /// may have transactions waiting. A guess gives way to a lower nonce until something is sealed.
     pub(super) fn check(&self, nonce: u64, count_max: u64) -> Result<(), NonceRefusal> {
-        let too_high = NonceRefusal::TooHigh { expected: self.expected };
+        let too_high = NonceRefusal::TooHigh {
+            expected: self.expected,
+        };
         if nonce < self.expected {
             if !self.guessed {
-                return Err(NonceRefusal::TooLow { expected: self.expected });
+                return Err(NonceRefusal::TooLow {
+                    expected: self.expected,
+                });
             }
-            let last = self.pooled.last_key_value().map_or(nonce, |(last, _)| *last);
-            return if last - nonce < count_max { Ok(()) } else { Err(too_high) };
+            let last = self
+                .pooled
+                .last_key_value()
+                .map_or(nonce, |(last, _)| *last);
+            return if last - nonce < count_max {
+                Ok(())
+            } else {
+                Err(too_high)
+            };
         }
-        if nonce - self.expected < count_max { Ok(()) } else { Err(too_high) }
+        if nonce - self.expected < count_max {
+            Ok(())
+        } else {
+            Err(too_high)
+        }
     }
 
     pub(super) fn occupant(&self, nonce: u64) -> Option<Occupant> {
         if self.sealed.contains_key(&nonce) {
             return Some(Occupant::Sealed);
         }
-        self.pooled.get(&nonce).map(|entry| Occupant::Pooled(*entry))
+        self.pooled
+            .get(&nonce)
+            .map(|entry| Occupant::Pooled(*entry))
     }
 
     /// Takes a free nonce.
@@ -164,12 +183,18 @@ impl Queue {
 
     /// The pooled entries from a nonce on, in nonce order.
     pub(super) fn pooled_from(&self, nonce: u64) -> Vec<EntryId> {
-        self.pooled.range(nonce..).map(|(_, entry)| *entry).collect()
+        self.pooled
+            .range(nonce..)
+            .map(|(_, entry)| *entry)
+            .collect()
     }
 
     /// The pooled entries below the expected nonce.
     pub(super) fn outdated(&self) -> Vec<EntryId> {
-        self.pooled.range(..self.expected).map(|(_, entry)| *entry).collect()
+        self.pooled
+            .range(..self.expected)
+            .map(|(_, entry)| *entry)
+            .collect()
     }
 
     /// The pooled entry with the lowest nonce.
@@ -180,15 +205,26 @@ impl Queue {
     /// True when a transaction alone may be sealed: it has the lowest pooled nonce, all sealed ones
     /// are lower, and no bundle's fate is open (O4).
     pub(super) fn is_next(&self, nonce: u64) -> bool {
-        let lowest = self.pooled.first_key_value().is_some_and(|(first, _)| *first == nonce);
-        let sealed_below = self.sealed.last_key_value().is_none_or(|(last, _)| *last < nonce);
+        let lowest = self
+            .pooled
+            .first_key_value()
+            .is_some_and(|(first, _)| *first == nonce);
+        let sealed_below = self
+            .sealed
+            .last_key_value()
+            .is_none_or(|(last, _)| *last < nonce);
         lowest && sealed_below && self.sealed.values().all(|sealed| !sealed.leg)
     }
 
     /// True when a bundle with `count` nonces here may be sealed: nothing is undecided, and its
     /// nonces are the lowest (O4).
     pub(super) fn is_clear_for(&self, entry: EntryId, count: usize) -> bool {
-        self.sealed.is_empty() && self.pooled.values().take(count).all(|first| *first == entry)
+        self.sealed.is_empty()
+            && self
+                .pooled
+                .values()
+                .take(count)
+                .all(|first| *first == entry)
     }
 
     fn raise(&mut self, expected: u64) {

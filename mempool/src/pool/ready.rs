@@ -66,7 +66,9 @@ impl Ready {
     pub(super) fn first(&self) -> Option<(ChainId, EntryId)> {
         let (_, chain_id) = self.turns.first()?;
         let line = self.lines.get(chain_id)?;
-        line.entries.first_key_value().map(|(entry, _)| (*chain_id, *entry))
+        line.entries
+            .first_key_value()
+            .map(|(entry, _)| (*chain_id, *entry))
     }
 
     /// Counts weight that a rollup is given; called once for every leg of what is taken.
@@ -119,7 +121,10 @@ impl Ready {
 
     #[cfg(test)]
     pub(super) fn entries(&self) -> Vec<EntryId> {
-        self.lines.values().flat_map(|line| line.entries.keys().copied()).collect()
+        self.lines
+            .values()
+            .flat_map(|line| line.entries.keys().copied())
+            .collect()
     }
 }
 

@@ -36,7 +36,11 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
             let Some((oldest, write)) = self.order.pop_front() else {
                 return;
             };
-            if self.values.get(&oldest).is_some_and(|(_, latest)| *latest == write) {
+            if self
+                .values
+                .get(&oldest)
+                .is_some_and(|(_, latest)| *latest == write)
+            {
                 self.values.remove(&oldest);
             }
         }
@@ -63,7 +67,10 @@ mod tests {
         recent.insert('b', 2);
         recent.insert('a', 3);
         recent.insert('c', 4);
-        assert_eq!((recent.get(&'a'), recent.get(&'b'), recent.get(&'c')), (Some(3), None, Some(4)));
+        assert_eq!(
+            (recent.get(&'a'), recent.get(&'b'), recent.get(&'c')),
+            (Some(3), None, Some(4))
+        );
     }
 
     #[test]

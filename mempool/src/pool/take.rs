@@ -49,7 +49,10 @@ impl Pool {
     pub fn on_available(&mut self, slot: Slot) -> Vec<Change> {
         let mut changes = Vec::new();
         for id in self.sealed.get(&slot).cloned().unwrap_or_default() {
-            let held = self.entries.get(&id).and_then(|entry| entry.state.after(Event::Hold));
+            let held = self
+                .entries
+                .get(&id)
+                .and_then(|entry| entry.state.after(Event::Hold));
             if held.is_some() {
                 self.advance(id, Event::Hold);
                 changes.extend(self.entries[&id].changes());
@@ -65,7 +68,11 @@ impl Pool {
         for submission in submissions {
             let entry = Entry::new(submission);
             let known = entry.keys.iter().any(|key| self.holders.contains_key(key));
-            let id = if known { self.next_id() } else { self.insert(entry) };
+            let id = if known {
+                self.next_id()
+            } else {
+                self.insert(entry)
+            };
             if !known {
                 // Admitted at its time, whatever is missing before it now.
                 self.advance(id, Event::Admit);
@@ -121,9 +128,15 @@ impl Entry {
     /// What its present state means for its name and, in a bundle, for its transactions.
     pub(super) fn changes(&self) -> Vec<Change> {
         let state = self.state;
-        let own = Change { name: self.name, state };
+        let own = Change {
+            name: self.name,
+            state,
+        };
         let legs = self.is_bundle().then_some(&self.keys).into_iter().flatten();
-        let in_legs = legs.map(|key| Change { name: super::Name::Transaction(*key), state });
+        let in_legs = legs.map(|key| Change {
+            name: super::Name::Transaction(*key),
+            state,
+        });
         core::iter::once(own).chain(in_legs).collect()
     }
 }

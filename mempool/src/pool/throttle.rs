@@ -28,13 +28,21 @@ impl Throttle {
     /// A block found the rollup full for this lane, after placing weight `placed`; `sealed` is the
     /// last undecided parcel.
     pub(super) fn hold(&mut self, chain_id: ChainId, placed: u64, sealed: Option<Slot>) {
-        self.rollups.insert(chain_id, Held { drain: sealed, budget: placed, used: 0 });
+        self.rollups.insert(
+            chain_id,
+            Held {
+                drain: sealed,
+                budget: placed,
+                used: 0,
+            },
+        );
     }
 
     /// A block decided the lane up to a parcel; the rollups that it found full are held again after
     /// this.
     pub(super) fn release(&mut self, decided: Slot) {
-        self.rollups.retain(|_, held| held.drain.is_some_and(|drain| drain >= decided));
+        self.rollups
+            .retain(|_, held| held.drain.is_some_and(|drain| drain >= decided));
     }
 
     /// True when the rollup gets nothing of this weight now; `undecided` is the first undecided

@@ -76,10 +76,15 @@ impl PooledTransaction {
         received_ms: u64,
     ) -> Result<Self, Refusal> {
         if raw.is_empty() {
-            return Err(Refusal::MalformedRlp { what: "it is empty".to_owned() });
+            return Err(Refusal::MalformedRlp {
+                what: "it is empty".to_owned(),
+            });
         }
         if raw.len() > bytes_max {
-            return Err(Refusal::OversizedData { bytes: raw.len(), bytes_max });
+            return Err(Refusal::OversizedData {
+                bytes: raw.len(),
+                bytes_max,
+            });
         }
         Ok(Self {
             chain_id,
@@ -116,7 +121,8 @@ impl PooledBundle {
         let leg_hashes: Vec<B256> = legs
             .iter()
             .map(|leg| {
-                let ids: Vec<TransactionId> = leg.transactions.iter().map(|found| found.id).collect();
+                let ids: Vec<TransactionId> =
+                    leg.transactions.iter().map(|found| found.id).collect();
                 leg_hash(leg.chain_id, &ids)
             })
             .collect();
@@ -133,7 +139,11 @@ impl PooledBundle {
     pub fn to_bundle(&self) -> Bundle {
         let legs = self.legs.iter().map(|leg| Leg {
             chain_id: leg.chain_id,
-            transactions: leg.transactions.iter().map(PooledTransaction::to_transaction).collect(),
+            transactions: leg
+                .transactions
+                .iter()
+                .map(PooledTransaction::to_transaction)
+                .collect(),
         });
         Bundle {
             terms: self.terms,
@@ -158,7 +168,9 @@ impl Submission {
             Self::Transaction(transaction) => (Some(transaction), &[][..]),
             Self::Bundle(bundle) => (None, &bundle.legs[..]),
         };
-        alone.into_iter().chain(legs.iter().flat_map(|leg| &leg.transactions))
+        alone
+            .into_iter()
+            .chain(legs.iter().flat_map(|leg| &leg.transactions))
     }
 
     /// What a parcel carries of it.

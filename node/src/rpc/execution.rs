@@ -37,6 +37,11 @@ impl Executions {
         Self { client: Client::builder(TokioExecutor::new()).build_http(), urls }
     }
 
+    /// True when the rollup's can be asked.
+    pub(crate) fn knows(&self, chain_id: ChainId) -> bool {
+        self.urls.contains_key(&chain_id)
+    }
+
     /// Passes a call on; without an execution RPC the method does not exist here.
     pub(crate) async fn pass_on(
         &self,

@@ -63,8 +63,14 @@ async fn faucet(State(methods): State<Methods>, body: BodyBytes) -> Response {
     };
     match answered {
         Ok(response) => json(StatusCode::OK, &response),
-        Err(error) => json(StatusCode::BAD_REQUEST, &error),
+        Err(error) => json(rest_status(&error), &error),
     }
+}
+
+/// Beside JSON-RPC nobody reads a code in the body of a 200: a refusal is the request's fault.
+fn rest_status(error: &RpcError) -> StatusCode {
+    let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+    if status.is_success() { StatusCode::BAD_REQUEST } else { status }
 }
 
 /// A body that was read whole, or was longer than its limit.

@@ -31,3 +31,22 @@ pub(crate) const EXECUTION_NONCE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Longest answer of an execution RPC that is passed on, in bytes.
 pub(crate) const EXECUTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most senders that are recovered at once: 39 µs of a core each, and consensus needs cores too.
+pub(crate) const RECOVERIES_CONCURRENT_MAX: usize = 4;
+
+/// Most reads of the store at once, for the same reason.
+pub(crate) const READS_CONCURRENT_MAX: usize = 4;
+
+/// Bundles whose legs are remembered for their status: at most 2 KiB of ids each, so 20 MiB.
+pub(crate) const BUNDLES_REMEMBERED_MAX: usize = 10_000;
+
+/// Rollups that are searched for a transaction of which only the hash is known: each is a question
+/// to the pool.
+pub(crate) const ROLLUPS_SEARCHED_MAX: usize = 64;
+
+/// When to come back after the pool was full, in milliseconds: some blocks later.
+pub(crate) const POOL_RETRY_MS: u64 = 1_000;
+
+/// When to come back after too many requests waited, in milliseconds: one block later.
+pub(crate) const BUSY_RETRY_MS: u64 = 200;

@@ -74,9 +74,9 @@ async fn serve_connection(
     }
 }
 
-/// Open connections, in all and by address.
+/// Open connections of one listener, in all and by address.
 #[derive(Clone, Debug)]
-struct Connections {
+pub(crate) struct Connections {
     all: Arc<Semaphore>,
     by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
@@ -89,14 +89,15 @@ impl Default for Connections {
 
 /// One open connection's place; given back when dropped.
 #[derive(Debug)]
-struct Place {
+pub(crate) struct Place {
     address: IpAddr,
     by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connections {
-    fn enter(&self, address: IpAddr) -> Option<Place> {
+    /// A place for one more connection of an address, if there is one.
+    pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
         let permit = self.all.clone().try_acquire_owned().ok()?;
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let open = by_address.entry(address).or_default();

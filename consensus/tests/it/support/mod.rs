@@ -2,14 +2,14 @@
 
 mod toy;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use cloverleaf_consensus::{
     BlockSync, Candidate, Decision, Discard, Driver, Evidence, Halt, HeightParams, Input,
     JournalEntry, LocalSigner, Message, Output, Pace, Proposal, SignSlot, SignStep, Signable,
-    Signed, SyncInput, SyncMessage, SyncOutput, Timeouts, To, Vote, proposer_order,
+    Signed, SyncInput, SyncMessage, SyncOutput, Timeouts, To, Vote,
 };
 use cloverleaf_types::error::SignatureError;
 use cloverleaf_types::{
@@ -52,11 +52,23 @@ pub(crate) fn validators(keys: &[Arc<LocalSigner>]) -> Arc<ValidatorSet> {
     Arc::new(ValidatorSet::new(keys.iter().map(validator).collect()).unwrap())
 }
 
+/// Who proposes, with nobody absent: by address, another one first at each height (P1).
+fn proposers(set: &ValidatorSet, height: Height) -> Vec<Address> {
+    let mut order: Vec<Address> = set
+        .validators()
+        .iter()
+        .map(|validator| validator.address)
+        .collect();
+    let first = usize::try_from(height.0).unwrap() % order.len();
+    order.rotate_left(first);
+    order
+}
+
 /// What holds for a height: nobody absent, blocks as fast as there is work.
 pub(crate) fn params(set: &Arc<ValidatorSet>, height: Height) -> HeightParams {
     HeightParams {
         height,
-        proposers: proposer_order(set, &BTreeSet::new(), height),
+        proposers: proposers(set, height),
         validators: set.clone(),
         timeouts: Timeouts::default(),
         pace: Pace {
@@ -238,7 +250,7 @@ impl Cluster {
 
     /// Who proposes in a round of a height, as a node's number.
     pub(crate) fn proposer(&self, height: u64, round: usize) -> usize {
-        let order = proposer_order(&self.set, &BTreeSet::new(), Height(height));
+        let order = proposers(&self.set, Height(height));
         self.node_of(order[round % order.len()])
     }
 

@@ -11,15 +11,19 @@
 //! Decoded is not verified: whoever takes a message checks its signatures. They cover the digests
 //! of K3, so a message may be relayed, and its sender proves nothing.
 
-use alloy_rlp::{BufMut, Encodable};
+mod certificate;
+mod signed;
+
 use bytes::Bytes;
 use cloverleaf_types::codec::Reader;
-use cloverleaf_types::error::{DecodeError, SignatureError};
+use cloverleaf_types::error::DecodeError;
 use cloverleaf_types::limits::{VALIDATORS_MAX, VALUE_BYTES_MAX};
-use cloverleaf_types::vote::{proposal_digest, vote_digest};
-use cloverleaf_types::{
-    Address, B256, Height, NetworkId, Recover, Round, Signature, Signer, Value, VoteKind,
+use cloverleaf_types::{B256, Height, Round, Value};
+
+pub use certificate::{
+    Endorsement, PolkaCertificate, RoundCertificate, RoundCertificateKind, RoundVote,
 };
+pub use signed::{Proposal, Signable, Signed, Vote};
 
 use crate::codec::{
     Encoded, MaybeHash, after_round, encode_fields, kind_number, read_after_round, read_flag,
@@ -30,192 +34,6 @@ use crate::context::Candidate;
 /// Longest encoded message, in bytes: a value of the largest size and its framing, or a round
 /// certificate of [`VALIDATORS_MAX`] signatures (about 17 KiB).
 pub const MESSAGE_BYTES_MAX: usize = VALUE_BYTES_MAX + 8 * 1024;
-
-/// Something that one validator signs.
-pub trait Signable {
-    /// What is signed (K3).
-    fn digest(&self, network: NetworkId) -> B256;
-
-    /// Who claims to have signed.
-    fn signer(&self) -> Address;
-}
-
-/// A claim and the signature that is said to be its signer's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed<T> {
-    /// The claim.
-    pub message: T,
-    /// The signature over its digest.
-    pub signature: Signature,
-}
-
-impl<T: Signable> Signed<T> {
-    /// Signs with a key, whatever it signed before. The driver never calls this: it goes through
-    /// its guard (D2). It is for tests and for the simulator's Byzantine validators.
-    #[must_use]
-    pub fn by(message: T, network: NetworkId, signer: &dyn Signer) -> Self {
-        let signature = signer.sign(message.digest(network));
-        Self { message, signature }
-    }
-
-    /// Checks that the claimed signer signed.
-    ///
-    /// # Errors
-    /// The signature is malformed or another key's.
-    pub fn verify(&self, network: NetworkId, recover: &dyn Recover) -> Result<(), SignatureError> {
-        self.signature
-            .verify(self.message.digest(network), self.message.signer(), recover)
-    }
-}
-
-/// A prevote or precommit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vote {
-    /// The height voted on.
-    pub height: Height,
-    /// The round voted in.
-    pub round: Round,
-    /// Prevote or precommit.
-    pub kind: VoteKind,
-    /// The block voted for, or none.
-    pub block_hash: Option<B256>,
-    /// Who votes.
-    pub voter: Address,
-}
-
-impl Signable for Vote {
-    fn digest(&self, network: NetworkId) -> B256 {
-        vote_digest(network, self.height, self.round, self.kind, self.block_hash)
-    }
-
-    fn signer(&self) -> Address {
-        self.voter
-    }
-}
-
-/// A proposer's word for a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    /// The height proposed for.
-    pub height: Height,
-    /// The round proposed in.
-    pub round: Round,
-    /// The earlier round whose prevotes justify proposing the value again.
-    pub pol_round: Option<Round>,
-    /// The value; the signature covers its block hash.
-    pub candidate: Candidate,
-    /// Who proposes.
-    pub proposer: Address,
-}
-
-impl Signable for Proposal {
-    fn digest(&self, network: NetworkId) -> B256 {
-        proposal_digest(
-            network,
-            self.height,
-            self.round,
-            self.pol_round,
-            self.candidate.id(),
-        )
-    }
-
-    fn signer(&self) -> Address {
-        self.proposer
-    }
-}
-
-/// One validator's signature in a certificate.
-#[derive(Clone, Debug, PartialEq, Eq, alloy_rlp::RlpEncodable, alloy_rlp::RlpDecodable)]
-pub struct Endorsement {
-    /// Who signed.
-    pub voter: Address,
-    /// Its signature.
-    pub signature: Signature,
-}
-
-/// Prevotes of a quorum for one block in one round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolkaCertificate {
-    /// The height of the prevotes.
-    pub height: Height,
-    /// The round of the prevotes.
-    pub round: Round,
-    /// The block prevoted.
-    pub block_hash: B256,
-    /// The prevotes.
-    pub prevotes: Vec<Endorsement>,
-}
-
-impl PolkaCertificate {
-    /// The prevotes, one by one.
-    #[must_use]
-    pub fn signed_votes(&self) -> Vec<Signed<Vote>> {
-        let vote = |found: &Endorsement| Signed {
-            message: Vote {
-                height: self.height,
-                round: self.round,
-                kind: VoteKind::Prevote,
-                block_hash: Some(self.block_hash),
-                voter: found.voter,
-            },
-            signature: found.signature,
-        };
-        self.prevotes.iter().map(vote).collect()
-    }
-}
-
-/// What a round certificate lets its reader do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoundCertificateKind {
-    /// Enter the round itself: f + 1 have voted in it.
-    Skip,
-    /// Enter the next round: a quorum has precommitted in it.
-    Precommit,
-}
-
-/// One vote of a round certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoundVote {
-    /// Prevote or precommit.
-    pub kind: VoteKind,
-    /// The block voted for, or none.
-    pub block_hash: Option<B256>,
-    /// Who voted.
-    pub voter: Address,
-    /// Its signature.
-    pub signature: Signature,
-}
-
-/// Votes that justify entering a round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoundCertificate {
-    /// The height of the votes.
-    pub height: Height,
-    /// The round of the votes.
-    pub round: Round,
-    /// What they justify.
-    pub kind: RoundCertificateKind,
-    /// The votes.
-    pub votes: Vec<RoundVote>,
-}
-
-impl RoundCertificate {
-    /// The votes, one by one.
-    #[must_use]
-    pub fn signed_votes(&self) -> Vec<Signed<Vote>> {
-        let vote = |found: &RoundVote| Signed {
-            message: Vote {
-                height: self.height,
-                round: self.round,
-                kind: found.kind,
-                block_hash: found.block_hash,
-                voter: found.voter,
-            },
-            signature: found.signature,
-        };
-        self.votes.iter().map(vote).collect()
-    }
-}
 
 /// A request for a proposal that votes name and that has not arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,7 +156,7 @@ impl Message {
                 } else {
                     RoundCertificateKind::Skip
                 },
-                votes: list.items("votes", VALIDATORS_MAX, read_round_vote)?,
+                votes: list.items("votes", VALIDATORS_MAX, RoundVote::read)?,
             }),
             4 => Self::Want(Want {
                 height,
@@ -358,24 +176,6 @@ impl Message {
     /// The message as one item of another list.
     pub(crate) fn as_item(&self) -> Encoded {
         Encoded(self.encode().to_vec())
-    }
-}
-
-impl Encodable for RoundVote {
-    fn encode(&self, out: &mut dyn BufMut) {
-        let (kind, hash) = (kind_number(self.kind), MaybeHash(self.block_hash));
-        out.put_slice(&encode_fields(&[
-            &kind,
-            &hash,
-            &self.voter,
-            &self.signature,
-        ]));
-    }
-
-    fn length(&self) -> usize {
-        let payload =
-            1 + MaybeHash(self.block_hash).length() + self.voter.length() + self.signature.length();
-        payload + alloy_rlp::length_of_length(payload)
     }
 }
 
@@ -418,18 +218,4 @@ fn read_proposal(
         message: proposal,
         signature: list.value()?,
     })
-}
-
-fn read_round_vote(item: &mut Reader<'_>) -> Result<RoundVote, DecodeError> {
-    let mut list = item.list()?;
-    let kind = read_kind(&mut list)?;
-    let block_hash = list.value::<MaybeHash>()?.0;
-    let vote = RoundVote {
-        kind,
-        block_hash,
-        voter: list.value()?,
-        signature: list.value()?,
-    };
-    list.finish()?;
-    Ok(vote)
 }

@@ -1,0 +1,86 @@
+//! The backlog of the streams: storage, behind the seams of `stream`.
+
+use std::sync::Arc;
+
+use cloverleaf_bundle::State;
+use cloverleaf_storage::{Store, StoredBatch};
+use cloverleaf_stream::{
+    BatchSource, BlockSource, Read, SourceError, StreamBlock, StreamItem, bundles_of,
+};
+use cloverleaf_types::manifest::bundles_tree;
+use cloverleaf_types::{ChainId, Height};
+use tokio::sync::watch;
+
+/// Reads decided batches and blocks from the store, and the registry from the latest state.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamSource {
+    store: Store,
+    tip: watch::Receiver<Arc<State>>,
+}
+
+impl StreamSource {
+    /// A source; `tip` follows the state after the latest durable block.
+    pub(crate) fn new(store: Store, tip: watch::Receiver<Arc<State>>) -> Self {
+        Self { store, tip }
+    }
+}
+
+impl BatchSource for StreamSource {
+    fn head(&self, chain_id: ChainId) -> Result<Option<u64>, SourceError> {
+        Ok(self.tip.borrow().rollup(chain_id).map(|rollup| rollup.head.seq))
+    }
+
+    fn read(
+        &self,
+        chain_id: ChainId,
+        from_seq: u64,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<Read<StreamItem>, SourceError> {
+        let batches = self.store.batches_from(chain_id, from_seq, items_max, bytes_max);
+        let batches = batches.map_err(SourceError::new)?;
+        if !batches.is_empty() {
+            let items = batches.into_iter().map(|batch| Arc::new(stream_item(chain_id, batch)));
+            return Ok(Read::Items(items.collect()));
+        }
+        match self.store.first_available(chain_id).map_err(SourceError::new)? {
+            Some(first_available) if from_seq < first_available => {
+                Ok(Read::Pruned { first_available })
+            }
+            _ => Ok(Read::AtTip),
+        }
+    }
+}
+
+impl BlockSource for StreamSource {
+    fn tip(&self) -> Result<Height, SourceError> {
+        Ok(self.store.tip().map_or(Height::GENESIS, |(height, _)| height))
+    }
+
+    fn read_blocks(
+        &self,
+        from: Height,
+        items_max: usize,
+        bytes_max: usize,
+    ) -> Result<Read<StreamBlock>, SourceError> {
+        let blocks = self.store.blocks_from(from, items_max, bytes_max);
+        let blocks = blocks.map_err(SourceError::new)?.into_iter();
+        let items: Vec<_> =
+            blocks.map(|(height, encoded)| Arc::new(StreamBlock { height, encoded })).collect();
+        Ok(if items.is_empty() { Read::AtTip } else { Read::Items(items) })
+    }
+}
+
+/// A stored batch as streams carry it.
+pub(crate) fn stream_item(chain_id: ChainId, stored: StoredBatch) -> StreamItem {
+    let manifests = &stored.decision.manifests;
+    StreamItem {
+        chain_id,
+        seq: stored.seq,
+        batch: stored.bytes,
+        branch: stored.branch,
+        bundles: bundles_of(chain_id, manifests, &bundles_tree(manifests)),
+        header: Arc::new(stored.decision.header),
+        certificate: Arc::new(stored.decision.certificate),
+    }
+}

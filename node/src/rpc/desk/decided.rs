@@ -1,0 +1,57 @@
+//! Decided blocks and batches, as they are stored.
+
+use cloverleaf_api::error::{RpcError, hex};
+use cloverleaf_api::json::At;
+use cloverleaf_api::reason::Reason;
+use cloverleaf_storage::{Store, StoredBatch};
+use cloverleaf_types::{ChainId, DecidedBlock, Height};
+
+use super::{Desk, registered, unreadable};
+
+impl Desk {
+    /// A block; nothing above the latest.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn block(&self, at: At) -> Result<Option<DecidedBlock>, RpcError> {
+        let height = match at {
+            At::Latest => self.handle.state().height(),
+            At::Number(height) => Height(height),
+        };
+        self.read(move |store| store.block(height).map_err(unreadable)).await
+    }
+
+    /// A rollup's batch; nothing above the latest.
+    ///
+    /// # Errors
+    /// The rollup is not registered, the batch was pruned, or the store failed.
+    pub(crate) async fn batch(
+        &self,
+        chain_id: ChainId,
+        at: At,
+    ) -> Result<Option<StoredBatch>, RpcError> {
+        let latest = registered(&self.handle.state(), chain_id)?.head.seq;
+        let seq = match at {
+            At::Latest => latest,
+            At::Number(seq) => seq,
+        };
+        self.read(move |store| batch(store, chain_id, seq)).await
+    }
+}
+
+fn batch(store: &Store, chain_id: ChainId, seq: u64) -> Result<Option<StoredBatch>, RpcError> {
+    let found = store.batch(chain_id, seq).map_err(unreadable)?;
+    if found.is_some() || seq == 0 {
+        return Ok(found);
+    }
+    match store.first_available(chain_id).map_err(unreadable)? {
+        Some(first) if seq < first => Err(pruned(seq, first)),
+        _ => Ok(None),
+    }
+}
+
+/// A position that this node no longer has.
+pub(crate) fn pruned(asked: u64, first_available: u64) -> RpcError {
+    let detail = format_args!("{asked} is gone, the first is {first_available}");
+    RpcError::because(Reason::Pruned, detail).with("firstAvailable", hex(first_available))
+}

@@ -1,0 +1,224 @@
+//! The methods of the public endpoint: which exist where, and who answers them.
+
+mod faucet;
+mod overlay;
+mod params;
+mod seq;
+
+use std::sync::Arc;
+
+use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_api::error::{RpcError, hex};
+use cloverleaf_api::json::{FaucetRequest, FaucetResponse, bytes};
+use cloverleaf_api::methods::{self, Class, METHODS};
+use cloverleaf_types::{ChainId, TransactionId};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::desk::{Desk, VERSION};
+use super::envelope::Outcome;
+use faucet::Faucet;
+use params::Params;
+
+/// Methods of the root beside `seq_*`.
+const AT_ROOT: [&str; 3] = ["eth_sendRawTransaction", "web3_clientVersion", "rpc.discover"];
+
+/// What is never passed on to a rollup's execution RPC: methods that act on the node behind it or
+/// with its keys, and ways past this sequencer.
+const NEVER_PASSED_ON: [&str; 8] = [
+    "admin_",
+    "debug_",
+    "engine_",
+    "miner_",
+    "personal_",
+    "eth_send",
+    "eth_cancel",
+    "eth_sign",
+];
+
+/// What the methods are made of.
+#[derive(Debug)]
+pub(crate) struct MethodsConfig {
+    /// Takes in, looks up, proves.
+    pub(crate) desk: Desk,
+    /// Pays for the faucet: in dev networks only.
+    pub(crate) faucet: Option<PrivateKeySigner>,
+    /// Where the node serves gRPC, as `http://host:port`.
+    pub(crate) grpc: Option<String>,
+}
+
+/// Answers calls. Clones share everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Methods {
+    desk: Desk,
+    faucet: Option<Arc<Faucet>>,
+    grpc: Option<Arc<str>>,
+}
+
+/// Where a call came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// `/`: the network's.
+    Root,
+    /// `/rollup/<chainId>`: a rollup's, as its wallets see it.
+    Rollup(ChainId),
+}
+
+impl Methods {
+    /// The methods of a node.
+    pub(crate) fn new(config: MethodsConfig) -> Self {
+        Self {
+            faucet: config.faucet.map(|signer| Arc::new(Faucet::new(signer))),
+            grpc: config.grpc.map(Arc::from),
+            desk: config.desk,
+        }
+    }
+
+    /// True for a rollup that has an endpoint here.
+    pub(crate) fn is_registered(&self, chain_id: ChainId) -> bool {
+        self.desk.is_registered(chain_id)
+    }
+
+    /// Answers a call.
+    pub(crate) async fn call(
+        &self,
+        endpoint: Endpoint,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Outcome {
+        match (endpoint, method) {
+            (_, "web3_clientVersion") => Outcome::of(Ok(VERSION)),
+            (_, "rpc.discover") => Outcome::of(Ok(discover(endpoint))),
+            (Endpoint::Root, "eth_sendRawTransaction") => {
+                Outcome::of(self.send(None, params).await)
+            }
+            (_, method) if method.starts_with("seq_") => {
+                self.seq(endpoint, method, params).await
+            }
+            (Endpoint::Root, method) => Outcome::Error(RpcError::method_not_found(method)),
+            (Endpoint::Rollup(chain_id), method) => self.at_rollup(chain_id, method, params).await,
+        }
+    }
+
+    /// Gives something to spend, in dev networks.
+    ///
+    /// # Errors
+    /// There is no faucet here, or its transaction is refused.
+    pub(crate) async fn faucet(&self, request: &FaucetRequest) -> Result<FaucetResponse, RpcError> {
+        match &self.faucet {
+            Some(faucet) => faucet.give(&self.desk, request).await,
+            None => Err(Faucet::absent()),
+        }
+    }
+
+    async fn at_rollup(
+        &self,
+        chain_id: ChainId,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Outcome {
+        match method {
+            "eth_sendRawTransaction" => Outcome::of(self.send(Some(chain_id), params).await),
+            "eth_chainId" => Outcome::of(Ok(hex(chain_id.0))),
+            "net_version" => Outcome::of(Ok(chain_id.to_string())),
+            "rpc_modules" => Outcome::of(Ok(modules())),
+            "arb_checkPublisherHealth" => Outcome::of(Ok(Value::Null)),
+            "eth_getTransactionCount" => self.transaction_count(chain_id, params).await,
+            "eth_getTransactionByHash" => self.transaction_by_hash(chain_id, params).await,
+            method if is_passed_on(method) => {
+                self.desk.executions().pass_on(chain_id, method, params).await
+            }
+            method => Outcome::Error(RpcError::method_not_found(method)),
+        }
+    }
+
+    async fn send(
+        &self,
+        expected: Option<ChainId>,
+        params: Option<&RawValue>,
+    ) -> Result<TransactionId, RpcError> {
+        let params = Params::read("eth_sendRawTransaction", params)?;
+        let raw = bytes("raw", &params.required::<String>(0)?)?;
+        let (_, id) = self.desk.send_envelope(expected, raw.0).await?;
+        Ok(id)
+    }
+}
+
+fn is_passed_on(method: &str) -> bool {
+    NEVER_PASSED_ON.iter().all(|prefix| !method.starts_with(prefix))
+}
+
+fn is_at_root(method: &str) -> bool {
+    method.starts_with("seq_") || AT_ROOT.contains(&method)
+}
+
+/// The methods of an endpoint, as an OpenRPC document.
+fn discover(endpoint: Endpoint) -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    match endpoint {
+        Endpoint::Rollup(_) => {
+            let classes = [Class::Ours, Class::Seq, Class::Overlay, Class::Read, Class::Rollup];
+            methods::discover(version, &classes)
+        }
+        Endpoint::Root => {
+            let mut document = methods::discover(version, &[Class::Ours, Class::Seq]);
+            if let Some(listed) = document["methods"].as_array_mut() {
+                listed.retain(|method| method["name"].as_str().is_some_and(is_at_root));
+            }
+            document
+        }
+    }
+}
+
+/// The namespaces of the table, with geth's version number of them.
+fn modules() -> Value {
+    let namespaces = METHODS.iter().filter_map(|method| method.name.split(['_', '.']).next());
+    namespaces.map(|namespace| (namespace.to_owned(), json!("1.0"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(endpoint: Endpoint) -> Vec<String> {
+        let document = discover(endpoint);
+        let methods = document["methods"].as_array().unwrap().iter();
+        methods.map(|method| method["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn root_lists_what_it_serves_and_a_rollup_lists_the_whole_table() {
+        let root = listed(Endpoint::Root);
+        assert!(AT_ROOT.iter().all(|method| root.iter().any(|listed| listed == method)));
+        assert!(root.iter().all(|method| is_at_root(method)));
+        assert!(root.iter().any(|method| method == "seq_sendBundle"));
+        assert_eq!(listed(Endpoint::Rollup(ChainId(901))).len(), METHODS.len());
+    }
+
+    #[test]
+    fn nothing_that_acts_on_the_node_behind_or_goes_past_the_sequencer_is_passed_on() {
+        for method in [
+            "admin_addPeer",
+            "debug_setHead",
+            "engine_newPayloadV4",
+            "eth_sendTransaction",
+            "eth_sendRawTransactionSync",
+            "eth_sign",
+            "eth_signTransaction",
+            "miner_stop",
+            "personal_unlockAccount",
+        ] {
+            assert!(!is_passed_on(method), "{method}");
+        }
+        let reads = METHODS.iter().filter(|method| method.class == Class::Read);
+        assert!(reads.into_iter().all(|method| is_passed_on(method.name)));
+        assert!(is_passed_on("zkevm_batchNumber") && is_passed_on("eth_fillTransaction"));
+    }
+
+    #[test]
+    fn modules_are_the_namespaces_of_the_table() {
+        let modules = modules();
+        let names: Vec<&String> = modules.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["arb", "eth", "net", "rollup", "rpc", "seq", "web3"]);
+    }
+}

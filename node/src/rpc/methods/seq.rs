@@ -1,0 +1,143 @@
+//! `seq_*`: submitting, following and proving, in the network's own words.
+
+use cloverleaf_api::error::RpcError;
+use cloverleaf_api::json::{
+    At, Batch, Block, BundleStatus, Quantity, SendBundle, TransactionStatus,
+};
+use cloverleaf_api::reason::Reason;
+use cloverleaf_types::proof::HeadProof;
+use cloverleaf_types::{B256, ChainId};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::params::Params;
+use super::{Endpoint, Methods};
+use crate::rpc::desk::broken;
+use crate::rpc::envelope::Outcome;
+
+/// `{chainId, hash}`: a transaction by its whole name.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TransactionName {
+    chain_id: Quantity,
+    hash: B256,
+}
+
+impl Methods {
+    pub(super) async fn seq(
+        &self,
+        endpoint: Endpoint,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Outcome {
+        let params = match Params::read(method, params) {
+            Ok(params) => params,
+            Err(error) => return Outcome::Error(error),
+        };
+        let (desk, params) = (&self.desk, &params);
+        match method {
+            "seq_sendBundle" => Outcome::of(self.send_bundle(params).await),
+            "seq_getBundleStatus" => match params.required(0) {
+                Ok(hash) => Outcome::of(desk.bundle_status(hash).await),
+                Err(error) => Outcome::Error(error),
+            },
+            "seq_getBundleProof" => match params.required(0) {
+                Ok(hash) => Outcome::of(desk.bundle_proof(hash).await),
+                Err(error) => Outcome::Error(error),
+            },
+            "seq_getTransactionStatus" => Outcome::of(self.status(endpoint, params).await),
+            "seq_getBlock" => Outcome::of(self.block(params).await),
+            "seq_getBatch" => Outcome::of(self.batch(params).await),
+            "seq_getHead" => {
+                Outcome::of(chain_id(params).and_then(|chain_id| desk.head(chain_id)))
+            }
+            "seq_getProof" => Outcome::of(self.head_proof(params).await),
+            "seq_listRollups" => Outcome::of(Ok(desk.rollups())),
+            "seq_networkInfo" => Outcome::of(desk.network_info(self.grpc.as_deref())),
+            _ => Outcome::Error(RpcError::method_not_found(method)),
+        }
+    }
+
+    async fn send_bundle(&self, params: &Params<'_>) -> Result<BundleStatus, RpcError> {
+        let bundle = SendBundle::from_json(&params.required::<Value>(0)?)?;
+        self.desk.send_bundle(bundle).await
+    }
+
+    async fn status(
+        &self,
+        endpoint: Endpoint,
+        params: &Params<'_>,
+    ) -> Result<Option<TransactionStatus>, RpcError> {
+        let (chain_id, hash) = transaction_name(params)?;
+        let chain_id = match (chain_id, endpoint) {
+            (None, Endpoint::Rollup(chain_id)) => Some(chain_id),
+            (named, _) => named,
+        };
+        match chain_id {
+            Some(chain_id) => self.desk.transaction_status((chain_id, hash)).await,
+            None => self.desk.transaction_status_anywhere(hash).await,
+        }
+    }
+
+    async fn block(&self, params: &Params<'_>) -> Result<Option<Block>, RpcError> {
+        let block = self.desk.block(place(params, 0)?).await?;
+        Ok(block.as_ref().map(Block::of))
+    }
+
+    async fn batch(&self, params: &Params<'_>) -> Result<Option<Batch>, RpcError> {
+        let Some(stored) = self.desk.batch(chain_id(params)?, place(params, 1)?).await? else {
+            return Ok(None);
+        };
+        let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
+        Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
+    }
+
+    async fn head_proof(&self, params: &Params<'_>) -> Result<Option<HeadProof>, RpcError> {
+        self.desk.head_proof(chain_id(params)?).await
+    }
+}
+
+fn chain_id(params: &Params<'_>) -> Result<ChainId, RpcError> {
+    Ok(ChainId(params.required::<Quantity>(0)?.0))
+}
+
+fn place(params: &Params<'_>, position: usize) -> Result<At, RpcError> {
+    params.required::<At>(position).map_err(|error| RpcError {
+        // A word that is no place is no hex that went wrong.
+        reason: Reason::MalformedJson,
+        ..error
+    })
+}
+
+/// `hash`, `hash, chainId` or `{chainId, hash}`.
+fn transaction_name(params: &Params<'_>) -> Result<(Option<ChainId>, B256), RpcError> {
+    let chain_id = params.optional::<Quantity>(1)?.map(|number| ChainId(number.0));
+    if params.is_object(0) {
+        let name: TransactionName = params.required(0)?;
+        return Ok((Some(ChainId(name.chain_id.0)), name.hash));
+    }
+    Ok((chain_id, params.required(0)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(params: &str) -> Result<(Option<ChainId>, B256), RpcError> {
+        let raw = RawValue::from_string(params.to_owned()).unwrap();
+        transaction_name(&Params::read("seq_getTransactionStatus", Some(&raw))?)
+    }
+
+    #[test]
+    fn transaction_is_named_by_hash_alone_or_with_its_rollup() {
+        let hash = B256::repeat_byte(7);
+        let whole = Ok((Some(ChainId(901)), hash));
+        assert_eq!(named(&format!(r#"["{hash}"]"#)), Ok((None, hash)));
+        assert_eq!(named(&format!(r#"["{hash}", "0x385"]"#)), whole);
+        assert_eq!(named(&format!(r#"[{{"chainId": 901, "hash": "{hash}"}}]"#)), whole);
+        assert_eq!(named(&format!(r#"{{"chainId": 901, "hash": "{hash}"}}"#)), whole);
+        assert_eq!(named(r#"["0x07"]"#).unwrap_err().reason, Reason::BadHex);
+        assert_eq!(named(r#"[{"hash": 1}]"#).unwrap_err().reason, Reason::MalformedJson);
+    }
+}

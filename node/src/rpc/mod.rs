@@ -1,0 +1,21 @@
+//! JSON-RPC over HTTP: the public endpoint of a node.
+//!
+//! ```text
+//!  server (connections) ─► http (routes) ─► envelope (calls) ─► methods ─┬─► desk ─► sequencer, store
+//!                                                                        └─► execution: the rollup's RPC
+//! ```
+//! The [`Desk`] does what every interface offers, so that gRPC and JSON-RPC cannot answer differently;
+//! [`methods`](Methods) only reads parameters and chooses.
+
+pub(crate) mod desk;
+mod envelope;
+mod execution;
+mod http;
+mod limits;
+mod methods;
+mod server;
+
+pub(crate) use desk::Desk;
+pub(crate) use http::router;
+pub(crate) use methods::{Methods, MethodsConfig};
+pub(crate) use server::{Connections, Place, serve};

@@ -1,0 +1,229 @@
+//! The replica's thread: inputs in, outputs done in their order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cloverleaf_bundle::State;
+use cloverleaf_journal::{JournalError, SegmentedJournal};
+use cloverleaf_mempool::pool::{self, Name};
+use cloverleaf_replica::{Input, Output, Replica};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::committer::{Committer, StoreWork};
+use super::completions::Completions;
+use super::fatal::Fatal;
+use super::handle::{Request, Shared, Until};
+use super::parcel_writer::{ParcelWrite, ParcelWriter};
+use super::peers::Peers;
+use crate::clock::now_ms;
+
+/// Longest sleep without a deadline, so that a clock that jumped is noticed.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+
+/// Those who wait for an acknowledgement, at most; further ones are answered with the present state.
+const WAITING_MAX: usize = 100_000;
+
+/// What comes to the thread.
+pub(super) struct Inboxes {
+    pub(super) urgent: mpsc::Receiver<Input>,
+    pub(super) bulk: mpsc::Receiver<Input>,
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) completions: Completions,
+}
+
+/// Owns the replica and does what it wants done.
+pub(super) struct Engine {
+    pub(super) replica: Replica,
+    pub(super) votes: SegmentedJournal,
+    pub(super) parcel_writer: ParcelWriter,
+    pub(super) committer: Committer,
+    pub(super) peers: Peers,
+    pub(super) shared: Arc<Shared>,
+    pub(super) tip: watch::Sender<Arc<State>>,
+    pub(super) fatal: Fatal,
+    pub(super) waiting: Waiting,
+}
+
+/// Who waits for what became of an item.
+#[derive(Default)]
+pub(super) struct Waiting {
+    by_name: BTreeMap<Name, Vec<(Until, oneshot::Sender<pool::State>)>>,
+    count: usize,
+}
+
+impl Engine {
+    /// Runs until it is stopped, or must end.
+    pub(super) async fn run(
+        mut self,
+        start: Input,
+        mut inboxes: Inboxes,
+        stop: CancellationToken,
+    ) {
+        if !self.handle(start) {
+            return;
+        }
+        loop {
+            let wake_in = self.wake_in();
+            let go_on = tokio::select! {
+                biased;
+                () = stop.cancelled() => false,
+                Some(input) = inboxes.urgent.recv() => self.handle(input),
+                () = inboxes.completions.wait() => {
+                    let done = inboxes.completions.take();
+                    done.into_iter().all(|input| self.handle(input))
+                }
+                Some(input) = inboxes.bulk.recv() => self.handle(input),
+                Some(request) = inboxes.requests.recv() => self.answer(request),
+                () = tokio::time::sleep(wake_in) => self.handle(Input::Tick),
+            };
+            if !go_on {
+                return;
+            }
+        }
+    }
+
+    fn wake_in(&self) -> Duration {
+        let wake_ms = self.replica.next_wake_ms();
+        wake_ms.map_or(IDLE_MAX, |at_ms| {
+            Duration::from_millis(at_ms.saturating_sub(now_ms())).min(IDLE_MAX)
+        })
+    }
+
+    /// False when nothing more may be done.
+    fn handle(&mut self, input: Input) -> bool {
+        let committed = matches!(input, Input::Committed { .. });
+        let peers_changed = matches!(input, Input::Connected(_) | Input::Disconnected(_));
+        let outputs = self.replica.handle(now_ms(), input);
+        if committed {
+            self.tip.send_replace(Arc::new(self.replica.state().clone()));
+        }
+        if peers_changed {
+            let connected = u32::try_from(self.peers.connected()).unwrap_or(u32::MAX);
+            self.shared.connected.store(connected, Ordering::Relaxed);
+        }
+        self.release(outputs)
+    }
+
+    fn answer(&mut self, request: Request) -> bool {
+        let now_ms = now_ms();
+        match request {
+            Request::Submit { submission, reply } => {
+                let (admitted, outputs) = self.replica.submit(now_ms, &submission);
+                let go_on = self.release(outputs);
+                let _gone = reply.send(admitted);
+                return go_on;
+            }
+            Request::Expect { chain_id, sender, nonce } => {
+                let outputs = self.replica.expect_nonce(now_ms, chain_id, sender, nonce);
+                return self.release(outputs);
+            }
+            Request::KnowsSender { chain_id, sender, reply } => {
+                let _gone = reply.send(self.replica.knows_sender(chain_id, sender));
+            }
+            Request::PendingNonce { chain_id, sender, reply } => {
+                let _gone = reply.send(self.replica.pending_nonce(chain_id, sender));
+            }
+            Request::Status { name, reply } => {
+                let _gone = reply.send(self.replica.status(&name));
+            }
+            Request::Wait { name, until, reply } => match self.replica.status(&name) {
+                Some(state) => self.waiting.wait(name, state, until, reply),
+                None => drop(reply),
+            },
+        }
+        true
+    }
+
+    /// D1: one after the other; a failed write ends the node before the next one.
+    fn release(&mut self, outputs: Vec<Output>) -> bool {
+        for output in outputs {
+            let done = match output {
+                Output::Journal(records) => match self.journal(&records) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        self.fatal.disk(&error);
+                        return false;
+                    }
+                },
+                Output::Send { to, class, bytes } => {
+                    self.peers.send(to, class, bytes);
+                    true
+                }
+                Output::LogParcel(kept) => self.parcel_writer.write(ParcelWrite::Log(kept)),
+                Output::StoreParcel(kept) => self.parcel_writer.write(ParcelWrite::Store(kept)),
+                Output::ForgetParcels { stored_below, logged_below } => self
+                    .parcel_writer
+                    .write(ParcelWrite::Forget { stored_below, logged_below }),
+                Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
+                Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
+                Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        self.fatal.disk(&error);
+                        return false;
+                    }
+                },
+                Output::Progress { name, state } => {
+                    self.waiting.progress(name, state);
+                    true
+                }
+                Output::Halt(halt) => {
+                    self.fatal.halt(&halt);
+                    return false;
+                }
+            };
+            if !done {
+                self.fatal.broken("a disk thread has ended, or its queue is beyond its limit");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn journal(
+        &mut self,
+        records: &[cloverleaf_replica::JournalRecord],
+    ) -> Result<(), JournalError> {
+        for record in records {
+            self.votes.append(record.height.0, &record.bytes)?;
+        }
+        self.votes.sync()
+    }
+}
+
+impl Waiting {
+    fn wait(
+        &mut self,
+        name: Name,
+        state: pool::State,
+        until: Until,
+        reply: oneshot::Sender<pool::State>,
+    ) {
+        if is_reached(state, until) || self.count >= WAITING_MAX {
+            let _gone = reply.send(state);
+            return;
+        }
+        self.count += 1;
+        self.by_name.entry(name).or_default().push((until, reply));
+    }
+
+    fn progress(&mut self, name: Name, state: pool::State) {
+        let Some(waiting) = self.by_name.remove(&name) else { return };
+        self.count -= waiting.len();
+        for (until, reply) in waiting {
+            if is_reached(state, until) {
+                let _gone = reply.send(state);
+            } else if !reply.is_closed() {
+                self.count += 1;
+                self.by_name.entry(name).or_default().push((until, reply));
+            }
+        }
+    }
+}
+
+fn is_reached(state: pool::State, until: Until) -> bool {
+    state.is_ended() || (until == Until::Available && matches!(state, pool::State::Available { .. }))
+}

@@ -1,0 +1,173 @@
+//! What a simulated network is made of.
+
+use cloverleaf_types::Parameters;
+
+use super::byzantine::Kind;
+use super::random::Random;
+
+/// One simulated network and what happens to it; everything else follows from the seed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Decides every choice and every chance.
+    pub seed: u64,
+    /// How many validators there are, of equal power.
+    pub validators: usize,
+    /// How many heights are decided before the network is left in peace.
+    pub heights: u64,
+    /// What the network chose.
+    pub parameters: Parameters,
+    /// How messages travel.
+    pub links: LinkConfig,
+    /// How long a disk takes.
+    pub disk: DiskConfig,
+    /// How often something breaks; nothing does by itself without it.
+    pub faults: Option<FaultConfig>,
+    /// Which validators are Byzantine, and how; at most f.
+    pub byzantine: Vec<(usize, Kind)>,
+    /// What is submitted.
+    pub workload: WorkloadConfig,
+    /// What is broken on purpose, to see that it is noticed.
+    pub controls: Controls,
+}
+
+/// How messages travel. Times are microseconds, chances are of 1,000.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkConfig {
+    /// Shortest one-way delay of a message.
+    pub delay_us: u64,
+    /// Most that chance adds to it; what overtakes is reordered.
+    pub jitter_us: u64,
+    /// Messages that are lost.
+    pub loss_permille: u64,
+    /// Messages that come twice.
+    pub duplicate_permille: u64,
+}
+
+/// How long a disk takes, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskConfig {
+    /// Shortest time of a sync.
+    pub sync_us: u64,
+    /// Most that chance adds to it.
+    pub jitter_us: u64,
+}
+
+/// How often something breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultConfig {
+    /// Mean time between two faults, in milliseconds.
+    pub interval_ms: u64,
+    /// Longest time until it is repaired, in milliseconds.
+    pub repair_ms: u64,
+    /// One validator is cut off for so many blocks, beyond the replay window.
+    pub long_partition_blocks: Option<u64>,
+}
+
+/// What is submitted.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkloadConfig {
+    /// Senders of single transactions.
+    pub senders: usize,
+    /// Senders of bundles.
+    pub bundlers: usize,
+    /// Time between two rounds of submissions, in milliseconds.
+    pub interval_ms: u64,
+}
+
+/// What is broken on purpose: the checker must notice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Controls {
+    /// Votes leave before the vote journal is synced.
+    pub votes_leave_early: bool,
+    /// Parcels are said to be durable before they are.
+    pub parcels_durable_early: bool,
+}
+
+impl Config {
+    /// Four validators, good links, no faults.
+    #[must_use]
+    pub fn calm(seed: u64) -> Self {
+        Self {
+            seed,
+            validators: 4,
+            heights: 50,
+            parameters: parameters(),
+            links: LinkConfig {
+                delay_us: 2_000,
+                jitter_us: 3_000,
+                loss_permille: 0,
+                duplicate_permille: 0,
+            },
+            disk: DiskConfig {
+                sync_us: 500,
+                jitter_us: 2_000,
+            },
+            faults: None,
+            byzantine: Vec::new(),
+            workload: WorkloadConfig {
+                senders: 8,
+                bundlers: 4,
+                interval_ms: 10,
+            },
+            controls: Controls::default(),
+        }
+    }
+
+    /// A network that a seed makes hard: four or seven validators, lossy links, crashes, partitions,
+    /// often a Byzantine validator.
+    #[must_use]
+    pub fn hostile(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x5EED);
+        let mut config = Self::calm(seed);
+        config.validators = if random.chance(250) { 7 } else { 4 };
+        config.links = LinkConfig {
+            delay_us: random.between(500, 8_000),
+            jitter_us: random.between(1_000, 20_000),
+            loss_permille: random.between(0, 30),
+            duplicate_permille: random.between(0, 30),
+        };
+        config.disk.jitter_us = random.between(1_000, 10_000);
+        config.parameters.block_time_ms = *random.pick(&[0, 20, 60]);
+        // Every fifth network runs for longer than the replay window.
+        let long = seed % 5 == 4;
+        config.heights = if long { 110 } else { 50 };
+        config.faults = Some(FaultConfig {
+            interval_ms: random.between(150, 700),
+            repair_ms: random.between(200, 2_000),
+            long_partition_blocks: long.then_some(70),
+        });
+        let kinds = [None, Some(Kind::Votes), Some(Kind::Lane), Some(Kind::Items)];
+        let of_seed = usize::try_from(seed % 4).expect("below four");
+        let mut kinds: Vec<Kind> = kinds[of_seed].into_iter().collect();
+        if config.validators == 7 {
+            kinds.extend(*random.pick(&[None, Some(Kind::Votes), Some(Kind::Lane)]));
+        }
+        let validators = config.validators;
+        let first = random.index(validators);
+        let spread = (0..).map(|step| (first + 2 * step) % validators);
+        config.byzantine = spread.zip(kinds).collect();
+        config
+    }
+
+    /// f: how many validators may be faulty.
+    #[must_use]
+    pub fn fault_count(&self) -> usize {
+        (self.validators - 1) / 3
+    }
+}
+
+/// Short times: virtual time costs nothing, but every block does.
+fn parameters() -> Parameters {
+    Parameters {
+        block_time_ms: 20,
+        empty_block_interval_ms: 300,
+        replay_window_ms: 1_000,
+        propose_timeout_ms: 150,
+        vote_timeout_ms: 80,
+        timeout_growth_ms: 80,
+        fetch_delay_ms: 40,
+        parcel_age_ms: 10,
+        clock_drift_ms: 200,
+        ..Parameters::default()
+    }
+}

@@ -1,0 +1,83 @@
+//! The validators and rollups of a simulated network.
+
+use std::sync::Arc;
+
+use cloverleaf_consensus::LocalSigner;
+use cloverleaf_types::rollup::{Format, Policy, Status, Verification};
+use cloverleaf_types::{Address, ChainId, Genesis, GenesisValidator, Parameters, Rollup, Signer};
+
+/// The time before the first block, in milliseconds since 1970.
+pub(crate) const GENESIS_MS: u64 = 1_700_000_000_000;
+
+/// A rollup whose limit is the block's.
+pub(crate) const WIDE: ChainId = ChainId(101);
+/// A rollup that a handful of transactions fills.
+pub(crate) const NARROW: ChainId = ChainId(102);
+/// Another wide one, so that a bundle can have three legs.
+pub(crate) const THIRD: ChainId = ChainId(103);
+/// A rollup whose transactions every validator verifies; nobody sends it a signed one.
+pub(crate) const EVERYWHERE: ChainId = ChainId(104);
+/// A rollup of opaque bytes that takes no bundles.
+pub(crate) const ALONE: ChainId = ChainId(105);
+/// A chain that nobody registered.
+pub(crate) const UNREGISTERED: ChainId = ChainId(999);
+
+/// Most weight of [`NARROW`] in a block: about six small transactions.
+pub(crate) const NARROW_WEIGHT: u64 = 1_800;
+
+/// The validators' keys, by rising address: validator i has lane i.
+pub(crate) fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
+    let key = |name: usize| {
+        let name = u8::try_from(name + 1).expect("a simulated network is small");
+        Arc::new(LocalSigner::new(&[name; 32]).expect("not zero"))
+    };
+    let mut keys: Vec<Arc<LocalSigner>> = (0..validators).map(key).collect();
+    keys.sort_by_key(|key| key.address());
+    keys
+}
+
+pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Genesis {
+    let validator = |(index, key): (usize, &Arc<LocalSigner>)| GenesisValidator {
+        address: key.address(),
+        power: 1,
+        peer_id: format!("peer-{index}"),
+        name: format!("validator {index}"),
+    };
+    let everywhere = Rollup {
+        verification: Verification::Everywhere,
+        ..rollup(EVERYWHERE)
+    };
+    let narrow = Rollup {
+        weight_limit: NARROW_WEIGHT,
+        ..rollup(NARROW)
+    };
+    let alone = Rollup {
+        format: Format::Opaque,
+        verification: Verification::Opaque,
+        bundles: false,
+        ..rollup(ALONE)
+    };
+    Genesis {
+        name: "simulated".to_owned(),
+        time_ms: GENESIS_MS,
+        authority: Address::ZERO,
+        parameters,
+        validators: keys.iter().enumerate().map(validator).collect(),
+        rollups: vec![rollup(WIDE), narrow, rollup(THIRD), everywhere, alone],
+    }
+}
+
+fn rollup(chain_id: ChainId) -> Rollup {
+    Rollup {
+        chain_id,
+        name: format!("rollup {chain_id}"),
+        format: Format::Evm,
+        verification: Verification::Once,
+        policy: Policy::Fifo,
+        weight_limit: 0,
+        share: 1,
+        status: Status::Active,
+        operator: Address::ZERO,
+        bundles: true,
+    }
+}

@@ -1,0 +1,91 @@
+//! The block store of one machine: in memory, kept over restarts, written whole or not at all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cloverleaf_bundle::{State, Window};
+use cloverleaf_replica::{BlockRange, Commit, PlacedIndex};
+use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
+
+/// What is durable.
+#[derive(Debug, Default)]
+struct Content {
+    blocks: BTreeMap<Height, Bytes>,
+    state: Option<Vec<u8>>,
+    placed: HashMap<TransactionKey, Height>,
+}
+
+/// A handle to the store; clones are handles to the same one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store(Arc<Mutex<Content>>);
+
+impl Store {
+    /// Makes a block, the state after it and its index entries durable.
+    pub(crate) fn write(&self, commit: &Commit) {
+        let mut content = self.lock();
+        let height = commit.block.height();
+        content.blocks.insert(height, commit.block.encode());
+        content.state = Some(commit.state.clone());
+        for (batch, ids) in commit.block.block.batches.iter().zip(&commit.ids) {
+            let chain_id = batch.header().chain_id;
+            for id in ids {
+                content.placed.insert((chain_id, *id), height);
+            }
+        }
+    }
+
+    /// As many of the first blocks of a range as there are and fit.
+    pub(crate) fn read(&self, range: &BlockRange) -> Vec<Bytes> {
+        let content = self.lock();
+        let mut bytes = 0;
+        let blocks = content.blocks.range(range.from..=range.to);
+        let fits = |block: &&Bytes| {
+            bytes += block.len();
+            bytes == block.len() || bytes <= range.bytes_max
+        };
+        blocks
+            .map(|(_, block)| block)
+            .take_while(fits)
+            .cloned()
+            .collect()
+    }
+
+    /// The state after the latest block; nothing before the first.
+    pub(crate) fn state(&self) -> Option<State> {
+        let encoded = self.lock().state.clone()?;
+        Some(State::decode(&encoded).expect("the store holds what was written"))
+    }
+
+    /// The replay window at the tip, from the blocks (W1).
+    pub(crate) fn window(&self, state: &State) -> Window {
+        let content = self.lock();
+        let mut window = Window::new(state.parameters().replay_window_ms);
+        let (tip, tip_ms) = (state.height(), state.timestamp_ms());
+        let decoded = content.blocks.values().rev().map(|encoded| {
+            let decoded = DecidedBlock::decode(encoded.clone());
+            let block = decoded.expect("the store holds what was written");
+            block.claimed().block.clone()
+        });
+        let reached: Vec<_> = decoded
+            .take_while(|block| {
+                let header = &block.header;
+                window.reaches(header.height, header.timestamp_ms, tip, tip_ms)
+            })
+            .collect();
+        for block in reached.iter().rev() {
+            window.push_block(block);
+        }
+        window
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PlacedIndex for Store {
+    fn placed(&self, key: &TransactionKey) -> Option<Height> {
+        self.lock().placed.get(key).copied()
+    }
+}
