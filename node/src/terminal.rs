@@ -1,12 +1,16 @@
 //! The one place that prints: results to standard output, everything else to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the terminal"
+)]
 
 use serde::Serialize;
 
 /// How a command answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs: one JSON value.
@@ -16,12 +20,12 @@ pub enum Format {
 impl Format {
     /// Text, unless `--json` was given.
     #[must_use]
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
 
     /// Prints a result in the chosen form.
-    pub fn print<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
+    pub(crate) fn print<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
         match self {
             Self::Text => println!("{}", text()),
             Self::Json => println!(
@@ -33,6 +37,6 @@ impl Format {
 }
 
 /// Tells how far a command is, or why it failed.
-pub fn note(text: impl core::fmt::Display) {
+pub(crate) fn note(text: impl core::fmt::Display) {
     eprintln!("{text}");
 }

@@ -84,12 +84,13 @@ impl Replica {
         self.follow_block(&commit, &keys, drops.as_deref());
         // D2: the last own record stays in the newest segment, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
-        self.start_height(Vec::new());
+        // C4: what sync knows of the next height comes before that height starts.
         let validators = Arc::new(self.chain.state().validators().clone());
         self.synchronise(SyncInput::Applied {
             tip: height,
             first: self.first_kept,
             validators,
         });
+        self.start_height(Vec::new());
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::State;
-use cloverleaf_consensus::{BlockSync, SyncInput};
-use cloverleaf_consensus::{Driver, Input as Drive, JournalEntry};
+use cloverleaf_consensus::{BlockSync, Driver, Evidence, Input as Drive, JournalEntry, SyncInput};
 use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
@@ -86,6 +85,11 @@ impl Replica {
     #[must_use]
     pub fn equivocations(&self) -> u64 {
         self.equivocations
+    }
+
+    /// Proof of validators that voted or proposed twice in a slot, as far as it is kept, oldest first.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.driver.evidence()
     }
 
     /// The state after the latest durable block.

@@ -1,6 +1,7 @@
 //! Where the committer's announcements meet the subscribers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cloverleaf_types::{ChainId, Height};
@@ -133,6 +134,15 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, Option<Live>> {
         self.live.lock().expect("nothing panics while it is locked")
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Hub")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

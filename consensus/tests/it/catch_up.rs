@@ -316,6 +316,7 @@ fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_no
     let height = |net: &Cluster| net.nodes[0].driver.as_ref().unwrap().status().height;
     assert_eq!(height(&late), Height(1), "it runs height 1 alone");
     late.input(0, Input::Certified { height: Height(3) });
+    late.nodes[0].sent.clear();
     for encoded in &blocks[..2] {
         let block = DecidedBlock::decode(encoded.clone())
             .unwrap()
@@ -324,6 +325,10 @@ fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_no
         late.apply(0, &block);
         late.run_for(5_000);
     }
+    assert!(
+        late.nodes[0].sent.is_empty(),
+        "C4: nothing more about the height that came by sync"
+    );
     let signed = late.nodes[0]
         .signed
         .keys()
@@ -338,4 +343,16 @@ fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_no
     late.run_for(5_000);
     assert_eq!(height(&late), Height(4));
     net.run_for(1);
+}
+
+#[test]
+fn silent_peer_is_left_alone_for_a_while() {
+    let mut behind = Behind::new(3);
+    behind.status(peer(1), 3);
+    assert_eq!(behind.requests(), [(peer(1), 1, 3)]);
+    for (after_ms, asked) in [(1_900, 0), (200, 0), (4_000, 0), (1_100, 1)] {
+        behind.now_ms += after_ms;
+        behind.give(SyncInput::Tick);
+        assert_eq!(behind.requests().len(), asked, "{} ms", behind.now_ms);
+    }
 }

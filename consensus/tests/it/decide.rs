@@ -405,3 +405,27 @@ fn precommit_of_a_later_round_brings_its_reasons() {
         .any(|sent| matches!(sent, Message::Proposal(_)));
     assert!(polka && proposal, "{sent:?}");
 }
+
+#[test]
+fn votes_of_f_plus_one_start_a_height_that_has_no_other_reason() {
+    let mut net = Cluster::new(4, 17);
+    net.pace = Some(Pace {
+        block_time_ms: 60_000,
+        empty_block_interval_ms: 60_000,
+    });
+    net.rule = Box::new(|_, _, _| false);
+    net.start(0);
+    let height = |net: &Cluster| net.nodes[0].driver.as_ref().unwrap().status().height;
+    for (voter, expected) in [(1, Height(0)), (2, Height(1))] {
+        let vote = Vote {
+            height: Height(1),
+            round: Round(0),
+            kind: VoteKind::Prevote,
+            block_hash: None,
+            voter: net.address(voter),
+        };
+        let vote = Message::Vote(signed(vote, &net.nodes[voter].key.clone()));
+        net.deliver(voter, 0, vote);
+        assert_eq!(height(&net), expected, "after node {voter}");
+    }
+}

@@ -152,6 +152,13 @@ impl Lane {
         self.slot(self.next.seq)
     }
 
+    /// The last own parcel of the epoch, cut or not: what the lane log must keep, since it shows up to
+    /// where the author has signed (L3).
+    #[must_use]
+    pub fn last_hash(&self) -> Option<B256> {
+        (!self.next.prev.is_zero()).then_some(self.next.prev)
+    }
+
     /// The own parcels that are not cut yet, in order: after a restart their items are still sealed.
     pub fn uncut(&self) -> impl Iterator<Item = &Arc<Verified<Parcel>>> {
         self.uncut.values()

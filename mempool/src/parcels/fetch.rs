@@ -1,13 +1,12 @@
-//! Fetching what others hold and serving what is held here (L6).
+//! Fetching what others hold (L6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use cloverleaf_types::{Address, B256, CutEntry, Slot};
 
 use super::Parcels;
 use super::chain::Place;
-use super::message::{Fetch, Message, REPLY_BYTES_MAX};
+use super::message::Fetch;
 
 /// How long a reply may take, in milliseconds: a full one at a few tens of megabits per second.
 pub const FETCH_TIMEOUT_MS: u64 = 1_000;
@@ -132,35 +131,6 @@ impl Parcels {
             .filter(|(hash, _)| !asked.contains_key(hash))
             .map(|(_, want)| want.since_ms.saturating_add(self.config.fetch_delay_ms));
         overdue.chain(due).min()
-    }
-
-    /// Answers a request, newest parcel first.
-    #[must_use]
-    pub fn serve(&self, fetch: &Fetch) -> Message {
-        let Fetch {
-            slot,
-            hash,
-            from_seq,
-        } = *fetch;
-        let chain = self.lanes.get(&slot.author);
-        if chain.is_some_and(|chain| chain.place(slot) == Place::Old) {
-            return Message::Decided {
-                hash,
-                height: self.height,
-            };
-        }
-        let mut parcels: Vec<Bytes> = Vec::new();
-        let (mut next, mut bytes) = (hash, 0);
-        while let Some(held) = self.held.get(&next).filter(|held| held.stored) {
-            let parcel = &held.prepared.parcel;
-            bytes += parcel.encoded().len();
-            if parcel.header().seq < from_seq || bytes > REPLY_BYTES_MAX {
-                break;
-            }
-            parcels.push(parcel.encoded().clone());
-            next = parcel.header().prev;
-        }
-        Message::Parcels { hash, parcels }
     }
 
     /// A reply came, and its parcels were given to [`Parcels::accept`] in the order of the reply. A

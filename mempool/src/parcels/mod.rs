@@ -18,6 +18,7 @@ mod chain;
 mod fetch;
 mod plan;
 mod resolve;
+mod serve;
 
 pub mod message;
 

@@ -181,12 +181,11 @@ impl Pool {
             self.bundles.remove(&hash);
         }
         self.bytes -= entry.bytes;
+        let committed = matches!(entry.state, State::Committed { .. });
+        let mut reviews = Vec::with_capacity(entry.nonces.len());
         for (sender, nonce) in &entry.nonces {
             if let Some(queue) = self.queues.get_mut(sender) {
-                if matches!(entry.state, State::Committed { .. }) {
-                    queue.commit(*nonce);
-                }
-                queue.remove(*nonce);
+                reviews.push((*sender, queue.end(*nonce, committed)));
             }
         }
         let mut ended = entry.changes();
@@ -202,8 +201,8 @@ impl Pool {
             self.ended.insert(*name, *state);
         }
         changes.extend(ended);
-        for sender in entry.senders() {
-            self.review_sender(sender, 0);
+        for (sender, nonce) in reviews {
+            self.review_sender(sender, nonce);
         }
     }
 }

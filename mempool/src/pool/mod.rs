@@ -85,7 +85,7 @@ pub struct Pool {
     ready: Ready,
     /// When windows open, for bundles that wait for it.
     opening: Schedule,
-    /// When entries that are not sealed expire.
+    /// When entries expire, unless they are sealed then.
     closing: Schedule,
     /// The entries of each undecided own parcel, in the order of its items.
     sealed: BTreeMap<Slot, Vec<EntryId>>,
@@ -194,8 +194,8 @@ impl Pool {
         EntryId(self.next_entry)
     }
 
-    /// Looks again at the pooled entries of a sender from a nonce on: what was missing may be here,
-    /// what was next may not be. Forgets queues that ended, but not their next nonce.
+    /// Looks again at the next pooled entry of a sender and at those from a nonce on: what was missing
+    /// may be here, what was next may not be. Forgets queues that ended, but not their next nonce.
     fn review_sender(&mut self, sender: SenderKey, nonce: u64) {
         let Some(queue) = self.queues.get(&sender) else {
             return;
@@ -207,7 +207,7 @@ impl Pool {
             self.queues.remove(&sender);
             return;
         }
-        for entry in queue.pooled_from(nonce) {
+        for entry in queue.front_and_from(nonce) {
             self.review(entry);
         }
     }

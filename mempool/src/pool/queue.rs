@@ -140,12 +140,22 @@ impl Queue {
         self.advance_gap();
     }
 
-    /// Frees a nonce.
-    pub(super) fn remove(&mut self, nonce: u64) {
+    /// Frees a nonce: what took it ended, in a block or otherwise. Returns from which nonce on others
+    /// are behind a gap now, or not any more.
+    pub(super) fn end(&mut self, nonce: u64, committed: bool) -> u64 {
+        let before = self.first_gap;
+        if committed {
+            self.raise(nonce.saturating_add(1));
+        }
         self.pooled.remove(&nonce);
         self.sealed.remove(&nonce);
         if nonce >= self.expected {
             self.first_gap = self.first_gap.min(nonce);
+        }
+        if self.first_gap == before {
+            u64::MAX
+        } else {
+            self.first_gap.min(before)
         }
     }
 
@@ -164,11 +174,6 @@ impl Queue {
         }
     }
 
-    /// The nonce is in a block.
-    pub(super) fn commit(&mut self, nonce: u64) {
-        self.raise(nonce.saturating_add(1));
-    }
-
     /// The rollup says which nonce it expects. Its answer may be older than what is sequenced.
     pub(super) fn tell(&mut self, expected: u64) {
         if self.guessed {
@@ -181,10 +186,14 @@ impl Queue {
         }
     }
 
-    /// The pooled entries from a nonce on, in nonce order.
-    pub(super) fn pooled_from(&self, nonce: u64) -> Vec<EntryId> {
-        self.pooled
-            .range(nonce..)
+    /// The pooled entry with the lowest nonce, and those from a nonce on.
+    pub(super) fn front_and_from(&self, nonce: u64) -> Vec<EntryId> {
+        let front = self.pooled.first_key_value();
+        let front = front.filter(|(first, _)| **first < nonce);
+        let from = self.pooled.range(nonce..);
+        front
+            .into_iter()
+            .chain(from)
             .map(|(_, entry)| *entry)
             .collect()
     }
@@ -228,6 +237,7 @@ impl Queue {
     }
 
     fn raise(&mut self, expected: u64) {
+        self.guessed = false;
         self.expected = self.expected.max(expected);
         self.first_gap = self.first_gap.max(self.expected);
         self.advance_gap();

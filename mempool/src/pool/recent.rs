@@ -49,11 +49,6 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         self.values.remove(key).map(|(value, _)| value)
     }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
-    }
 }
 
 #[cfg(test)]

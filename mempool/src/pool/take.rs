@@ -103,8 +103,6 @@ impl Pool {
         self.advance(id, Event::Seal(slot));
         let entry = &self.entries[&id];
         let (leg, line) = (entry.is_bundle(), entry.line());
-        let (last_height, last_ms) = self.expiry(entry);
-        self.closing.remove(last_height, last_ms, id);
         self.ready.serve(line, id);
         for (chain_id, weight) in entry.weights() {
             self.ready.charge(chain_id, weight);

@@ -1,33 +1,38 @@
 //! The backlog of the streams: storage, behind the seams of `stream`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cloverleaf_bundle::State;
 use cloverleaf_storage::{Store, StoredBatch};
 use cloverleaf_stream::{
     BatchSource, BlockSource, Read, SourceError, StreamBlock, StreamItem, bundles_of,
 };
 use cloverleaf_types::manifest::bundles_tree;
-use cloverleaf_types::{ChainId, Height};
-use tokio::sync::watch;
+use cloverleaf_types::{ChainId, Genesis, Height};
 
-/// Reads decided batches and blocks from the store, and the registry from the latest state.
-#[derive(Clone, Debug)]
+/// Reads decided batches and blocks from the store.
+#[derive(Debug)]
 pub(crate) struct StreamSource {
     store: Store,
-    tip: watch::Receiver<Arc<State>>,
+    /// Registered from the start: streams of these wait for their first batch.
+    registered: BTreeSet<ChainId>,
 }
 
 impl StreamSource {
-    /// A source; `tip` follows the state after the latest durable block.
-    pub(crate) fn new(store: Store, tip: watch::Receiver<Arc<State>>) -> Self {
-        Self { store, tip }
+    /// The source of a network's store.
+    pub(crate) fn new(store: Store, genesis: &Genesis) -> Self {
+        let rollups = genesis.rollups.iter().map(|rollup| rollup.chain_id);
+        Self {
+            store,
+            registered: rollups.chain([ChainId::CONTROL]).collect(),
+        }
     }
 }
 
 impl BatchSource for StreamSource {
     fn head(&self, chain_id: ChainId) -> Result<Option<u64>, SourceError> {
-        Ok(self.tip.borrow().rollup(chain_id).map(|rollup| rollup.head.seq))
+        let head = self.store.head(chain_id).map_err(SourceError::new)?;
+        Ok(head.or_else(|| self.registered.contains(&chain_id).then_some(0)))
     }
 
     fn read(
@@ -37,13 +42,21 @@ impl BatchSource for StreamSource {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Read<StreamItem>, SourceError> {
-        let batches = self.store.batches_from(chain_id, from_seq, items_max, bytes_max);
+        let batches = self
+            .store
+            .batches_from(chain_id, from_seq, items_max, bytes_max);
         let batches = batches.map_err(SourceError::new)?;
         if !batches.is_empty() {
-            let items = batches.into_iter().map(|batch| Arc::new(stream_item(chain_id, batch)));
+            let items = batches
+                .into_iter()
+                .map(|batch| Arc::new(stream_item(chain_id, batch)));
             return Ok(Read::Items(items.collect()));
         }
-        match self.store.first_available(chain_id).map_err(SourceError::new)? {
+        match self
+            .store
+            .first_available(chain_id)
+            .map_err(SourceError::new)?
+        {
             Some(first_available) if from_seq < first_available => {
                 Ok(Read::Pruned { first_available })
             }
@@ -54,7 +67,10 @@ impl BatchSource for StreamSource {
 
 impl BlockSource for StreamSource {
     fn tip(&self) -> Result<Height, SourceError> {
-        Ok(self.store.tip().map_or(Height::GENESIS, |(height, _)| height))
+        Ok(self
+            .store
+            .tip()
+            .map_or(Height::GENESIS, |(height, _)| height))
     }
 
     fn read_blocks(
@@ -65,9 +81,14 @@ impl BlockSource for StreamSource {
     ) -> Result<Read<StreamBlock>, SourceError> {
         let blocks = self.store.blocks_from(from, items_max, bytes_max);
         let blocks = blocks.map_err(SourceError::new)?.into_iter();
-        let items: Vec<_> =
-            blocks.map(|(height, encoded)| Arc::new(StreamBlock { height, encoded })).collect();
-        Ok(if items.is_empty() { Read::AtTip } else { Read::Items(items) })
+        let items: Vec<_> = blocks
+            .map(|(height, encoded)| Arc::new(StreamBlock { height, encoded }))
+            .collect();
+        Ok(if items.is_empty() {
+            Read::AtTip
+        } else {
+            Read::Items(items)
+        })
     }
 }
 

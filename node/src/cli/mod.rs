@@ -4,6 +4,7 @@ mod bundle;
 mod dev;
 mod node;
 mod rollup;
+mod runtime;
 mod testnet;
 mod verify;
 

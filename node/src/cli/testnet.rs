@@ -48,19 +48,30 @@ pub(super) fn run(command: &TestnetCommand, format: Format) -> Result<ExitCode> 
         name: "testnet".to_owned(),
         validators: arguments.validators,
         ports: Ports::new(arguments.port_base)?,
-        parameters: Parameters { block_time_ms: arguments.block_time_ms, ..Default::default() },
+        parameters: Parameters {
+            block_time_ms: arguments.block_time_ms,
+            ..Default::default()
+        },
         time_ms: now_ms(),
     };
     let network = create_network(&arguments.out, &plan)?;
-    let made = Made { network: network.genesis.network(), homes: network.homes };
+    let made = Made {
+        network: network.genesis.network(),
+        homes: network.homes,
+    };
     format.print(&made, || text(&made));
     Ok(ExitCode::OK)
 }
 
 fn text(made: &Made) -> String {
-    let mut lines = vec![format!("network {}", made.network), "run each of".to_owned()];
+    let mut lines = vec![
+        format!("network {}", made.network),
+        "run each of".to_owned(),
+    ];
     lines.extend(
-        made.homes.iter().map(|home| format!("  cloverleaf node --home {}", home.display())),
+        made.homes
+            .iter()
+            .map(|home| format!("  cloverleaf node --home {}", home.display())),
     );
     lines.join("\n")
 }

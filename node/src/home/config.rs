@@ -63,7 +63,10 @@ impl Ports {
     /// The base leaves no room for the ports above it.
     pub fn new(base: u16) -> Result<Self> {
         if base == 0 || base > Self::BASE_MAX {
-            return Err(eyre!("port base {base} is out of range: 1 to {}", Self::BASE_MAX));
+            return Err(eyre!(
+                "port base {base} is out of range: 1 to {}",
+                Self::BASE_MAX
+            ));
         }
         Ok(Self { base })
     }
@@ -71,7 +74,9 @@ impl Ports {
     /// The ports of the i-th node of a testnet.
     #[must_use]
     pub fn of_node(self, index: u16) -> Self {
-        Self { base: self.base + 10 * index }
+        Self {
+            base: self.base + 10 * index,
+        }
     }
 
     /// The base.

@@ -21,7 +21,10 @@ pub struct Keys {
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Keys").field("address", &self.address()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Keys")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
     }
 }
 
@@ -31,7 +34,10 @@ impl Keys {
     pub fn generate() -> Self {
         let mut random = secp256k1::rand::rngs::OsRng;
         let secret = secp256k1::SecretKey::new(&mut random);
-        Self { consensus: B256::new(secret.secret_bytes()), network: Keypair::generate() }
+        Self {
+            consensus: B256::new(secret.secret_bytes()),
+            network: Keypair::generate(),
+        }
     }
 
     /// The validator's address.
@@ -43,7 +49,7 @@ impl Keys {
     /// Signs with the consensus key.
     #[must_use]
     pub fn signer(&self) -> LocalSigner {
-        LocalSigner::from_bytes(self.consensus).expect("checked when it was made or read")
+        LocalSigner::new(&self.consensus.0).expect("checked when it was made or read")
     }
 
     /// Reads the keys from their directory.
@@ -55,11 +61,14 @@ impl Keys {
         let consensus: [u8; 32] = consensus
             .try_into()
             .map_err(|_| eyre!("{}/consensus.key must hold 32 bytes in hex", dir.display()))?;
-        LocalSigner::from_bytes(consensus.into())
+        LocalSigner::new(&consensus)
             .wrap_err_with(|| format!("{}/consensus.key", dir.display()))?;
         let network = Keypair::from_bytes(&read_secret(&dir.join("network.key"))?)
             .wrap_err_with(|| format!("{}/network.key", dir.display()))?;
-        Ok(Self { consensus: consensus.into(), network })
+        Ok(Self {
+            consensus: consensus.into(),
+            network,
+        })
     }
 
     /// Writes the keys, readable by their owner only.
@@ -74,10 +83,15 @@ impl Keys {
 }
 
 fn read_secret(path: &Path) -> Result<Vec<u8>> {
-    let metadata = path.metadata().wrap_err_with(|| format!("reading {}", path.display()))?;
+    let metadata = path
+        .metadata()
+        .wrap_err_with(|| format!("reading {}", path.display()))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        bail!("{} has mode {mode:o}: others can read it; run chmod 600 on it", path.display());
+        bail!(
+            "{} has mode {mode:o}: others can read it; run chmod 600 on it",
+            path.display()
+        );
     }
     let text =
         std::fs::read_to_string(path).wrap_err_with(|| format!("reading {}", path.display()))?;

@@ -27,7 +27,10 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => {
-                bail!("{} is in use by another process; stop it first", dir.display())
+                bail!(
+                    "{} is in use by another process; stop it first",
+                    dir.display()
+                )
             }
             Err(TryLockError::Error(error)) => {
                 Err(error).wrap_err_with(|| format!("locking {}", path.display()))

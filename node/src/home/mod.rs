@@ -20,7 +20,7 @@ use eyre::{Context as _, Result, bail};
 pub use config::{ExecutionRpc, NodeConfig, Peer, Ports};
 pub use keys::Keys;
 pub use lock::Lock;
-pub use network::{DEMO_ROLLUPS, NetworkPlan, NewNetwork, create_network, trust_root};
+pub use network::{DEMO_ROLLUPS, NetworkPlan, NewNetwork, create_network, move_ports, trust_root};
 
 /// Longest genesis file that is read, in bytes: 128 validators and some 10,000 rollups.
 const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -57,7 +57,13 @@ impl Home {
         let genesis = read_genesis(&dir.join("genesis.json"))?;
         let config = NodeConfig::read(&dir.join("node.toml"))?;
         let keys = Keys::read(&dir.join("keys"))?;
-        Ok(Self { dir: dir.to_owned(), genesis, config, keys, _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            genesis,
+            config,
+            keys,
+            _lock: lock,
+        })
     }
 
     /// Where decided blocks are kept.
@@ -78,9 +84,14 @@ impl Home {
 /// # Errors
 /// The directory exists and is not empty, or cannot be written.
 pub fn create(dir: &Path, genesis: &Genesis, config: &NodeConfig, keys: &Keys) -> Result<()> {
-    let used = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    let used = dir
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
     if used {
-        bail!("{} is not empty; name a new directory, or remove it first", dir.display());
+        bail!(
+            "{} is not empty; name a new directory, or remove it first",
+            dir.display()
+        );
     }
     make_private_dir(dir)?;
     keys.write(&dir.join("keys"))?;
@@ -93,15 +104,23 @@ pub fn create(dir: &Path, genesis: &Genesis, config: &NodeConfig, keys: &Keys) -
 /// # Errors
 /// It is missing, malformed, or no network can begin like it.
 pub fn read_genesis(path: &Path) -> Result<Genesis> {
-    let length = path.metadata().wrap_err_with(|| format!("reading {}", path.display()))?.len();
+    let length = path
+        .metadata()
+        .wrap_err_with(|| format!("reading {}", path.display()))?
+        .len();
     if length > GENESIS_BYTES_MAX {
-        bail!("{} has {length} bytes; a genesis has at most {GENESIS_BYTES_MAX}", path.display());
+        bail!(
+            "{} has {length} bytes; a genesis has at most {GENESIS_BYTES_MAX}",
+            path.display()
+        );
     }
     let text =
         std::fs::read_to_string(path).wrap_err_with(|| format!("reading {}", path.display()))?;
-    let genesis: Genesis =
-        serde_json::from_str(&text).wrap_err_with(|| format!("{} is no genesis", path.display()))?;
-    genesis.check().wrap_err_with(|| format!("{} is no genesis", path.display()))?;
+    let genesis: Genesis = serde_json::from_str(&text)
+        .wrap_err_with(|| format!("{} is no genesis", path.display()))?;
+    genesis
+        .check()
+        .wrap_err_with(|| format!("{} is no genesis", path.display()))?;
     Ok(genesis)
 }
 

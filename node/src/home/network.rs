@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use cloverleaf_types::{
-    ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot,
-};
+use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot};
 use eyre::{Result, bail};
 
 use super::{ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, write_genesis};
 
 /// Most validators that `testnet init` makes: a full mesh stays small (consensus, parts).
-pub const VALIDATORS_MAX: u16 = 32;
+const VALIDATORS_MAX: u16 = 32;
 
 /// The rollups that a new network registers.
 pub const DEMO_ROLLUPS: [(u64, &str); 2] = [(901, "alpha"), (902, "beta")];
@@ -46,7 +44,10 @@ pub struct NewNetwork {
 /// The plan is out of range, or a directory exists and is not empty.
 pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
     if plan.validators == 0 || plan.validators > VALIDATORS_MAX {
-        bail!("a testnet has 1 to {VALIDATORS_MAX} validators, not {}", plan.validators);
+        bail!(
+            "a testnet has 1 to {VALIDATORS_MAX} validators, not {}",
+            plan.validators
+        );
     }
     make_private_dir(dir)?;
     let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
@@ -55,7 +56,7 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
     let mut homes = Vec::new();
     for (index, own) in (0_u16..).zip(&keys) {
         let home = dir.join(format!("node{index}"));
-        create(&home, &genesis, &node_config(plan, index, &keys), own)?;
+        create(&home, &genesis, &node_config(plan.ports, index, &keys), own)?;
         homes.push(home);
     }
     write_genesis(&dir.join("genesis.json"), &genesis)?;
@@ -69,22 +70,34 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
 /// The genesis names no possible validator set.
 pub fn trust_root(genesis: &Genesis) -> Result<TrustRoot> {
     let validators = genesis.validator_set()?;
-    Ok(TrustRoot { network: genesis.network(), height: Height::GENESIS, validators })
+    Ok(TrustRoot {
+        network: genesis.network(),
+        height: Height::GENESIS,
+        validators,
+    })
 }
 
 fn write_trust(path: &Path, trust: &TrustRoot) -> Result<()> {
-    Ok(std::fs::write(path, serde_json::to_string_pretty(trust)? + "\n")?)
+    Ok(std::fs::write(
+        path,
+        serde_json::to_string_pretty(trust)? + "\n",
+    )?)
 }
 
 fn genesis(plan: &NetworkPlan, keys: &[Keys]) -> Genesis {
-    let validators = keys.iter().enumerate().map(|(index, keys)| GenesisValidator {
-        address: keys.address(),
-        power: 1,
-        peer_id: keys.network.peer_id_text(),
-        name: format!("node{index}"),
-    });
+    let validators = keys
+        .iter()
+        .enumerate()
+        .map(|(index, keys)| GenesisValidator {
+            address: keys.address(),
+            power: 1,
+            peer_id: keys.network.peer_id_text(),
+            name: format!("node{index}"),
+        });
     let authority = keys.first().map_or(Address::ZERO, Keys::address);
-    let rollups = DEMO_ROLLUPS.iter().map(|(chain_id, name)| demo_rollup(*chain_id, name, authority));
+    let rollups = DEMO_ROLLUPS
+        .iter()
+        .map(|(chain_id, name)| demo_rollup(*chain_id, name, authority));
     Genesis {
         name: plan.name.clone(),
         time_ms: plan.time_ms,
@@ -110,20 +123,43 @@ fn demo_rollup(chain_id: u64, name: &str, operator: Address) -> Rollup {
     }
 }
 
-fn node_config(plan: &NetworkPlan, own: u16, keys: &[Keys]) -> NodeConfig {
+fn node_config(ports: Ports, own: u16, keys: &[Keys]) -> NodeConfig {
     let listen_address = super::config::loopback();
-    let peers = (0_u16..).zip(keys).filter(|(index, _)| *index != own).map(|(index, keys)| Peer {
-        peer_id: keys.network.peer_id_text(),
-        address: (listen_address, plan.ports.of_node(index).network()).into(),
-    });
-    let execution = (0_u16..).zip(DEMO_ROLLUPS).map(|(index, (chain_id, _))| ExecutionRpc {
-        chain_id: ChainId(chain_id),
-        url: format!("http://{listen_address}:{}", plan.ports.rollup(index)),
-    });
+    let peers = (0_u16..)
+        .zip(keys)
+        .filter(|(index, _)| *index != own)
+        .map(|(index, keys)| Peer {
+            peer_id: keys.network.peer_id_text(),
+            address: (listen_address, ports.of_node(index).network()).into(),
+        });
+    let execution = (0_u16..)
+        .zip(DEMO_ROLLUPS)
+        .map(|(index, (chain_id, _))| ExecutionRpc {
+            chain_id: ChainId(chain_id),
+            url: format!("http://{listen_address}:{}", ports.rollup(index)),
+        });
     NodeConfig {
-        port_base: plan.ports.of_node(own).base(),
+        port_base: ports.of_node(own).base(),
         listen_address,
         peers: peers.collect(),
         execution: execution.collect(),
     }
+}
+
+/// Moves the nodes of a network under `dir` to other ports: keys and blocks stay.
+///
+/// # Errors
+/// A node's directory is missing, or cannot be written.
+pub fn move_ports(dir: &Path, validators: u16, ports: Ports) -> Result<()> {
+    let homes: Vec<PathBuf> = (0..validators)
+        .map(|index| dir.join(format!("node{index}")))
+        .collect();
+    let keys = homes
+        .iter()
+        .map(|home| Keys::read(&home.join("keys")))
+        .collect::<Result<Vec<_>>>()?;
+    for (index, home) in (0_u16..).zip(&homes) {
+        node_config(ports, index, &keys).write(&home.join("node.toml"))?;
+    }
+    Ok(())
 }

@@ -79,7 +79,12 @@ impl Answer {
             Outcome::Error(error) => (None, Some(ErrorObject::Own(error))),
             Outcome::Foreign(error) => (None, Some(ErrorObject::Foreign(error))),
         };
-        Self { jsonrpc: "2.0", id, result, error }
+        Self {
+            jsonrpc: "2.0",
+            id,
+            result,
+            error,
+        }
     }
 
     /// Our own refusal in it.
@@ -108,12 +113,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Body {
         return Body::Single(parse_call(whole));
     }
     match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
-        Ok(calls) if calls.is_empty() => {
-            Body::Single(Err(RpcError::because(Reason::MalformedJson, "the batch is empty")))
-        }
+        Ok(calls) if calls.is_empty() => Body::Single(Err(RpcError::because(
+            Reason::MalformedJson,
+            "the batch is empty",
+        ))),
         Ok(calls) if calls.len() > BATCH_CALLS_MAX => {
-            let detail =
-                format_args!("{} calls; at most {BATCH_CALLS_MAX} go in one", calls.len());
+            let detail = format_args!("{} calls; at most {BATCH_CALLS_MAX} go in one", calls.len());
             let error = RpcError::because(Reason::BatchTooLarge, detail);
             Body::Single(Err(error.with("limit", BATCH_CALLS_MAX)))
         }
@@ -166,7 +171,11 @@ mod tests {
     #[test]
     fn nesting_has_a_limit_at_sixteen() {
         let nested = |levels: usize| {
-            format!(r#"{{"id":1,"method":"m","params":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+            format!(
+                r#"{{"id":1,"method":"m","params":{}{}}}"#,
+                "[".repeat(levels),
+                "]".repeat(levels)
+            )
         };
         assert!(matches!(parse(nested(15).as_bytes()), Body::Single(Ok(_))));
         assert!(matches!(parse(nested(16).as_bytes()), Body::Single(Err(_))));
@@ -174,9 +183,12 @@ mod tests {
 
     #[test]
     fn batches_have_a_limit_at_fifty() {
-        let batch = |calls: usize| format!("[{}]", vec![r#"{"id":1,"method":"m"}"#; calls].join(","));
+        let batch =
+            |calls: usize| format!("[{}]", vec![r#"{"id":1,"method":"m"}"#; calls].join(","));
         assert!(matches!(parse(batch(50).as_bytes()), Body::Batch(calls) if calls.len() == 50));
-        let Body::Single(Err(error)) = parse(batch(51).as_bytes()) else { panic!("refused") };
+        let Body::Single(Err(error)) = parse(batch(51).as_bytes()) else {
+            panic!("refused")
+        };
         assert_eq!(error.reason, Reason::BatchTooLarge);
     }
 

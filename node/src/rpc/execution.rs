@@ -34,7 +34,10 @@ struct Reply {
 impl Executions {
     /// Knows these URLs.
     pub(crate) fn new(urls: BTreeMap<ChainId, String>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), urls }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            urls,
+        }
     }
 
     /// True when the rollup's can be asked.
@@ -53,10 +56,13 @@ impl Executions {
             return Outcome::Error(RpcError::method_not_found(method));
         };
         match self.call(url, method, params, EXECUTION_TIMEOUT).await {
-            Ok(Reply { error: Some(error), .. }) => Outcome::Foreign(error),
-            Ok(Reply { result, error: None }) => {
-                Outcome::Result(result.unwrap_or_else(|| RawValue::NULL.to_owned()))
-            }
+            Ok(Reply {
+                error: Some(error), ..
+            }) => Outcome::Foreign(error),
+            Ok(Reply {
+                result,
+                error: None,
+            }) => Outcome::Result(result.unwrap_or_else(|| RawValue::NULL.to_owned())),
             Err(why) => {
                 tracing::debug!(%chain_id, method, why, "execution RPC failed");
                 Outcome::Error(RpcError::because(Reason::ExecutionRpcDown, why))
@@ -70,7 +76,10 @@ impl Executions {
         let url = self.urls.get(&chain_id)?;
         let params = serde_json::value::to_raw_value(&(sender, "latest")).ok()?;
         let method = "eth_getTransactionCount";
-        let reply = self.call(url, method, Some(&params), EXECUTION_NONCE_TIMEOUT).await.ok()?;
+        let reply = self
+            .call(url, method, Some(&params), EXECUTION_NONCE_TIMEOUT)
+            .await
+            .ok()?;
         let text: String = serde_json::from_str(reply.result?.get()).ok()?;
         u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
     }
@@ -91,8 +100,11 @@ impl Executions {
             .body(Full::new(Bytes::from(body.to_string())))
             .map_err(|error| error.to_string())?;
         let answered = async {
-            let response =
-                self.client.request(request).await.map_err(|error| error.to_string())?;
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| error.to_string())?;
             let limited = Limited::new(response.into_body(), EXECUTION_BYTES_MAX);
             limited.collect().await.map_err(|error| error.to_string())
         };

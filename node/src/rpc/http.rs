@@ -25,9 +25,16 @@ pub(crate) fn router(methods: Methods, any_origin: bool) -> Router {
         .route("/rollup/{chain_id}", post(at_rollup))
         .route("/v1/faucet", post(faucet))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
         .with_state(methods);
-    if any_origin { router.layer(CorsLayer::permissive()) } else { router }
+    if any_origin {
+        router.layer(CorsLayer::permissive())
+    } else {
+        router
+    }
 }
 
 async fn at_root(State(methods): State<Methods>, body: BodyBytes) -> Response {
@@ -42,10 +49,15 @@ async fn at_rollup(
     Path(chain_id): Path<String>,
     body: BodyBytes,
 ) -> Response {
-    let known = chain_id.parse().ok().map(ChainId).filter(|id| methods.is_registered(*id));
+    let known = chain_id
+        .parse()
+        .ok()
+        .map(ChainId)
+        .filter(|id| methods.is_registered(*id));
     let Some(chain_id) = known else {
         let error = RpcError::because(Reason::UnknownRollup, &chain_id);
-        return single(Answer::new(None, Outcome::Error(error)));
+        let answer = Answer::new(None, Outcome::Error(error));
+        return json(StatusCode::NOT_FOUND, &answer);
     };
     match body {
         Ok(body) => answer(&methods, Endpoint::Rollup(chain_id), &body).await,
@@ -70,7 +82,11 @@ async fn faucet(State(methods): State<Methods>, body: BodyBytes) -> Response {
 /// Beside JSON-RPC nobody reads a code in the body of a 200: a refusal is the request's fault.
 fn rest_status(error: &RpcError) -> StatusCode {
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-    if status.is_success() { StatusCode::BAD_REQUEST } else { status }
+    if status.is_success() {
+        StatusCode::BAD_REQUEST
+    } else {
+        status
+    }
 }
 
 /// A body that was read whole, or was longer than its limit.
@@ -113,11 +129,20 @@ async fn one(
 /// A call that is not part of a batch says in the HTTP status what proxies and retries look at.
 fn single(answer: Answer) -> Response {
     let refusal = answer.refusal();
-    let status = refusal.map_or(200, RpcError::http_status);
+    let status = match refusal.map_or(200, RpcError::http_status) {
+        // The path exists; what the call asks about does not.
+        404 | 410 => 200,
+        status => status,
+    };
     let retry_after = refusal.and_then(RpcError::retry_after_seconds);
-    let mut response = json(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), &answer);
+    let mut response = json(
+        StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+        &answer,
+    );
     if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -23,6 +23,9 @@ pub(crate) const CONNECTIONS_MAX: usize = 512;
 /// Most open connections of one address.
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
 
+/// How long nobody is accepted after the system had no descriptor for a connection.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Time that a rollup's execution RPC has to answer.
 pub(crate) const EXECUTION_TIMEOUT: Duration = Duration::from_secs(5);
 

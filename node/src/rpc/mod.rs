@@ -7,6 +7,7 @@
 //! The [`Desk`] does what every interface offers, so that gRPC and JSON-RPC cannot answer differently;
 //! [`methods`](Methods) only reads parameters and chooses.
 
+mod connections;
 pub(crate) mod desk;
 mod envelope;
 mod execution;
@@ -15,7 +16,8 @@ mod limits;
 mod methods;
 mod server;
 
+pub(crate) use connections::{Connections, Place};
 pub(crate) use desk::Desk;
 pub(crate) use http::router;
 pub(crate) use methods::{Methods, MethodsConfig};
-pub(crate) use server::{Connections, Place, serve};
+pub(crate) use server::serve;

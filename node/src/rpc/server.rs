@@ -1,44 +1,44 @@
 //! The public HTTP listener. axum's own server sets no header timeout and no connection limits, so
 //! connections are accepted here and given to hyper one by one.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HEADER_TIMEOUT};
+use super::connections::{Connections, Place};
+use super::limits::HEADER_TIMEOUT;
 
 /// Serves the router until `stop` is cancelled and open requests are answered.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    serve_with(listener, router, HEADER_TIMEOUT, stop).await;
+}
+
+async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) {
     let connections = Connections::default();
     let tracker = TaskTracker::new();
     loop {
-        let accepted = tokio::select! {
+        let (stream, remote, place) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = connections.accept(&listener) => accepted,
         };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, or a connection that is gone already: others go on.
-                tracing::warn!(%error, "a connection was not accepted");
-                continue;
-            }
-        };
-        let Some(place) = connections.enter(remote.ip()) else {
-            tracing::debug!(%remote, "connection refused: too many are open");
-            continue;
-        };
-        tracker.spawn(serve_connection(stream, remote, router.clone(), stop.clone(), place));
+        let (router, stop) = (router.clone(), stop.clone());
+        tracker.spawn(async move {
+            serve_connection(stream, remote, router, header_timeout, stop).await;
+            drop::<Place>(place);
+        });
     }
     tracker.close();
     tracker.wait().await;
@@ -48,17 +48,20 @@ async fn serve_connection(
     stream: TcpStream,
     remote: SocketAddr,
     router: Router,
+    header_timeout: Duration,
     stop: CancellationToken,
-    _place: Place,
 ) {
-    // Small answers must not wait for more to come.
-    let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: hyper::Request<_>| {
         request.extensions_mut().insert(ConnectInfo(remote));
         request
     });
-    let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    // HTTP/1.1 alone: telling the versions apart would wait for a first byte without a timer.
+    let mut builder =
+        hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout);
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
@@ -74,67 +77,45 @@ async fn serve_connection(
     }
 }
 
-/// Open connections of one listener, in all and by address.
-#[derive(Clone, Debug)]
-pub(crate) struct Connections {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(CONNECTIONS_MAX)), by_address: Arc::default() }
-    }
-}
-
-/// One open connection's place; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    address: IpAddr,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connections {
-    /// A place for one more connection of an address, if there is one.
-    pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
-        let permit = self.all.clone().try_acquire_owned().ok()?;
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = by_address.entry(address).or_default();
-        if *open >= CONNECTIONS_PER_ADDRESS_MAX {
-            return None;
-        }
-        *open += 1;
-        Some(Place { address, by_address: Arc::clone(&self.by_address), _permit: permit })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = by_address.get_mut(&self.address) {
-            *open -= 1;
-            if *open == 0 {
-                by_address.remove(&self.address);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
-    #[test]
-    fn one_address_has_a_limit_and_gets_its_places_back() {
-        let connections = Connections::default();
-        let here = IpAddr::from([127, 0, 0, 1]);
-        let mut places: Vec<Place> =
-            (0..CONNECTIONS_PER_ADDRESS_MAX).filter_map(|_| connections.enter(here)).collect();
-        assert_eq!(places.len(), CONNECTIONS_PER_ADDRESS_MAX);
-        assert!(connections.enter(here).is_none());
-        assert!(connections.enter(IpAddr::from([127, 0, 0, 2])).is_some());
-        places.pop();
-        assert!(connections.enter(here).is_some());
+    /// Sends bytes and waits until the server ends the connection.
+    async fn until_ended(sent: &[u8]) -> Vec<u8> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let header_timeout = Duration::from_millis(50);
+        let serving = serve_with(listener, Router::new(), header_timeout, stop.clone());
+        let asking = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            stop.cancel();
+            answer
+        };
+        tokio::join!(serving, asking).1
+    }
+
+    #[tokio::test]
+    async fn connection_that_sends_half_a_header_or_nothing_is_ended() {
+        for sent in [
+            "",
+            "P",
+            "PRI * HTTP/2.0\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\n",
+        ] {
+            until_ended(sent.as_bytes()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_that_stays_idle_after_its_answer_is_ended() {
+        let answer = until_ended(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(answer.starts_with(b"HTTP/1.1 404"));
     }
 }

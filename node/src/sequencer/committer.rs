@@ -41,11 +41,13 @@ impl Committer {
         fatal: Fatal,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE_MAX);
-        let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
-            if let Err(error) = run(&store, &hub, &work, &completions) {
-                fatal.disk(&error);
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("commit".to_owned())
+            .spawn(move || {
+                if let Err(error) = run(&store, &hub, &work, &completions) {
+                    fatal.disk(&error);
+                }
+            })?;
         Ok((Self { queue }, thread))
     }
 
@@ -75,11 +77,16 @@ fn run(
                 })?;
                 let height = commit.block.height();
                 completions.push([Input::Committed { height }]);
-                hub.announce(height, StreamItem::of_block(&commit.block, &commit.branches));
+                hub.announce(
+                    height,
+                    StreamItem::of_block(&commit.block, &commit.branches),
+                );
             }
             StoreWork::Read(range) => {
                 let count = usize::try_from(range.to.0.saturating_sub(range.from.0))
-                    .map_or(BLOCKS_PER_READ_MAX, |above| (above + 1).min(BLOCKS_PER_READ_MAX));
+                    .map_or(BLOCKS_PER_READ_MAX, |above| {
+                        (above + 1).min(BLOCKS_PER_READ_MAX)
+                    });
                 let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
                 let blocks = blocks.into_iter().map(|(_, block)| block).collect();
                 completions.push([Input::BlocksRead { range, blocks }]);

@@ -18,7 +18,10 @@ pub(super) struct Completions {
 impl Completions {
     /// Hands over finished work.
     pub(super) fn push(&self, inputs: impl IntoIterator<Item = Input>) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).extend(inputs);
+        self.done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(inputs);
         self.notify.notify_one();
     }
 

@@ -56,12 +56,7 @@ pub(super) struct Waiting {
 
 impl Engine {
     /// Runs until it is stopped, or must end.
-    pub(super) async fn run(
-        mut self,
-        start: Input,
-        mut inboxes: Inboxes,
-        stop: CancellationToken,
-    ) {
+    pub(super) async fn run(mut self, start: Input, mut inboxes: Inboxes, stop: CancellationToken) {
         if !self.handle(start) {
             return;
         }
@@ -98,7 +93,8 @@ impl Engine {
         let peers_changed = matches!(input, Input::Connected(_) | Input::Disconnected(_));
         let outputs = self.replica.handle(now_ms(), input);
         if committed {
-            self.tip.send_replace(Arc::new(self.replica.state().clone()));
+            self.tip
+                .send_replace(Arc::new(self.replica.state().clone()));
         }
         if peers_changed {
             let connected = u32::try_from(self.peers.connected()).unwrap_or(u32::MAX);
@@ -116,14 +112,26 @@ impl Engine {
                 let _gone = reply.send(admitted);
                 return go_on;
             }
-            Request::Expect { chain_id, sender, nonce } => {
+            Request::Expect {
+                chain_id,
+                sender,
+                nonce,
+            } => {
                 let outputs = self.replica.expect_nonce(now_ms, chain_id, sender, nonce);
                 return self.release(outputs);
             }
-            Request::KnowsSender { chain_id, sender, reply } => {
+            Request::KnowsSender {
+                chain_id,
+                sender,
+                reply,
+            } => {
                 let _gone = reply.send(self.replica.knows_sender(chain_id, sender));
             }
-            Request::PendingNonce { chain_id, sender, reply } => {
+            Request::PendingNonce {
+                chain_id,
+                sender,
+                reply,
+            } => {
                 let _gone = reply.send(self.replica.pending_nonce(chain_id, sender));
             }
             Request::Status { name, reply } => {
@@ -154,9 +162,13 @@ impl Engine {
                 }
                 Output::LogParcel(kept) => self.parcel_writer.write(ParcelWrite::Log(kept)),
                 Output::StoreParcel(kept) => self.parcel_writer.write(ParcelWrite::Store(kept)),
-                Output::ForgetParcels { stored_below, logged_below } => self
-                    .parcel_writer
-                    .write(ParcelWrite::Forget { stored_below, logged_below }),
+                Output::ForgetParcels {
+                    stored_below,
+                    logged_below,
+                } => self.parcel_writer.write(ParcelWrite::Forget {
+                    stored_below,
+                    logged_below,
+                }),
                 Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
                 Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
@@ -176,7 +188,8 @@ impl Engine {
                 }
             };
             if !done {
-                self.fatal.broken("a disk thread has ended, or its queue is beyond its limit");
+                self.fatal
+                    .broken("a disk thread has ended, or its queue is beyond its limit");
                 return false;
             }
         }
@@ -211,7 +224,9 @@ impl Waiting {
     }
 
     fn progress(&mut self, name: Name, state: pool::State) {
-        let Some(waiting) = self.by_name.remove(&name) else { return };
+        let Some(waiting) = self.by_name.remove(&name) else {
+            return;
+        };
         self.count -= waiting.len();
         for (until, reply) in waiting {
             if is_reached(state, until) {
@@ -225,5 +240,6 @@ impl Waiting {
 }
 
 fn is_reached(state: pool::State, until: Until) -> bool {
-    state.is_ended() || (until == Until::Available && matches!(state, pool::State::Available { .. }))
+    state.is_ended()
+        || (until == Until::Available && matches!(state, pool::State::Available { .. }))
 }

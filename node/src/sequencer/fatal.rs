@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cloverleaf_consensus::Halt;
+use cloverleaf_consensus::Halt as ConsensusHalt;
+use cloverleaf_replica::Halt;
 use tokio::sync::Notify;
 
 use crate::exit::ExitCode;
@@ -20,11 +21,13 @@ impl Fatal {
         self.set(ExitCode::DISK, format!("{error}"));
     }
 
-    /// Consensus must not go on.
+    /// The replica must not go on.
     pub(super) fn halt(&self, halt: &Halt) {
         let code = match halt {
-            Halt::GuardRefused { .. } => ExitCode::GUARD,
-            Halt::ReplayDiverged { .. } | Halt::Core { .. } => ExitCode::BROKEN,
+            Halt::Consensus(ConsensusHalt::GuardRefused { .. }) => ExitCode::GUARD,
+            Halt::Consensus(ConsensusHalt::ReplayDiverged { .. } | ConsensusHalt::Core { .. })
+            | Halt::CertifiedBlockRefused { .. } => ExitCode::BROKEN,
+            Halt::LaneLog(_) => ExitCode::JOURNAL,
         };
         self.set(code, format!("{halt}"));
     }
@@ -46,7 +49,10 @@ impl Fatal {
     }
 
     fn get(&self) -> Option<(ExitCode, String)> {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set(&self, code: ExitCode, reason: String) {

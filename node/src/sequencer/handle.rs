@@ -40,12 +40,34 @@ pub enum Until {
 /// What the sequencer's thread is asked.
 #[derive(Debug)]
 pub(super) enum Request {
-    Submit { submission: Submission, reply: oneshot::Sender<Result<Admission, Refusal>> },
-    Expect { chain_id: ChainId, sender: Address, nonce: u64 },
-    KnowsSender { chain_id: ChainId, sender: Address, reply: oneshot::Sender<bool> },
-    PendingNonce { chain_id: ChainId, sender: Address, reply: oneshot::Sender<Option<u64>> },
-    Status { name: Name, reply: oneshot::Sender<Option<pool::State>> },
-    Wait { name: Name, until: Until, reply: oneshot::Sender<pool::State> },
+    Submit {
+        submission: Submission,
+        reply: oneshot::Sender<Result<Admission, Refusal>>,
+    },
+    Expect {
+        chain_id: ChainId,
+        sender: Address,
+        nonce: u64,
+    },
+    KnowsSender {
+        chain_id: ChainId,
+        sender: Address,
+        reply: oneshot::Sender<bool>,
+    },
+    PendingNonce {
+        chain_id: ChainId,
+        sender: Address,
+        reply: oneshot::Sender<Option<u64>>,
+    },
+    Status {
+        name: Name,
+        reply: oneshot::Sender<Option<pool::State>>,
+    },
+    Wait {
+        name: Name,
+        until: Until,
+        reply: oneshot::Sender<pool::State>,
+    },
 }
 
 /// What does not change while a sequencer runs, and what readers may look at without asking it.
@@ -76,7 +98,11 @@ impl Handle {
         tip: watch::Receiver<Arc<State>>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { requests, tip, shared }
+        Self {
+            requests,
+            tip,
+            shared,
+        }
     }
 
     /// What readers may look at without asking.
@@ -109,35 +135,56 @@ impl Handle {
     /// It is refused, or the node cannot take it now; it was not taken in.
     pub async fn submit(&self, submission: Submission) -> Result<Admission, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        self.requests.try_send(Request::Submit { submission, reply }).map_err(
-            |error| match error {
+        self.requests
+            .try_send(Request::Submit { submission, reply })
+            .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,
-            },
-        )?;
+            })?;
         let answered = answer.await.map_err(|_| SubmitError::Stopping)?;
         Ok(answered?)
     }
 
     /// True when the pool knows a sender's next nonce, so that nobody needs to ask the rollup.
     pub async fn knows_sender(&self, chain_id: ChainId, sender: Address) -> bool {
-        self.ask(|reply| Request::KnowsSender { chain_id, sender, reply }).await.unwrap_or(true)
+        self.ask(|reply| Request::KnowsSender {
+            chain_id,
+            sender,
+            reply,
+        })
+        .await
+        .unwrap_or(true)
     }
 
     /// Tells the pool which nonce the rollup expects next of a sender.
     pub async fn expect_nonce(&self, chain_id: ChainId, sender: Address, nonce: u64) {
-        let _stopping = self.requests.send(Request::Expect { chain_id, sender, nonce }).await;
+        let _stopping = self
+            .requests
+            .send(Request::Expect {
+                chain_id,
+                sender,
+                nonce,
+            })
+            .await;
     }
 
     /// The first nonce of a sender that nothing here takes; nothing for an unknown sender.
     pub async fn pending_nonce(&self, chain_id: ChainId, sender: Address) -> Option<u64> {
-        self.ask(|reply| Request::PendingNonce { chain_id, sender, reply }).await.flatten()
+        self.ask(|reply| Request::PendingNonce {
+            chain_id,
+            sender,
+            reply,
+        })
+        .await
+        .flatten()
     }
 
     /// Where a transaction or bundle is in its life, as far as this node's pool knows; what was
     /// committed long ago is in the store.
     pub async fn status(&self, name: Name) -> Option<pool::State> {
-        self.ask(|reply| Request::Status { name, reply }).await.flatten()
+        self.ask(|reply| Request::Status { name, reply })
+            .await
+            .flatten()
     }
 
     /// Waits for an acknowledgement or an end; nothing when the node stops first, or never knew it.

@@ -43,20 +43,32 @@ pub(super) async fn carry(
                 None => true,
             },
             NetworkEvent::Disconnected(name) => match peers.address(&name) {
-                Some(peer) => mailboxes.urgent.send(Input::Disconnected(peer)).await.is_ok(),
+                Some(peer) => mailboxes
+                    .urgent
+                    .send(Input::Disconnected(peer))
+                    .await
+                    .is_ok(),
                 None => true,
             },
             NetworkEvent::Frame { peer, class, bytes } => match (peers.address(&peer), class) {
                 (None, _) => true,
-                (Some(from), NetworkClass::Votes) => {
-                    mailboxes.urgent.send(Input::Votes { from, bytes }).await.is_ok()
-                }
-                (Some(from), NetworkClass::Sync) => {
-                    mailboxes.bulk.send(Input::Sync { from, bytes }).await.is_ok()
-                }
+                (Some(from), NetworkClass::Votes) => mailboxes
+                    .urgent
+                    .send(Input::Votes { from, bytes })
+                    .await
+                    .is_ok(),
+                (Some(from), NetworkClass::Sync) => mailboxes
+                    .bulk
+                    .send(Input::Sync { from, bytes })
+                    .await
+                    .is_ok(),
                 (Some(from), NetworkClass::Parcels) => parcels.send((from, bytes)).await.is_ok(),
             },
-            NetworkEvent::Oversize { peer, class, length_bytes } => {
+            NetworkEvent::Oversize {
+                peer,
+                class,
+                length_bytes,
+            } => {
                 tracing::warn!(%peer, ?class, length_bytes, "a peer announced an oversize frame");
                 true
             }
@@ -80,7 +92,9 @@ async fn verify_parcels(
     while let Some((from, bytes)) = frames.recv().await {
         let recover = Arc::clone(&recover);
         let work = move || intake(&bytes, network, recover.as_ref());
-        let Ok(taken) = super::off_async_threads(work).await else { return };
+        let Ok(taken) = super::off_async_threads(work).await else {
+            return;
+        };
         match taken {
             Ok(message) => {
                 if bulk.send(Input::Parcels { from, message }).await.is_err() {

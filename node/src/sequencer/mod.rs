@@ -24,7 +24,7 @@ use std::sync::atomic::AtomicU32;
 use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_network::{NetworkConfig, NetworkHandle, PeerConfig, address_text};
+use cloverleaf_network::{Network, NetworkConfig, NetworkHandle, PeerConfig, address_text};
 use cloverleaf_replica::{Input, PlacedIndex, Replica};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
@@ -113,7 +113,12 @@ impl Sequencer {
         let (bulk, bulk_inbox) = mpsc::channel(INPUTS_MAX);
         let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
         let network_id = home.genesis.network();
-        let carrier = inbound::carry(events, peers.clone(), network_id, Mailboxes { urgent, bulk });
+        let carrier = inbound::carry(
+            events,
+            peers.clone(),
+            network_id,
+            Mailboxes { urgent, bulk },
+        );
         let (tip, tip_receiver) = watch::channel(Arc::new(disk.recovered.state.clone()));
         let shared = Arc::new(Shared {
             genesis: home.genesis.clone(),
@@ -122,7 +127,10 @@ impl Sequencer {
             hub: Arc::clone(&hub),
             connected: AtomicU32::new(0),
         });
-        let index = Box::new(StoreIndex { store: disk.store, fatal: fatal.clone() });
+        let index = Box::new(StoreIndex {
+            store: disk.store,
+            fatal: fatal.clone(),
+        });
         let engine = Engine {
             replica: Replica::new(disk.recovered, limits, index)?,
             votes: disk.votes,
@@ -134,7 +142,10 @@ impl Sequencer {
             fatal: fatal.clone(),
             waiting: Waiting::default(),
         };
-        let start = Input::Start { votes: disk.entries, first_kept: Height(1) };
+        let start = Input::Start {
+            votes: disk.entries,
+            first_kept: Height(1),
+        };
         let inboxes = Inboxes {
             urgent: urgent_inbox,
             bulk: bulk_inbox,
@@ -175,9 +186,8 @@ impl Sequencer {
             let _ended = task.await;
         }
         let threads = self.threads;
-        let joined = off_async_threads(move || {
-            threads.into_iter().all(|thread| thread.join().is_ok())
-        });
+        let joined =
+            off_async_threads(move || threads.into_iter().all(|thread| thread.join().is_ok()));
         if !joined.await.is_ok_and(|joined| joined) {
             tracing::error!("a thread ended with a panic");
         }
@@ -185,14 +195,22 @@ impl Sequencer {
 }
 
 /// Runs work that may block or take long, off the async threads.
-#[expect(clippy::disallowed_methods, reason = "the caller awaits it on the spot")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller awaits it on the spot"
+)]
 pub(crate) async fn off_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.wrap_err("work off the async threads was cut off")
+    tokio::task::spawn_blocking(work)
+        .await
+        .wrap_err("work off the async threads was cut off")
 }
 
-#[expect(clippy::disallowed_methods, reason = "`Sequencer` owns the task and awaits it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`Sequencer` owns the task and awaits it"
+)]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
     tokio::spawn(task)
 }
@@ -211,9 +229,13 @@ async fn start_network(
         peers: peers.collect(),
         network_id: hex::encode(home.genesis.network()),
     };
-    let (handle, events, task) = cloverleaf_network::start(config).await?;
+    let Network {
+        handle,
+        events,
+        task,
+    } = cloverleaf_network::start(config).await?;
     let task = spawn(async move {
-        if let Err(error) = task.await {
+        if let Err(error) = task.run().await {
             tracing::error!(%error, "the network ended");
         }
     });
@@ -227,13 +249,17 @@ fn start_engine(
     stop: CancellationToken,
     fatal: Fatal,
 ) -> Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || {
-        let stopped = stop.clone();
-        runtime.block_on(engine.run(start, inboxes, stop));
-        if !stopped.is_cancelled() {
-            fatal.broken("the sequencer's thread ended early");
-        }
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let thread = std::thread::Builder::new()
+        .name("sequencer".to_owned())
+        .spawn(move || {
+            let stopped = stop.clone();
+            runtime.block_on(engine.run(start, inboxes, stop));
+            if !stopped.is_cancelled() {
+                fatal.broken("the sequencer's thread ended early");
+            }
+        })?;
     Ok(thread)
 }

@@ -20,7 +20,10 @@ pub(super) const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Writes that can wait: what all lanes can hold above their last cuts, two epochs each (L4).
 const QUEUE_MAX: usize = 2 * 256 * VALIDATORS_MAX;
 
-const _: () = assert!(LANE_WINDOW_PARCELS == 256, "QUEUE_MAX follows the lane window");
+const _: () = assert!(
+    LANE_WINDOW_PARCELS == 256,
+    "QUEUE_MAX follows the lane window"
+);
 
 /// One write.
 #[derive(Debug)]
@@ -53,11 +56,13 @@ impl ParcelWriter {
         fatal: Fatal,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, writes) = sync_channel(QUEUE_MAX);
-        let thread = std::thread::Builder::new().name("parcels".to_owned()).spawn(move || {
-            if let Err(error) = run(lane_log, parcel_store, &writes, &completions) {
-                fatal.disk(&error);
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("parcels".to_owned())
+            .spawn(move || {
+                if let Err(error) = run(lane_log, parcel_store, &writes, &completions) {
+                    fatal.disk(&error);
+                }
+            })?;
         Ok((Self { queue }, thread))
     }
 
@@ -84,15 +89,22 @@ fn run(
             match write {
                 ParcelWrite::Log(kept) => {
                     lane_log.append(kept.height.0, kept.parcel.encoded())?;
-                    done.push(Input::ParcelLogged { hash: kept.parcel.hash() });
+                    done.push(Input::ParcelLogged {
+                        hash: kept.parcel.hash(),
+                    });
                     logged = true;
                 }
                 ParcelWrite::Store(kept) => {
                     parcel_store.append(kept.height.0, kept.parcel.encoded())?;
-                    done.push(Input::ParcelStored { hash: kept.parcel.hash() });
+                    done.push(Input::ParcelStored {
+                        hash: kept.parcel.hash(),
+                    });
                     stored = true;
                 }
-                ParcelWrite::Forget { stored_below, logged_below } => {
+                ParcelWrite::Forget {
+                    stored_below,
+                    logged_below,
+                } => {
                     parcel_store.remove_below(stored_below.0)?;
                     lane_log.remove_below(logged_below.0)?;
                 }

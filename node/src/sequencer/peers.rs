@@ -19,11 +19,21 @@ impl Peers {
     /// Knows the validators of a set.
     pub(super) fn new(network: NetworkHandle, validators: &ValidatorSet) -> Self {
         let named = validators.validators().iter().map(|validator| {
-            (PeerName::from(validator.peer_id.as_str()), validator.address)
+            (
+                PeerName::from(validator.peer_id.as_str()),
+                validator.address,
+            )
         });
         let by_name: BTreeMap<PeerName, Address> = named.collect();
-        let by_address = by_name.iter().map(|(name, address)| (*address, name.clone())).collect();
-        Self { network, by_name, by_address }
+        let by_address = by_name
+            .iter()
+            .map(|(name, address)| (*address, name.clone()))
+            .collect();
+        Self {
+            network,
+            by_name,
+            by_address,
+        }
     }
 
     /// The validator of a name.
@@ -49,15 +59,6 @@ impl Peers {
     /// How many of them are connected.
     pub(super) fn connected(&self) -> usize {
         self.network.connected().len()
-    }
-}
-
-/// The replica's class of a message on the network's stream.
-pub(super) fn replica_class(class: NetworkClass) -> Class {
-    match class {
-        NetworkClass::Votes => Class::Votes,
-        NetworkClass::Parcels => Class::Parcels,
-        NetworkClass::Sync => Class::Sync,
     }
 }
 

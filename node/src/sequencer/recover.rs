@@ -60,7 +60,14 @@ pub(super) fn open(home: &Home) -> Result<Disk> {
         stored: parcels(stored, network, "parcel store")?,
     };
     let entries = vote_records.into_iter().map(entry).collect::<Result<_>>()?;
-    Ok(Disk { store, votes, lane_log, parcel_store, recovered, entries })
+    Ok(Disk {
+        store,
+        votes,
+        lane_log,
+        parcel_store,
+        recovered,
+        entries,
+    })
 }
 
 fn journal(
@@ -77,7 +84,11 @@ fn journal(
             }
             damaged @ Outcome::Damaged { .. } => {
                 let detail = format!("{damaged:?}");
-                return Err(DamagedJournal { file: found.file, detail }.into());
+                return Err(DamagedJournal {
+                    file: found.file,
+                    detail,
+                }
+                .into());
             }
         }
     }
@@ -91,17 +102,15 @@ fn entry(record: Record) -> Result<JournalEntry> {
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes
 /// a parcel its author's.
-fn parcels(
-    records: Vec<Record>,
-    network: NetworkId,
-    what: &str,
-) -> Result<Vec<Arc<Prepared>>> {
+fn parcels(records: Vec<Record>, network: NetworkId, what: &str) -> Result<Vec<Arc<Prepared>>> {
     let recover: &dyn Recover = &Secp256k1;
     let prepared = records.into_iter().map(|record| {
         let parcel = Parcel::decode(record.payload.into())?.verify(network, recover)?;
         Ok::<_, cloverleaf_types::error::ParcelError>(Arc::new(Prepared::new(Arc::new(parcel))))
     });
-    prepared.collect::<Result<_, _>>().wrap_err_with(|| format!("the {what} holds a bad parcel"))
+    prepared
+        .collect::<Result<_, _>>()
+        .wrap_err_with(|| format!("the {what} holds a bad parcel"))
 }
 
 /// W1: the replay window follows from the blocks.

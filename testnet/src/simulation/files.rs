@@ -28,6 +28,8 @@ pub(crate) struct Found {
     pub(crate) stored: Vec<Arc<Prepared>>,
     /// Anything that power loss cannot explain.
     pub(crate) damage: Vec<String>,
+    /// Journals with a tail that was never synced.
+    pub(crate) torn_tails: u64,
 }
 
 /// A journal of parcels with group commit: what comes during a sync waits for the next one.
@@ -45,12 +47,17 @@ impl Files {
         recover: &dyn Recover,
     ) -> (Self, Found) {
         let mut damage = Vec::new();
+        let mut torn_tails = 0;
         let mut open = |name: &str| {
             let opened = SegmentedJournal::open(disk.clone(), name, SEGMENT_BYTES_MAX)
                 .expect("a disk in memory opens");
             for found in opened.outcomes {
-                if let Outcome::Damaged { reason, .. } = found.outcome {
-                    damage.push(format!("{}: {reason:?}", found.file));
+                match found.outcome {
+                    Outcome::Clean => {}
+                    Outcome::TornTail { .. } => torn_tails += 1,
+                    Outcome::Damaged { reason, .. } => {
+                        damage.push(format!("{}: {reason:?}", found.file));
+                    }
                 }
             }
             (opened.journal, opened.records)
@@ -71,6 +78,7 @@ impl Files {
             logged: lane_records.into_iter().map(parcel).collect(),
             stored: parcel_records.into_iter().map(parcel).collect(),
             damage,
+            torn_tails,
         };
         let files = Self {
             votes,

@@ -301,3 +301,21 @@ fn transactions_that_nobody_unparks_expire() {
     );
     assert!(pool.is_empty() && pool.gaps(1).is_empty());
 }
+
+#[test]
+fn block_with_a_later_nonce_ends_the_guess_and_earlier_ones_still_leave() {
+    let mut pool = pool();
+    let sent = [transaction(R1, 7, 0), transaction(R1, 7, 5)];
+    admit(&mut pool, &alone(&sent[0]));
+    admit(&mut pool, &alone(&sent[1]));
+    decide(&mut pool, &[&sent[1]], None, &[]);
+    let refusal = refuse(&mut pool, &alone(&transaction(R1, 7, 1)));
+    assert_eq!(
+        refusal,
+        Refusal::NonceTooLow {
+            nonce: 1,
+            expected: 6
+        }
+    );
+    assert_eq!(take(&mut pool, 0), ids_of(&[&sent[0]]));
+}

@@ -18,7 +18,8 @@ impl Desk {
             At::Latest => self.handle.state().height(),
             At::Number(height) => Height(height),
         };
-        self.read(move |store| store.block(height).map_err(unreadable)).await
+        self.read(move |store| store.block(height).map_err(unreadable))
+            .await
     }
 
     /// A rollup's batch; nothing above the latest.

@@ -40,8 +40,7 @@ impl Desk {
         let shared = self.handle.shared();
         let (state, genesis) = (self.handle.state(), &shared.genesis);
         let validators = genesis.validator_set();
-        let validators =
-            validators.map_err(|error| RpcError::because(Reason::Internal, error))?;
+        let validators = validators.map_err(|error| RpcError::because(Reason::Internal, error))?;
         Ok(NetworkInfo {
             network: state.network(),
             name: genesis.name.clone(),
@@ -52,7 +51,11 @@ impl Desk {
             validator: Some(shared.own),
             peers: self.handle.connected(),
             grpc: grpc.map(str::to_owned),
-            trust: TrustRoot { network: state.network(), height: Height::GENESIS, validators },
+            trust: TrustRoot {
+                network: state.network(),
+                height: Height::GENESIS,
+                validators,
+            },
             parameters: *state.parameters(),
         })
     }

@@ -85,7 +85,9 @@ impl Desk {
 
 /// A registered rollup; the network's own chain is none.
 pub(crate) fn registered(state: &State, chain_id: ChainId) -> Result<&RollupState, RpcError> {
-    let found = state.rollup(chain_id).filter(|_| chain_id != ChainId::CONTROL);
+    let found = state
+        .rollup(chain_id)
+        .filter(|_| chain_id != ChainId::CONTROL);
     found.ok_or_else(|| {
         RpcError::because(Reason::UnknownRollup, format_args!("{chain_id}"))
             .with("chainId", hex(chain_id.0))

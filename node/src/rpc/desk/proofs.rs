@@ -34,7 +34,9 @@ impl Desk {
         if height == Height::GENESIS {
             return Ok(None);
         }
-        let branch = state.head_branch(chain_id).ok_or_else(|| missing("head's branch", height))?;
+        let branch = state
+            .head_branch(chain_id)
+            .ok_or_else(|| missing("head's branch", height))?;
         let decision = self.read(move |store| decision(store, height)).await?;
         Ok(Some(HeadProof {
             head,
@@ -53,20 +55,36 @@ pub(super) fn ids_of_legs(
     store: &Store,
     manifest: &Manifest,
 ) -> Result<Vec<Vec<TransactionId>>, RpcError> {
-    manifest.legs.iter().map(|leg| ids_of_leg(store, leg)).collect()
+    manifest
+        .legs
+        .iter()
+        .map(|leg| ids_of_leg(store, leg))
+        .collect()
 }
 
 fn bundle_proof(store: &Store, hash: B256) -> Result<Option<BundleProof>, RpcError> {
     let Some(place) = store.bundle(hash).map_err(unreadable)? else {
         return Ok(None);
     };
-    let Decision { header, certificate, manifests, .. } = decision(store, place.height)?;
+    let Decision {
+        header,
+        certificate,
+        manifests,
+        ..
+    } = decision(store, place.height)?;
     let lacks = || missing("bundle", place.height);
     let index = usize::try_from(place.index).map_err(|_| lacks())?;
     let branch = bundles_tree(&manifests).branch(index).ok_or_else(lacks)?;
     let manifest = manifests.into_iter().nth(index).ok_or_else(lacks)?;
     let legs = ids_of_legs(store, &manifest)?;
-    Ok(Some(BundleProof { bundle_hash: hash, header, certificate, manifest, branch, legs }))
+    Ok(Some(BundleProof {
+        bundle_hash: hash,
+        header,
+        certificate,
+        manifest,
+        branch,
+        legs,
+    }))
 }
 
 fn ids_of_leg(store: &Store, leg: &ManifestLeg) -> Result<Vec<TransactionId>, RpcError> {
@@ -74,7 +92,12 @@ fn ids_of_leg(store: &Store, leg: &ManifestLeg) -> Result<Vec<TransactionId>, Rp
     let stored = stored.ok_or_else(|| broken(format_args!("batch {} is missing", leg.seq)))?;
     let batch = Batch::decode(stored.bytes).map_err(broken)?;
     let [first, count] = [leg.first, leg.count].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
-    let raws = batch.claimed().transactions().iter().skip(first).take(count);
+    let raws = batch
+        .claimed()
+        .transactions()
+        .iter()
+        .skip(first)
+        .take(count);
     Ok(raws.map(|raw| transaction_id(raw)).collect())
 }
 

@@ -38,19 +38,27 @@ pub(crate) fn unreadable(error: StoreError) -> RpcError {
 /// The reason's words once, and first: libraries match on them.
 fn in_words(reason: Reason, text: &str) -> RpcError {
     if text.starts_with(reason.words()) {
-        return RpcError { message: text.to_owned(), ..RpcError::new(reason) };
+        return RpcError {
+            message: text.to_owned(),
+            ..RpcError::new(reason)
+        };
     }
     RpcError::because(reason, text)
 }
 
 fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
     match refusal {
-        Refusal::WrongChainId { found, expected } => {
-            error.with("expected", hex(expected.0)).with("got", hex(found.0))
-        }
-        Refusal::LegChainMismatch { leg, found, expected } => {
-            error.with("leg", *leg).with("expected", hex(expected.0)).with("got", hex(found.0))
-        }
+        Refusal::WrongChainId { found, expected } => error
+            .with("expected", hex(expected.0))
+            .with("got", hex(found.0)),
+        Refusal::LegChainMismatch {
+            leg,
+            found,
+            expected,
+        } => error
+            .with("leg", *leg)
+            .with("expected", hex(expected.0))
+            .with("got", hex(found.0)),
         Refusal::LegBadSignature { leg, transaction } => {
             error.with("leg", *leg).with("tx", *transaction)
         }
@@ -64,19 +72,26 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         Refusal::FeeCapBelowTip { fee_cap, tip } => error
             .with("maxFeePerGas", format!("{fee_cap:#x}"))
             .with("maxPriorityFeePerGas", format!("{tip:#x}")),
-        Refusal::NonceTooLow { nonce, expected } => {
-            error.with("expected", hex(*expected)).with("got", hex(*nonce))
-        }
+        Refusal::NonceTooLow { nonce, expected } => error
+            .with("expected", hex(*expected))
+            .with("got", hex(*nonce)),
         Refusal::ReplacementUnderpriced { pooled } => error.with("hash", pooled.to_string()),
         Refusal::DuplicateTransaction { id } => error.with("hash", id.to_string()),
-        Refusal::WindowTooFar { max_timestamp_ms, limit_ms } => {
-            error.with("maxTimestamp", hex(*max_timestamp_ms)).with("latest", hex(*limit_ms))
-        }
+        Refusal::WindowTooFar {
+            max_timestamp_ms,
+            limit_ms,
+        } => error
+            .with("maxTimestamp", hex(*max_timestamp_ms))
+            .with("latest", hex(*limit_ms)),
         Refusal::UnknownRollup { chain_id }
         | Refusal::InactiveRollup { chain_id }
         | Refusal::AtomicityRefused { chain_id } => error.with("chainId", hex(chain_id.0)),
         Refusal::PoolFull => error.retry_after(POOL_RETRY_MS),
-        Refusal::SenderFull { sender, expected, limit } => error
+        Refusal::SenderFull {
+            sender,
+            expected,
+            limit,
+        } => error
             .with("sender", sender.to_string())
             .with("expected", hex(*expected))
             .with("limit", *limit)
@@ -100,27 +115,52 @@ mod tests {
     fn every_refusal() -> Vec<Refusal> {
         let (found, expected, chain_id) = (ChainId(1), ChainId(901), ChainId(901));
         vec![
-            Refusal::MalformedRlp { what: "it is empty".to_owned() },
+            Refusal::MalformedRlp {
+                what: "it is empty".to_owned(),
+            },
             Refusal::WrongChainId { found, expected },
-            Refusal::LegChainMismatch { leg: 1, found, expected },
+            Refusal::LegChainMismatch {
+                leg: 1,
+                found,
+                expected,
+            },
             Refusal::TransactionTypeNotSupported { kind: 3 },
             Refusal::NotReplayProtected,
-            Refusal::OversizedData { bytes: 131_073, bytes_max: 131_072 },
-            Refusal::IntrinsicGasTooLow { gas: 20_999, needed: 21_000 },
+            Refusal::OversizedData {
+                bytes: 131_073,
+                bytes_max: 131_072,
+            },
+            Refusal::IntrinsicGasTooLow {
+                gas: 20_999,
+                needed: 21_000,
+            },
             Refusal::FeeCapBelowTip { fee_cap: 1, tip: 2 },
             Refusal::InvalidSender,
-            Refusal::LegBadSignature { leg: 0, transaction: 1 },
-            Refusal::NonceTooLow { nonce: 3, expected: 5 },
+            Refusal::LegBadSignature {
+                leg: 0,
+                transaction: 1,
+            },
+            Refusal::NonceTooLow {
+                nonce: 3,
+                expected: 5,
+            },
             Refusal::ReplacementUnderpriced { pooled: B256::ZERO },
             Refusal::DuplicateTransaction { id: B256::ZERO },
             Refusal::Bundle(BundleError::ZeroLegs),
-            Refusal::WindowTooFar { max_timestamp_ms: 2, limit_ms: 1 },
+            Refusal::WindowTooFar {
+                max_timestamp_ms: 2,
+                limit_ms: 1,
+            },
             Refusal::Expired,
             Refusal::UnknownRollup { chain_id },
             Refusal::InactiveRollup { chain_id },
             Refusal::AtomicityRefused { chain_id },
             Refusal::PoolFull,
-            Refusal::SenderFull { sender: Address::ZERO, expected: 0, limit: 64 },
+            Refusal::SenderFull {
+                sender: Address::ZERO,
+                expected: 0,
+                limit: 64,
+            },
         ]
     }
 
@@ -129,14 +169,26 @@ mod tests {
         for refusal in every_refusal() {
             let error = refused(&refusal);
             assert_eq!(error.reason.text(), refusal.reason(), "{refusal:?}");
-            assert!(error.message.starts_with(error.reason.words()), "{}", error.message);
-            assert_eq!(error.message.matches(error.reason.words()).count(), 1, "{}", error.message);
+            assert!(
+                error.message.starts_with(error.reason.words()),
+                "{}",
+                error.message
+            );
+            assert_eq!(
+                error.message.matches(error.reason.words()).count(),
+                1,
+                "{}",
+                error.message
+            );
         }
     }
 
     #[test]
     fn nonce_too_low_is_worded_as_geth_does_and_names_both_nonces() {
-        let error = refused(&Refusal::NonceTooLow { nonce: 3, expected: 5 });
+        let error = refused(&Refusal::NonceTooLow {
+            nonce: 3,
+            expected: 5,
+        });
         assert_eq!(
             serde_json::to_value(&error).unwrap(),
             json!({
@@ -156,6 +208,10 @@ mod tests {
         let limits = limits.filter(|error| error.code() == -32005);
         let limits: Vec<RpcError> = limits.chain([not_taken(&SubmitError::Busy)]).collect();
         assert_eq!(limits.len(), 3);
-        assert!(limits.iter().all(|error| error.retry_after_seconds().is_some()));
+        assert!(
+            limits
+                .iter()
+                .all(|error| error.retry_after_seconds().is_some())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What became of a transaction or a bundle: what is decided stands in the store, all else in the pool.
+//! What became of a transaction or a bundle: the pool knows what is alive, the store what is decided.
 
 use cloverleaf_api::State;
 use cloverleaf_api::error::RpcError;
@@ -22,10 +22,14 @@ impl Desk {
         &self,
         key: TransactionKey,
     ) -> Result<Option<TransactionStatus>, RpcError> {
-        if let Some(placed) = self.read(move |store| placed_transaction(store, key)).await? {
+        let state = self.handle.status(Name::Transaction(key)).await;
+        if is_in_store(state.as_ref())
+            && let Some(placed) = self
+                .read(move |store| placed_transaction(store, key))
+                .await?
+        {
             return Ok(Some(placed));
         }
-        let state = self.handle.status(Name::Transaction(key)).await;
         Ok(state.map(|state| transaction(key, progress(&state, None))))
     }
 
@@ -60,10 +64,12 @@ impl Desk {
     /// # Errors
     /// The store failed.
     pub(crate) async fn bundle_status(&self, hash: B256) -> Result<Option<BundleStatus>, RpcError> {
-        if let Some(placed) = self.read(move |store| placed_bundle(store, hash)).await? {
+        let state = self.handle.status(Name::Bundle(hash)).await;
+        if is_in_store(state.as_ref())
+            && let Some(placed) = self.read(move |store| placed_bundle(store, hash)).await?
+        {
             return Ok(Some(placed));
         }
-        let state = self.handle.status(Name::Bundle(hash)).await;
         let legs = self.submitted.get(hash);
         Ok(state.map(|state| bundle(hash, progress(&state, legs.as_deref()), legs.as_deref())))
     }
@@ -73,6 +79,11 @@ impl Desk {
         let legs = self.submitted.get(hash);
         bundle(hash, Progress::new(State::Received), legs.as_deref())
     }
+}
+
+/// True when the store can know more: the pool saw it committed, or forgot it, or never had it.
+fn is_in_store(state: Option<&pool::State>) -> bool {
+    matches!(state, None | Some(pool::State::Committed { .. }))
 }
 
 fn placed_transaction(
@@ -126,7 +137,14 @@ fn committed(decision: &Decision) -> Progress {
 }
 
 fn transaction((chain_id, hash): TransactionKey, progress: Progress) -> TransactionStatus {
-    TransactionStatus { hash, chain_id, progress, seq: None, index: None, bundle_hash: None }
+    TransactionStatus {
+        hash,
+        chain_id,
+        progress,
+        seq: None,
+        index: None,
+        bundle_hash: None,
+    }
 }
 
 fn bundle(hash: B256, progress: Progress, known: Option<&Legs>) -> BundleStatus {
@@ -151,22 +169,34 @@ fn progress(state: &pool::State, legs: Option<&Legs>) -> Progress {
     match state {
         pool::State::Received => Progress::new(State::Received),
         pool::State::Parked { gap } => {
-            let leg = legs.iter().position(|(chain_id, _)| *chain_id == gap.chain_id);
-            Progress { leg: leg.and_then(number), ..Progress::because(State::Parked, "nonceGap") }
+            let leg = legs
+                .iter()
+                .position(|(chain_id, _)| *chain_id == gap.chain_id);
+            Progress {
+                leg: leg.and_then(number),
+                ..Progress::because(State::Parked, "nonceGap")
+            }
         }
         pool::State::Pending => Progress::new(State::Pending),
         pool::State::Sealed { slot } => Progress::in_slot(State::Sealed, *slot),
         pool::State::Available { slot } => Progress::in_slot(State::Available, *slot),
-        pool::State::Committed { height } => {
-            Progress { height: Some(*height), ..Progress::new(State::Committed) }
-        }
+        pool::State::Committed { height } => Progress {
+            height: Some(*height),
+            ..Progress::new(State::Committed)
+        },
         pool::State::Rejected => Progress::new(State::Rejected),
         pool::State::Replaced { .. } => Progress::new(State::Replaced),
         pool::State::Cancelled => Progress::new(State::Cancelled),
         pool::State::Expired => Progress::new(State::Expired),
-        pool::State::Dropped { reason, leg, transaction } => {
+        pool::State::Dropped {
+            reason,
+            leg,
+            transaction,
+        } => {
             let ids = leg.and_then(|leg| legs.get(leg)).map(|(_, ids)| ids);
-            let tx = ids.zip(*transaction).and_then(|(ids, id)| ids.iter().position(|it| *it == id));
+            let tx = ids
+                .zip(*transaction)
+                .and_then(|(ids, id)| ids.iter().position(|it| *it == id));
             Progress {
                 leg: leg.and_then(number),
                 tx: tx.and_then(number),
@@ -197,8 +227,16 @@ mod tests {
 
     #[test]
     fn every_state_of_the_pool_keeps_its_name() {
-        let slot = Slot { author: Address::ZERO, epoch: Epoch(0), seq: 4 };
-        let gap = Gap { chain_id: ChainId(901), sender: Address::ZERO, expected: 3 };
+        let slot = Slot {
+            author: Address::ZERO,
+            epoch: Epoch(0),
+            seq: 4,
+        };
+        let gap = Gap {
+            chain_id: ChainId(901),
+            sender: Address::ZERO,
+            expected: 3,
+        };
         let (leg, transaction) = (None, None);
         for state in [
             pool::State::Received,
@@ -211,11 +249,18 @@ mod tests {
             pool::State::Replaced { by: None },
             pool::State::Cancelled,
             pool::State::Expired,
-            pool::State::Dropped { reason: DropReason::Duplicate, leg, transaction },
+            pool::State::Dropped {
+                reason: DropReason::Duplicate,
+                leg,
+                transaction,
+            },
         ] {
             assert_eq!(progress(&state, None).state.text(), state.text());
         }
-        assert_eq!(progress(&pool::State::Sealed { slot }, None).slot, Some(slot.into()));
+        assert_eq!(
+            progress(&pool::State::Sealed { slot }, None).slot,
+            Some(slot.into())
+        );
     }
 
     #[test]
@@ -226,16 +271,26 @@ mod tests {
             transaction: Some(B256::repeat_byte(3)),
         };
         let told = progress(&dropped, Some(&two_legs()));
-        assert_eq!((told.reason.as_deref(), told.leg, told.tx), (Some("duplicate"), Some(1), Some(1)));
+        assert_eq!(
+            (told.reason.as_deref(), told.leg, told.tx),
+            (Some("duplicate"), Some(1), Some(1))
+        );
         let told = progress(&dropped, None);
         assert_eq!((told.leg, told.tx), (Some(1), None));
     }
 
     #[test]
     fn parked_bundle_names_the_leg_that_waits() {
-        let gap = Gap { chain_id: ChainId(902), sender: Address::ZERO, expected: 3 };
+        let gap = Gap {
+            chain_id: ChainId(902),
+            sender: Address::ZERO,
+            expected: 3,
+        };
         let told = progress(&pool::State::Parked { gap }, Some(&two_legs()));
-        assert_eq!((told.reason.as_deref(), told.leg), (Some("nonceGap"), Some(1)));
+        assert_eq!(
+            (told.reason.as_deref(), told.leg),
+            (Some("nonceGap"), Some(1))
+        );
         let status = bundle(B256::ZERO, told, Some(&two_legs()));
         assert_eq!((status.max_timestamp, status.legs.len()), (Some(9), 2));
     }

@@ -35,7 +35,11 @@ impl Desk {
     ///
     /// # Errors
     /// It is refused, or the node cannot take it now.
-    pub(crate) async fn send(&self, chain_id: ChainId, raw: Bytes) -> Result<TransactionKey, RpcError> {
+    pub(crate) async fn send(
+        &self,
+        chain_id: ChainId,
+        raw: Bytes,
+    ) -> Result<TransactionKey, RpcError> {
         let state = self.handle.state();
         match registered(&state, chain_id)?.rollup.format {
             Format::Evm => self.send_envelope(Some(chain_id), raw).await,
@@ -58,10 +62,16 @@ impl Desk {
             return Ok(key);
         }
         let recover = move |store: &Store| {
-            if store.transaction(key.0, key.1).map_err(unreadable)?.is_some() {
+            if store
+                .transaction(key.0, key.1)
+                .map_err(unreadable)?
+                .is_some()
+            {
                 return Ok(Recovered::Placed);
             }
-            let transaction = envelope.recover(checked, now_ms()).map_err(|no| refused(&no))?;
+            let transaction = envelope
+                .recover(checked, now_ms())
+                .map_err(|no| refused(&no))?;
             Ok(Recovered::New(transaction))
         };
         if let Recovered::New(transaction) = self.recover(recover).await? {
@@ -139,14 +149,19 @@ impl Desk {
     async fn take(&self, submission: Submission) -> Result<(), RpcError> {
         self.learn_nonces(&submission).await;
         let admitted = self.handle.submit(submission).await;
-        admitted.map(|_admission| ()).map_err(|error| not_taken(&error))
+        admitted
+            .map(|_admission| ())
+            .map_err(|error| not_taken(&error))
     }
 
     /// Asks the rollups for the next nonces of senders that the pool does not know.
     async fn learn_nonces(&self, submission: &Submission) {
-        let transactions = submission.transactions().filter(|found| found.nonce.is_some());
-        let mut senders: Vec<_> =
-            transactions.map(|found| (found.chain_id, found.sender)).collect();
+        let transactions = submission
+            .transactions()
+            .filter(|found| found.nonce.is_some());
+        let mut senders: Vec<_> = transactions
+            .map(|found| (found.chain_id, found.sender))
+            .collect();
         senders.sort_unstable();
         senders.dedup();
         let learn = senders.into_iter().map(|(chain_id, sender)| async move {
@@ -185,8 +200,15 @@ fn draft(bundle: SendBundle) -> Result<BundleDraft, RpcError> {
     let received_ms = now_ms();
     let terms = bundle.terms(received_ms)?;
     let raws = |txs: Vec<alloy_primitives::Bytes>| txs.into_iter().map(|raw| raw.0).collect();
-    let legs = bundle.legs.into_iter().map(|leg| (leg.chain_id, raws(leg.txs)));
-    Ok(BundleDraft { terms, legs: legs.collect(), received_ms })
+    let legs = bundle
+        .legs
+        .into_iter()
+        .map(|leg| (leg.chain_id, raws(leg.txs)));
+    Ok(BundleDraft {
+        terms,
+        legs: legs.collect(),
+        received_ms,
+    })
 }
 
 fn transaction_bytes_max(state: &State) -> usize {

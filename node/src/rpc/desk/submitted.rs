@@ -64,7 +64,10 @@ impl Legs {
             let ids = leg.transactions.iter().map(|transaction| transaction.id);
             (leg.chain_id, ids.collect())
         });
-        Self { max_timestamp_ms: bundle.terms.max_timestamp_ms, legs: legs.collect() }
+        Self {
+            max_timestamp_ms: bundle.terms.max_timestamp_ms,
+            legs: legs.collect(),
+        }
     }
 }
 
@@ -75,7 +78,10 @@ mod tests {
     #[test]
     fn oldest_bundle_is_forgotten_first_and_a_repeated_one_counts_once() {
         let submitted = Submitted::default();
-        let legs = || Legs { max_timestamp_ms: 1, legs: Vec::new() };
+        let legs = || Legs {
+            max_timestamp_ms: 1,
+            legs: Vec::new(),
+        };
         for byte in [1, 1, 2, 3] {
             submitted.insert(B256::repeat_byte(byte), legs(), 2);
         }

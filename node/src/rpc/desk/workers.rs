@@ -15,19 +15,27 @@ pub(super) struct Workers {
 impl Workers {
     /// At most so many at once.
     pub(super) fn new(threads_max: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(threads_max)) }
+        Self {
+            permits: Arc::new(Semaphore::new(threads_max)),
+        }
     }
 
     /// Does work on one of them. Dropping the future does not stop work that has begun.
     ///
     /// # Errors
     /// The work did not come to its end: the node is at fault.
-    #[expect(clippy::disallowed_methods, reason = "awaited in the same line: the caller owns it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "awaited in the same line: the caller owns it"
+    )]
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RpcError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(failed)?;
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(failed)?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit); // only when the thread is free again, whether or not anybody still waits
@@ -67,8 +75,8 @@ mod tests {
     #[tokio::test]
     async fn work_that_breaks_is_an_internal_error_and_gives_its_place_back() {
         let workers = Workers::new(1);
-        let broken = workers.run(|| panic!("a defect")).await;
-        assert_eq!(broken.map(|()| ()).unwrap_err().reason, Reason::Internal);
+        let broken: Result<(), _> = workers.run(|| panic!("a defect")).await;
+        assert_eq!(broken.unwrap_err().reason, Reason::Internal);
         assert_eq!(workers.run(|| 7).await, Ok(7));
     }
 }

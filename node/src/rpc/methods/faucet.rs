@@ -36,7 +36,10 @@ pub(super) struct Faucet {
 
 impl Faucet {
     pub(super) fn new(signer: PrivateKeySigner) -> Self {
-        Self { signer, turn: Semaphore::new(1) }
+        Self {
+            signer,
+            turn: Semaphore::new(1),
+        }
     }
 
     /// The answer of a node that has none.
@@ -86,8 +89,12 @@ fn transfer(
         value: U256::from(GIVEN_WEI),
         ..TxEip1559::default()
     };
-    let signature = signer.sign_transaction_sync(&mut transfer).map_err(internal)?;
-    Ok(TxEnvelope::from(transfer.into_signed(signature)).encoded_2718().into())
+    let signature = signer
+        .sign_transaction_sync(&mut transfer)
+        .map_err(internal)?;
+    Ok(TxEnvelope::from(transfer.into_signed(signature))
+        .encoded_2718()
+        .into())
 }
 
 fn internal(error: impl core::fmt::Display) -> RpcError {
@@ -104,7 +111,10 @@ mod tests {
     #[test]
     fn gift_is_a_transfer_of_the_faucet_that_the_pool_takes() {
         let signer = PrivateKeySigner::random();
-        let request = FaucetRequest { chain_id: ChainId(901), address: Address::repeat_byte(7) };
+        let request = FaucetRequest {
+            chain_id: ChainId(901),
+            address: Address::repeat_byte(7),
+        };
         let raw = transfer(&signer, &request, 5).unwrap();
         let envelope = Envelope::decode(raw, 1_000).unwrap();
         assert_eq!(envelope.chain_id(), ChainId(901));

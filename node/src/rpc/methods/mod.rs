@@ -21,7 +21,11 @@ use faucet::Faucet;
 use params::Params;
 
 /// Methods of the root beside `seq_*`.
-const AT_ROOT: [&str; 3] = ["eth_sendRawTransaction", "web3_clientVersion", "rpc.discover"];
+const AT_ROOT: [&str; 3] = [
+    "eth_sendRawTransaction",
+    "web3_clientVersion",
+    "rpc.discover",
+];
 
 /// What is never passed on to a rollup's execution RPC: methods that act on the node behind it or
 /// with its keys, and ways past this sequencer.
@@ -92,9 +96,7 @@ impl Methods {
             (Endpoint::Root, "eth_sendRawTransaction") => {
                 Outcome::of(self.send(None, params).await)
             }
-            (_, method) if method.starts_with("seq_") => {
-                self.seq(endpoint, method, params).await
-            }
+            (_, method) if method.starts_with("seq_") => self.seq(endpoint, method, params).await,
             (Endpoint::Root, method) => Outcome::Error(RpcError::method_not_found(method)),
             (Endpoint::Rollup(chain_id), method) => self.at_rollup(chain_id, method, params).await,
         }
@@ -126,7 +128,10 @@ impl Methods {
             "eth_getTransactionCount" => self.transaction_count(chain_id, params).await,
             "eth_getTransactionByHash" => self.transaction_by_hash(chain_id, params).await,
             method if is_passed_on(method) => {
-                self.desk.executions().pass_on(chain_id, method, params).await
+                self.desk
+                    .executions()
+                    .pass_on(chain_id, method, params)
+                    .await
             }
             method => Outcome::Error(RpcError::method_not_found(method)),
         }
@@ -145,7 +150,9 @@ impl Methods {
 }
 
 fn is_passed_on(method: &str) -> bool {
-    NEVER_PASSED_ON.iter().all(|prefix| !method.starts_with(prefix))
+    NEVER_PASSED_ON
+        .iter()
+        .all(|prefix| !method.starts_with(prefix))
 }
 
 fn is_at_root(method: &str) -> bool {
@@ -157,7 +164,13 @@ fn discover(endpoint: Endpoint) -> Value {
     let version = env!("CARGO_PKG_VERSION");
     match endpoint {
         Endpoint::Rollup(_) => {
-            let classes = [Class::Ours, Class::Seq, Class::Overlay, Class::Read, Class::Rollup];
+            let classes = [
+                Class::Ours,
+                Class::Seq,
+                Class::Overlay,
+                Class::Read,
+                Class::Rollup,
+            ];
             methods::discover(version, &classes)
         }
         Endpoint::Root => {
@@ -172,8 +185,12 @@ fn discover(endpoint: Endpoint) -> Value {
 
 /// The namespaces of the table, with geth's version number of them.
 fn modules() -> Value {
-    let namespaces = METHODS.iter().filter_map(|method| method.name.split(['_', '.']).next());
-    namespaces.map(|namespace| (namespace.to_owned(), json!("1.0"))).collect()
+    let namespaces = METHODS
+        .iter()
+        .filter_map(|method| method.name.split(['_', '.']).next());
+    namespaces
+        .map(|namespace| (namespace.to_owned(), json!("1.0")))
+        .collect()
 }
 
 #[cfg(test)]
@@ -183,13 +200,19 @@ mod tests {
     fn listed(endpoint: Endpoint) -> Vec<String> {
         let document = discover(endpoint);
         let methods = document["methods"].as_array().unwrap().iter();
-        methods.map(|method| method["name"].as_str().unwrap().to_owned()).collect()
+        methods
+            .map(|method| method["name"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
     fn root_lists_what_it_serves_and_a_rollup_lists_the_whole_table() {
         let root = listed(Endpoint::Root);
-        assert!(AT_ROOT.iter().all(|method| root.iter().any(|listed| listed == method)));
+        assert!(
+            AT_ROOT
+                .iter()
+                .all(|method| root.iter().any(|listed| listed == method))
+        );
         assert!(root.iter().all(|method| is_at_root(method)));
         assert!(root.iter().any(|method| method == "seq_sendBundle"));
         assert_eq!(listed(Endpoint::Rollup(ChainId(901))).len(), METHODS.len());

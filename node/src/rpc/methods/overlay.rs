@@ -42,7 +42,11 @@ impl Methods {
         params: Option<&RawValue>,
     ) -> Outcome {
         let method = "eth_getTransactionByHash";
-        let executed = self.desk.executions().pass_on(chain_id, method, params).await;
+        let executed = self
+            .desk
+            .executions()
+            .pass_on(chain_id, method, params)
+            .await;
         match executed {
             Outcome::Result(found) if found.get() == "null" => {
                 Outcome::of(self.pending_transaction(chain_id, method, params).await)
@@ -69,7 +73,11 @@ impl Methods {
         };
         let batch = Batch::decode(stored.bytes).map_err(broken)?;
         let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-        Ok(batch.claimed().transactions().get(index).and_then(|raw| pending(raw)))
+        Ok(batch
+            .claimed()
+            .transactions()
+            .get(index)
+            .and_then(|raw| pending(raw)))
     }
 }
 
@@ -78,7 +86,9 @@ fn pending_of(method: &str, params: Option<&RawValue>) -> Result<Option<Address>
     let params = Params::read(method, params)?;
     let sender = params.required(0)?;
     let block: Option<serde_json::Value> = params.optional(1)?;
-    Ok(block.is_some_and(|block| block == "pending").then_some(sender))
+    Ok(block
+        .is_some_and(|block| block == "pending")
+        .then_some(sender))
 }
 
 /// The pool's nonce, unless the rollup is further; its failure matters only when nothing is pooled.
@@ -98,7 +108,10 @@ fn larger(pooled: Option<u64>, executed: Outcome) -> Outcome {
 fn pending(raw: &[u8]) -> Option<Transaction> {
     let transaction = TxEnvelope::decode_2718_exact(raw).ok()?;
     let recovered = transaction.try_into_recovered().ok()?;
-    Some(Transaction::from_transaction(recovered, TransactionInfo::default()))
+    Some(Transaction::from_transaction(
+        recovered,
+        TransactionInfo::default(),
+    ))
 }
 
 #[cfg(test)]
@@ -139,11 +152,24 @@ mod tests {
             let raw = RawValue::from_string(params).unwrap();
             pending_of("eth_getTransactionCount", Some(&raw))
         };
-        assert_eq!(asked(format!(r#"["{sender}", "pending"]"#)), Ok(Some(sender)));
-        for block in [r#", "latest""#, r#", "0x1""#, r#", {"blockNumber": "0x1"}"#, ""] {
+        assert_eq!(
+            asked(format!(r#"["{sender}", "pending"]"#)),
+            Ok(Some(sender))
+        );
+        for block in [
+            r#", "latest""#,
+            r#", "0x1""#,
+            r#", {"blockNumber": "0x1"}"#,
+            "",
+        ] {
             assert_eq!(asked(format!(r#"["{sender}"{block}]"#)), Ok(None));
         }
-        assert_eq!(asked(r#"["0x01", "pending"]"#.to_owned()).unwrap_err().reason, Reason::BadHex);
+        assert_eq!(
+            asked(r#"["0x01", "pending"]"#.to_owned())
+                .unwrap_err()
+                .reason,
+            Reason::BadHex
+        );
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl<'a> Params<'a> {
         };
         serde_json::from_str(text).map(Some).map_err(|error| {
             let name = self.name(position);
-            let reason = if text.starts_with('"') { Reason::BadHex } else { Reason::MalformedJson };
+            let reason = if text.starts_with('"') {
+                Reason::BadHex
+            } else {
+                Reason::MalformedJson
+            };
             RpcError::because(reason, format_args!("`{name}`: {error}")).with("field", name)
         })
     }
@@ -67,14 +71,13 @@ impl<'a> Params<'a> {
     }
 
     fn name(&self, position: usize) -> &'static str {
-        self.names.get(position).map_or("params", |name| name.trim_end_matches('?'))
+        self.names
+            .get(position)
+            .map_or("params", |name| name.trim_end_matches('?'))
     }
 }
 
-fn by_position<'a>(
-    names: &[&str],
-    text: &'a str,
-) -> Result<Vec<Option<&'a RawValue>>, RpcError> {
+fn by_position<'a>(names: &[&str], text: &'a str) -> Result<Vec<Option<&'a RawValue>>, RpcError> {
     let values: Vec<&RawValue> = serde_json::from_str(text)
         .map_err(|_| malformed("params", "parameters are a list or an object"))?;
     if values.len() > names.len() {
@@ -87,11 +90,16 @@ fn by_position<'a>(
 fn by_name<'a>(names: &[&str], text: &'a str) -> Result<Vec<Option<&'a RawValue>>, RpcError> {
     let mut given: BTreeMap<String, &RawValue> =
         serde_json::from_str(text).map_err(|error| malformed("params", error))?;
-    let values = names.iter().map(|name| given.remove(name.trim_end_matches('?'))).collect();
+    let values = names
+        .iter()
+        .map(|name| given.remove(name.trim_end_matches('?')))
+        .collect();
     match given.keys().next() {
         None => Ok(values),
-        Some(name) => Err(RpcError::because(Reason::UnknownField, format_args!("`{name}`"))
-            .with("field", name.as_str())),
+        Some(name) => Err(
+            RpcError::because(Reason::UnknownField, format_args!("`{name}`"))
+                .with("field", name.as_str()),
+        ),
     }
 }
 
@@ -113,7 +121,10 @@ mod tests {
 
     fn refusal(params: &str) -> (&'static str, String) {
         let error = read(params).unwrap_err();
-        (error.reason.text(), error.evidence["field"].as_str().unwrap().to_owned())
+        (
+            error.reason.text(),
+            error.evidence["field"].as_str().unwrap().to_owned(),
+        )
     }
 
     #[test]
@@ -133,6 +144,9 @@ mod tests {
         assert_eq!(refusal("[1, 2, 3]"), ("malformedJson", "params".to_owned()));
         assert_eq!(refusal("[{}]"), ("malformedJson", "chainId".to_owned()));
         assert_eq!(refusal(r#"["901"]"#), ("badHex", "chainId".to_owned()));
-        assert_eq!(refusal(r#"{"chainid": 901}"#), ("unknownField", "chainid".to_owned()));
+        assert_eq!(
+            refusal(r#"{"chainid": 901}"#),
+            ("unknownField", "chainid".to_owned())
+        );
     }
 }

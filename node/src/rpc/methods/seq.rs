@@ -49,9 +49,7 @@ impl Methods {
             "seq_getTransactionStatus" => Outcome::of(self.status(endpoint, params).await),
             "seq_getBlock" => Outcome::of(self.block(params).await),
             "seq_getBatch" => Outcome::of(self.batch(params).await),
-            "seq_getHead" => {
-                Outcome::of(chain_id(params).and_then(|chain_id| desk.head(chain_id)))
-            }
+            "seq_getHead" => Outcome::of(chain_id(params).and_then(|chain_id| desk.head(chain_id))),
             "seq_getProof" => Outcome::of(self.head_proof(params).await),
             "seq_listRollups" => Outcome::of(Ok(desk.rollups())),
             "seq_networkInfo" => Outcome::of(desk.network_info(self.grpc.as_deref())),
@@ -86,7 +84,11 @@ impl Methods {
     }
 
     async fn batch(&self, params: &Params<'_>) -> Result<Option<Batch>, RpcError> {
-        let Some(stored) = self.desk.batch(chain_id(params)?, place(params, 1)?).await? else {
+        let Some(stored) = self
+            .desk
+            .batch(chain_id(params)?, place(params, 1)?)
+            .await?
+        else {
             return Ok(None);
         };
         let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
@@ -112,7 +114,9 @@ fn place(params: &Params<'_>, position: usize) -> Result<At, RpcError> {
 
 /// `hash`, `hash, chainId` or `{chainId, hash}`.
 fn transaction_name(params: &Params<'_>) -> Result<(Option<ChainId>, B256), RpcError> {
-    let chain_id = params.optional::<Quantity>(1)?.map(|number| ChainId(number.0));
+    let chain_id = params
+        .optional::<Quantity>(1)?
+        .map(|number| ChainId(number.0));
     if params.is_object(0) {
         let name: TransactionName = params.required(0)?;
         return Ok((Some(ChainId(name.chain_id.0)), name.hash));
@@ -135,9 +139,18 @@ mod tests {
         let whole = Ok((Some(ChainId(901)), hash));
         assert_eq!(named(&format!(r#"["{hash}"]"#)), Ok((None, hash)));
         assert_eq!(named(&format!(r#"["{hash}", "0x385"]"#)), whole);
-        assert_eq!(named(&format!(r#"[{{"chainId": 901, "hash": "{hash}"}}]"#)), whole);
-        assert_eq!(named(&format!(r#"{{"chainId": 901, "hash": "{hash}"}}"#)), whole);
+        assert_eq!(
+            named(&format!(r#"[{{"chainId": 901, "hash": "{hash}"}}]"#)),
+            whole
+        );
+        assert_eq!(
+            named(&format!(r#"{{"chainId": 901, "hash": "{hash}"}}"#)),
+            whole
+        );
         assert_eq!(named(r#"["0x07"]"#).unwrap_err().reason, Reason::BadHex);
-        assert_eq!(named(r#"[{"hash": 1}]"#).unwrap_err().reason, Reason::MalformedJson);
+        assert_eq!(
+            named(r#"[{"hash": 1}]"#).unwrap_err().reason,
+            Reason::MalformedJson
+        );
     }
 }

@@ -1,0 +1,195 @@
+use super::*;
+
+#[test]
+fn parcel_is_acked_once_it_and_all_before_it_are_durable() {
+    let mut parcels = parcels();
+    let lane = chain(2, 0, 3, 10);
+    assert!(parcels.take_ack().is_some_and(|ack| ack.is_empty()));
+    assert!(matches!(accept(&mut parcels, &lane[0]), Accept::Store));
+    assert_eq!(parcels.take_ack(), None, "it is not durable yet");
+    parcels.stored(lane[0].hash());
+    assert_eq!(parcels.take_ack(), Some(vec![entry(&lane[0])]));
+    store(&mut parcels, &lane[2..]);
+    assert_eq!(parcels.take_ack(), None, "one is missing");
+    store(&mut parcels, &lane[1..2]);
+    assert_eq!(parcels.take_ack(), Some(vec![entry(&lane[2])]));
+    assert!(matches!(accept(&mut parcels, &lane[1]), Accept::Duplicate));
+}
+
+#[test]
+fn second_parcel_of_a_slot_is_evidence_and_never_acked() {
+    let mut parcels = parcels();
+    let lane = chain(2, 0, 2, 10);
+    store(&mut parcels, &lane);
+    let other = parcel(lane[1].slot(), lane[0].hash(), 0, 99, vec![item(11)]);
+    match accept(&mut parcels, &other) {
+        Accept::Evidence {
+            evidence,
+            store: false,
+        } => {
+            assert_eq!(evidence.first.parcel.hash(), lane[1].hash());
+            assert_eq!(evidence.second.parcel.hash(), other.hash());
+        }
+        unexpected => panic!("{unexpected:?}"),
+    }
+    assert!(parcels.get(&other.hash()).is_none());
+
+    // Once a proposal names it, it is kept beside the first, until the height is decided.
+    parcels.on_proposal(&[cut_entry(&other)], address(3), 0);
+    assert!(parcels.is_wanted(other.slot(), other.hash()));
+    assert!(matches!(
+        accept(&mut parcels, &other),
+        Accept::Evidence { store: true, .. }
+    ));
+    parcels.stored(other.hash());
+    assert_eq!(parcels.ack(), [entry(&lane[1])]);
+    assert!(matches!(
+        parcels.resolve(&[cut_entry(&other)]),
+        Resolved::Ready(_)
+    ));
+    assert_eq!(decide(&mut parcels, &[]), [(other.slot(), other.hash())]);
+    assert_eq!(parcels.ack(), [entry(&lane[1])]);
+}
+
+#[test]
+fn chain_with_a_false_link_or_a_falling_seen_is_not_acked() {
+    let mut parcels = parcels();
+    let first = parcel(slot(2, 0, 0), B256::ZERO, 3, 0, vec![]);
+    let unlinked = parcel(slot(2, 0, 1), B256::repeat_byte(9), 3, 0, vec![]);
+    store(&mut parcels, &[first.clone(), unlinked]);
+    assert_eq!(parcels.ack(), [entry(&first)]);
+
+    let first = parcel(slot(3, 0, 0), B256::ZERO, 3, 0, vec![]);
+    let falling = parcel(slot(3, 0, 1), first.hash(), 2, 0, vec![]);
+    store(&mut parcels, &[first.clone(), falling]);
+    assert_eq!(parcels.ack()[1], entry(&first));
+}
+
+#[test]
+fn what_is_out_of_reach_is_not_taken_in() {
+    let mut parcels = parcels();
+    let empty =
+        |name, epoch, seq| parcel(slot(name, epoch, seq), B256::repeat_byte(1), 0, 0, vec![]);
+    let verdict = |parcels: &mut Parcels, parcel: &Sealed| {
+        let wanted = parcels.is_wanted(parcel.slot(), parcel.hash());
+        let accepted = accept(parcels, parcel);
+        assert_eq!(wanted, matches!(accepted, Accept::Store), "{accepted:?}");
+        accepted
+    };
+    assert!(matches!(
+        verdict(&mut parcels, &empty(9, 0, 1)),
+        Accept::Stranger
+    ));
+    assert!(matches!(
+        verdict(&mut parcels, &empty(2, 0, 255)),
+        Accept::Store
+    ));
+    assert!(matches!(
+        verdict(&mut parcels, &empty(2, 0, 256)),
+        Accept::OutOfWindow
+    ));
+    assert!(
+        matches!(verdict(&mut parcels, &empty(2, 7, 1)), Accept::OutOfWindow),
+        "height + 2"
+    );
+    assert!(matches!(
+        verdict(&mut parcels, &empty(2, 6, 1)),
+        Accept::Store
+    ));
+    assert!(
+        matches!(verdict(&mut parcels, &empty(2, 5, 1)), Accept::OutOfWindow),
+        "a third epoch"
+    );
+
+    let lane = chain(3, 4, 3, 10);
+    store(&mut parcels, &lane);
+    decide(&mut parcels, &[&lane[1]]);
+    assert!(matches!(verdict(&mut parcels, &lane[0]), Accept::Old));
+    assert!(
+        matches!(verdict(&mut parcels, &empty(3, 3, 8)), Accept::Old),
+        "an ended epoch"
+    );
+    assert!(
+        matches!(verdict(&mut parcels, &empty(3, 4, 257)), Accept::Store),
+        "the window moved"
+    );
+}
+
+#[test]
+fn lane_may_not_weigh_more_than_may_be_outstanding_unless_a_proposal_names_it() {
+    let outstanding_weight_max = 1_000;
+    let mut parcels = with(
+        ParcelsConfig {
+            outstanding_weight_max,
+            ..config()
+        },
+        4,
+        5,
+    );
+    let lane = chain(2, 0, 4, 200);
+    store(&mut parcels, &lane[..2]);
+    assert!(matches!(
+        accept(&mut parcels, &lane[2]),
+        Accept::OutOfWindow
+    ));
+    store(&mut parcels, &chain(3, 0, 1, 200));
+    parcels.on_proposal(&[cut_entry(&lane[2])], address(3), 0);
+    store(&mut parcels, &lane[2..3]);
+    decide(&mut parcels, &[&lane[2]]);
+    store(&mut parcels, &lane[3..]);
+    // The author knows its own bounds.
+    let own = chain(OWN, 0, 9, 200);
+    store(&mut parcels, &own);
+}
+
+#[test]
+fn lanes_are_forgotten_below_their_cut_and_go_on_above_it() {
+    let mut parcels = parcels();
+    let lane = chain(2, 0, 4, 10);
+    store(&mut parcels, &lane);
+    let old = chain(3, 0, 1, 10);
+    let young = chain(3, 2, 2, 10);
+    store(&mut parcels, &old);
+    store(&mut parcels, &young);
+    assert_eq!(
+        parcels.ack(),
+        [entry(&lane[3]), entry(&old[0]), entry(&young[1])]
+    );
+    let forgotten = decide(&mut parcels, &[&lane[1], &young[0]]);
+    let hashes: Vec<B256> = forgotten.into_iter().map(|(_, hash)| hash).collect();
+    let gone = [&lane[0], &lane[1], &old[0], &young[0]];
+    assert_eq!(
+        hashes,
+        gone.map(|parcel| parcel.hash()),
+        "a cut ends lower epochs"
+    );
+    assert_eq!(parcels.ack(), [entry(&lane[3]), entry(&young[1])]);
+    assert_eq!(parcels.take_ack().map(|ack| ack.len()), Some(2));
+    assert!(parcels.get(&lane[1].hash()).is_none() && parcels.get(&lane[2].hash()).is_some());
+}
+
+#[test]
+fn restart_takes_in_the_store_in_its_order() {
+    let lane = chain(2, 0, 3, 10);
+    let other = parcel(lane[1].slot(), lane[0].hash(), 0, 99, vec![item(11)]);
+    let stored = [&lane[0], &lane[1], &other, &lane[2]];
+    let mut parcels = parcels();
+    parcels.restore(stored.map(prepared));
+    assert_eq!(parcels.ack(), [entry(&lane[2])]);
+    assert!(parcels.get(&other.hash()).is_none());
+}
+
+#[test]
+fn parcels_of_a_removed_validator_are_neither_acked_nor_proposed() {
+    let mut parcels = parcels();
+    let lane = chain(4, 0, 1, 10);
+    store(&mut parcels, &lane);
+    assert!(!parcels.ack().is_empty());
+    let view = View {
+        height: Height(6),
+        validators: &validators(3),
+        last_cuts: &BTreeMap::new(),
+    };
+    parcels.on_decided(&view);
+    assert!(parcels.ack().is_empty() && !parcels.can_advance());
+}

@@ -1,0 +1,104 @@
+//! `trust` and `verify`: proofs that need no node.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cloverleaf_client::{Error, Proven, RpcClient, load_trust, verify_proof};
+use cloverleaf_types::Secp256k1;
+use eyre::{Context as _, Result};
+use serde_json::json;
+
+use super::RpcArguments;
+use super::runtime::runtime;
+use crate::exit::ExitCode;
+use crate::terminal::{self, Format};
+
+/// Whose trust root.
+#[derive(Debug, Args)]
+pub(super) struct TrustArguments {
+    #[command(flatten)]
+    rpc: RpcArguments,
+}
+
+/// What is checked against what.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The proof, as `seq_getBundleProof` or `seq_getProof` answers it.
+    proof: PathBuf,
+    /// The trust root, as `trust` writes it.
+    #[arg(long)]
+    trust: PathBuf,
+}
+
+/// Prints the trust root of the network behind a node. Whoever takes it trusts that node once.
+pub(super) fn trust(arguments: &TrustArguments, _format: Format) -> Result<ExitCode> {
+    let client = RpcClient::new(&arguments.rpc.rpc)?;
+    let info = runtime()?.block_on(client.network_info())?;
+    let text = serde_json::to_string_pretty(&info.trust)?;
+    // A trust root is a file for programs, whatever form was asked for.
+    Format::Text.print(&info.trust, || text);
+    Ok(ExitCode::OK)
+}
+
+/// Checks a proof offline.
+pub(super) fn verify(arguments: &VerifyArguments, format: Format) -> Result<ExitCode> {
+    let trust = load_trust(&arguments.trust)?;
+    let proof = std::fs::read_to_string(&arguments.proof)
+        .wrap_err_with(|| format!("reading {}", arguments.proof.display()))?;
+    match verify_proof(&proof, &trust, &Secp256k1) {
+        Ok(proven) => {
+            let (value, text) = describe(&proven);
+            format.print(&value, || text);
+            Ok(ExitCode::OK)
+        }
+        Err(error) => {
+            let step = match &error {
+                Error::Proof(failed) => failed.step(),
+                _ => "format",
+            };
+            let value = json!({"valid": false, "step": step, "reason": error.to_string()});
+            format.print(&value, || format!("NOT PROVEN, step {step}"));
+            terminal::note(format_args!("{error}"));
+            Ok(ExitCode::FAILED)
+        }
+    }
+}
+
+fn describe(proven: &Proven) -> (serde_json::Value, String) {
+    match proven {
+        Proven::Bundle(proof) => {
+            let height = proof.header.height;
+            let value = json!({
+                "valid": true, "kind": "bundle", "bundleHash": proof.bundle_hash,
+                "height": height, "legs": proof.manifest.legs,
+            });
+            let mut lines = vec![
+                format!("proven: bundle {}", proof.bundle_hash),
+                format!(
+                    "  decided at height {height} by {} validators",
+                    proof.certificate.signatures.len()
+                ),
+            ];
+            for leg in &proof.manifest.legs {
+                lines.push(format!(
+                    "  rollup {}: batch {}, transactions {} to {}",
+                    leg.chain_id,
+                    leg.seq,
+                    leg.first,
+                    leg.first.saturating_add(leg.count).saturating_sub(1)
+                ));
+            }
+            (value, lines.join("\n"))
+        }
+        Proven::Head(proof) => {
+            let value = json!({
+                "valid": true, "kind": "head", "head": proof.head, "height": proof.header.height,
+            });
+            let text = format!(
+                "proven: batch {} is the head of rollup {} after height {}",
+                proof.head.seq, proof.head.chain_id, proof.header.height
+            );
+            (value, text)
+        }
+    }
+}

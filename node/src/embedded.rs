@@ -1,0 +1,125 @@
+//! An embedded EVM rollup that follows the sequencer through its public endpoint, as any other
+//! rollup's node would.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use alloy_primitives::Address;
+use cloverleaf_client::{Follower, FollowerConfig, Timing};
+use cloverleaf_evm::{Rollup, RollupConfig, follow, serve};
+use cloverleaf_types::{ChainId, TrustRoot};
+use eyre::Result;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::RollupFeed;
+use crate::clock::pause;
+use crate::sequencer::off_async_threads;
+use crate::service::listen;
+
+/// How long a rollup that could not go on waits before it tries again, in milliseconds.
+const RETRY_MS: u64 = 1_000;
+
+/// What an embedded rollup is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct EmbeddedConfig {
+    /// Its chain id.
+    pub(crate) chain_id: ChainId,
+    /// Where its blocks are kept.
+    pub(crate) dir: PathBuf,
+    /// Where it serves its JSON-RPC.
+    pub(crate) address: SocketAddr,
+    /// The network's beginning, in seconds since 1970: part of the rollup's genesis.
+    pub(crate) genesis_time_s: u64,
+    /// Who holds the faucet's money, if there is a faucet.
+    pub(crate) faucet: Option<Address>,
+    /// The trusted validators.
+    pub(crate) trust: TrustRoot,
+    /// gRPC services of sequencers, in the order in which they are asked.
+    pub(crate) upstreams: Vec<String>,
+}
+
+/// A running embedded rollup.
+pub(crate) struct Embedded {
+    rollup: Rollup,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    url: String,
+}
+
+impl Embedded {
+    /// Starts the rollup: it executes what it missed, then what comes.
+    ///
+    /// # Errors
+    /// Its directory or port is not to be had.
+    pub(crate) async fn start(config: EmbeddedConfig) -> Result<Self> {
+        let listener = listen(config.address).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let rollup_config = RollupConfig {
+            chain_id: config.chain_id.0,
+            data_dir: config.dir.clone(),
+            genesis_time_s: config.genesis_time_s,
+            faucet: config.faucet,
+        };
+        let rollup = off_async_threads(move || Rollup::open(&rollup_config)).await??;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let served = serve(listener, rollup.clone(), stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "a rollup's port ended");
+            }
+        });
+        tasks.spawn(run(rollup.clone(), config, stop.clone()));
+        Ok(Self {
+            rollup,
+            stop,
+            tasks,
+            url,
+        })
+    }
+
+    /// Where it serves its JSON-RPC.
+    #[must_use]
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The number of its last batch.
+    #[must_use]
+    pub(crate) fn last_executed_seq(&self) -> u64 {
+        self.rollup.last_executed_seq()
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+async fn run(rollup: Rollup, config: EmbeddedConfig, stop: CancellationToken) {
+    loop {
+        let followed = tokio::select! {
+            () = stop.cancelled() => return,
+            followed = follow_once(&rollup, &config) => followed,
+        };
+        if let Err(error) = followed {
+            tracing::error!(chain_id = %config.chain_id, %error, "the rollup stands still");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = pause(RETRY_MS) => {}
+        }
+    }
+}
+
+async fn follow_once(rollup: &Rollup, config: &EmbeddedConfig) -> Result<()> {
+    let follower = Follower::new(FollowerConfig {
+        trust: config.trust.clone(),
+        head: rollup.head(config.trust.network),
+        upstreams: config.upstreams.clone(),
+        timing: Timing::default(),
+    })?;
+    Ok(follow(rollup, &mut RollupFeed::new(follower)).await?)
+}

@@ -1,0 +1,34 @@
+//! What one client may ask of the gRPC port (interfaces 3). Connections are limited as the public
+//! HTTP port's are.
+
+use std::time::Duration;
+
+use cloverleaf_types::block::BLOCK_BYTES_MAX;
+
+/// Longest request, in bytes: four times the largest bundle, as the HTTP port takes.
+pub(super) const MESSAGE_IN_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest answer, in bytes: the largest block, with a proof beside it.
+pub(super) const MESSAGE_OUT_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
+
+/// Most calls and streams at once on one connection: a node follows some rollups, a forwarder sends
+/// in parallel.
+pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+
+/// How often a silent peer is asked whether it is there: streams can be quiet for long.
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long it has to answer that.
+pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait for an acknowledgement; then the state that was reached is the answer.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a whole call, or until a stream begins: a wait, and what comes before and after it.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Streams that were opened and reset at once (CVE-2023-44487): beyond that the connection ends.
+pub(super) const RESET_STREAMS_MAX: usize = 20;
+
+/// Longest headers of a call, in bytes.
+pub(super) const HEADERS_BYTES_MAX: u32 = 16 * 1024;

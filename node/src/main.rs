@@ -1,0 +1,5 @@
+//! Run a sequencer.
+
+fn main() -> std::process::ExitCode {
+    cloverleaf_node::cli::run()
+}

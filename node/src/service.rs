@@ -1,0 +1,137 @@
+//! A validator with its public ports: what `node` runs once and `dev` four times.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_mempool::pool::Limits;
+use eyre::{Context as _, Result};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::home::Home;
+use crate::rpc::{Desk, Methods, MethodsConfig};
+use crate::sequencer::{Fatal, Handle, Sequencer};
+use crate::{grpc, rpc};
+
+/// What is special about a service.
+#[derive(Debug, Default)]
+pub struct ServiceOptions {
+    /// What the pool holds at most.
+    pub limits: Limits,
+    /// Pays for the faucet: in dev networks only.
+    pub faucet: Option<PrivateKeySigner>,
+    /// Pages of any origin may ask: in dev networks only.
+    pub any_origin: bool,
+}
+
+/// A running validator and its ports.
+pub struct Service {
+    sequencer: Sequencer,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    http: SocketAddr,
+    grpc: SocketAddr,
+}
+
+impl Service {
+    /// Starts the validator of a directory on its configured ports.
+    ///
+    /// # Errors
+    /// A port is taken, or the directory is not in order.
+    pub async fn start(home: Home, options: ServiceOptions) -> Result<Self> {
+        let ports = home.config.ports()?;
+        let address = home.config.listen_address;
+        let http = listen((address, ports.http()).into()).await?;
+        let grpc = listen((address, ports.grpc()).into()).await?;
+        Self::start_on(home, options, http, grpc).await
+    }
+
+    /// Starts the validator of a directory on these listeners.
+    ///
+    /// # Errors
+    /// The directory is not in order, or the network's port is taken.
+    pub async fn start_on(
+        home: Home,
+        options: ServiceOptions,
+        http: TcpListener,
+        grpc: TcpListener,
+    ) -> Result<Self> {
+        let (http_address, grpc_address) = (http.local_addr()?, grpc.local_addr()?);
+        let executions: BTreeMap<_, _> = home
+            .config
+            .execution
+            .iter()
+            .map(|it| (it.chain_id, it.url.clone()))
+            .collect();
+        let sequencer = Sequencer::start(home, options.limits).await?;
+        let desk = Desk::new(sequencer.handle(), executions);
+        let methods = Methods::new(MethodsConfig {
+            desk: desk.clone(),
+            faucet: options.faucet,
+            grpc: Some(format!("http://{grpc_address}")),
+        });
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(rpc::serve(
+            http,
+            rpc::router(methods, options.any_origin),
+            stop.clone(),
+        ));
+        let ended = grpc::serve(grpc, desk, stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = ended.await {
+                tracing::error!(%error, "the gRPC port ended");
+            }
+        });
+        Ok(Self {
+            sequencer,
+            stop,
+            tasks,
+            http: http_address,
+            grpc: grpc_address,
+        })
+    }
+
+    /// Asks the validator.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.sequencer.handle()
+    }
+
+    /// Tells when it must end by itself.
+    #[must_use]
+    pub fn fatal(&self) -> Fatal {
+        self.sequencer.fatal()
+    }
+
+    /// Where it serves JSON-RPC.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// Where it serves gRPC.
+    #[must_use]
+    pub fn grpc_url(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    /// Stops it: the ports first, then the validator.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.sequencer.stop().await;
+    }
+}
+
+/// Takes a port.
+///
+/// # Errors
+/// Somebody else has it.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .wrap_err_with(|| format!("port {} is taken; choose another base", address.port()))
+}

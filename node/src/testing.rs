@@ -1,0 +1,98 @@
+//! One validator with its public ports, in the caller's runtime: for tests of what is on the wire.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_mempool::pool::Limits;
+use cloverleaf_types::{ChainId, Parameters};
+use eyre::Result;
+use tokio::net::TcpListener;
+
+use crate::clock::now_ms;
+use crate::home::{ExecutionRpc, Home, NetworkPlan, Ports, create_network};
+use crate::service::{Service, ServiceOptions};
+
+/// The network's port is so far above its base.
+const NETWORK_OFFSET: u16 = 4;
+
+/// What is special about a test's node.
+#[derive(Debug)]
+pub struct TestOptions {
+    /// Where it lives: a new directory.
+    pub dir: PathBuf,
+    /// What its pool holds at most.
+    pub limits: Limits,
+    /// The rollups' own JSON-RPC URLs.
+    pub executions: BTreeMap<ChainId, String>,
+    /// It has a faucet, whose account nobody else knows.
+    pub faucet: bool,
+}
+
+/// A running node of a network of one.
+pub struct TestNode {
+    /// JSON-RPC.
+    pub http_url: String,
+    /// gRPC.
+    pub grpc_url: String,
+    service: Service,
+}
+
+impl TestNode {
+    /// Starts a network of one validator that decides as fast as it can.
+    ///
+    /// # Errors
+    /// The directory is not new, or a port is taken.
+    pub async fn start(options: TestOptions) -> Result<Self> {
+        let parameters = Parameters {
+            block_time_ms: 0,
+            empty_block_interval_ms: 100,
+            ..Parameters::default()
+        };
+        let plan = NetworkPlan {
+            name: "test".to_owned(),
+            validators: 1,
+            ports: Ports::new(free_base().await?)?,
+            parameters,
+            time_ms: now_ms(),
+        };
+        let network = create_network(&options.dir, &plan)?;
+        let mut home = Home::open(&network.homes[0])?;
+        let executions = options.executions.into_iter();
+        home.config.execution = executions
+            .map(|(chain_id, url)| ExecutionRpc { chain_id, url })
+            .collect();
+        let special = ServiceOptions {
+            limits: options.limits,
+            faucet: options.faucet.then(PrivateKeySigner::random),
+            any_origin: false,
+        };
+        let service =
+            Service::start_on(home, special, listener().await?, listener().await?).await?;
+        Ok(Self {
+            http_url: service.http_url(),
+            grpc_url: service.grpc_url(),
+            service,
+        })
+    }
+
+    /// Stops it as a node stops: the ports first.
+    pub async fn stop(self) {
+        self.service.stop().await;
+    }
+}
+
+async fn listener() -> Result<TcpListener> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?)
+}
+
+/// A base whose network port was free a moment ago.
+async fn free_base() -> Result<u16> {
+    loop {
+        let port = listener().await?.local_addr()?.port();
+        let base = port.saturating_sub(NETWORK_OFFSET);
+        if Ports::new(base).is_ok() {
+            return Ok(base);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A client that hides nothing: what was sent and what came back, bytes, statuses and headers.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::{Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// A node's public port.
+#[derive(Clone, Debug)]
+pub struct Http {
+    url: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Http {
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Posts bytes as they are.
+    pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+        let request = Request::post(format!("{}{path}", self.url))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body.into()))
+            .unwrap();
+        // A client for each: tests run in runtimes of their own.
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let (head, body) = client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// Makes one call.
+    pub async fn call(&self, path: &str, method: &str, params: Value) -> Answer {
+        let call = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+        let answer = self.post(path, call.to_string()).await;
+        assert_eq!(
+            (&answer.body["jsonrpc"], &answer.body["id"]),
+            (&json!("2.0"), &json!(7))
+        );
+        answer
+    }
+
+    /// Makes a call that succeeds; its result.
+    pub async fn result(&self, path: &str, method: &str, params: Value) -> Value {
+        let answer = self.call(path, method, params).await;
+        assert!(
+            answer.body.get("error").is_none(),
+            "{method}: {}",
+            answer.body
+        );
+        assert_eq!(answer.status, StatusCode::OK);
+        answer.body["result"].clone()
+    }
+
+    /// Makes a call that is refused.
+    pub async fn refusal(&self, path: &str, method: &str, params: Value) -> Refusal {
+        let answer = self.call(path, method, params).await;
+        let refusal = Refusal::of(&answer.body);
+        Refusal {
+            status: answer.status.as_u16(),
+            headers: answer.headers,
+            ..refusal
+        }
+    }
+}
+
+/// A JSON-RPC error, and how HTTP carried it.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: i64,
+    pub message: String,
+    pub reason: String,
+    pub data: Value,
+    pub status: u16,
+    pub headers: HeaderMap,
+}
+
+impl Refusal {
+    /// The error of an answer; each has all its parts.
+    pub fn of(answer: &Value) -> Self {
+        let error = &answer["error"];
+        assert!(
+            answer.get("result").is_none() && error.is_object(),
+            "no refusal: {answer}"
+        );
+        let reason = error["data"]["reason"].as_str().unwrap().to_owned();
+        assert!(error["data"]["docs"].as_str().unwrap().ends_with(&reason));
+        Self {
+            code: error["code"].as_i64().unwrap(),
+            message: error["message"].as_str().unwrap().to_owned(),
+            reason,
+            data: error["data"].clone(),
+            status: 200,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    pub fn is(&self, code: i64, reason: &str) {
+        assert_eq!(
+            (self.code, self.reason.as_str()),
+            (code, reason),
+            "{self:?}"
+        );
+    }
+}

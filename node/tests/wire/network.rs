@@ -1,0 +1,87 @@
+//! Networks that run beside the tests.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::sync::mpsc::sync_channel;
+
+use cloverleaf_mempool::pool::Limits;
+use cloverleaf_node::testing::{TestNode, TestOptions};
+use cloverleaf_types::ChainId;
+use tokio::net::TcpListener;
+
+use crate::endpoint::Http;
+use crate::overlay;
+
+/// The rollup whose execution RPC is the stub.
+pub const ALPHA: u64 = 901;
+
+/// The rollup whose execution RPC does not answer.
+pub const BETA: u64 = 902;
+
+/// Where a network is asked.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub http: Http,
+    pub grpc: String,
+}
+
+/// The network that most tests share.
+pub fn shared() -> &'static Network {
+    static SHARED: LazyLock<Network> = LazyLock::new(|| start("shared", Limits::default(), true));
+    &SHARED
+}
+
+/// A network of its own, for as long as the tests run.
+pub fn start(name: &'static str, limits: Limits, faucet: bool) -> Network {
+    let (started, starting) = sync_channel(1);
+    let run = move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let node = start_node(name, limits, faucet).await;
+            started.send(Network::of(&node)).unwrap();
+            std::future::pending::<()>().await;
+        });
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .unwrap();
+    starting.recv().expect("the network starts")
+}
+
+/// A node in the caller's runtime, to be stopped by it.
+pub async fn start_node(name: &str, limits: Limits, faucet: bool) -> TestNode {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("wire-{name}"));
+    let _new = std::fs::remove_dir_all(&dir);
+    let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stub_url = format!("http://{}", stub.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(stub, overlay::stub()).await });
+    // A port that was free a moment ago and that nobody listens on.
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let executions = BTreeMap::from([
+        (ChainId(ALPHA), stub_url),
+        (ChainId(BETA), format!("http://{nobody}")),
+    ]);
+    TestNode::start(TestOptions {
+        dir,
+        limits,
+        executions,
+        faucet,
+    })
+    .await
+    .unwrap()
+}
+
+impl Network {
+    pub fn of(node: &TestNode) -> Self {
+        Self {
+            http: Http::new(&node.http_url),
+            grpc: node.grpc_url.clone(),
+        }
+    }
+}

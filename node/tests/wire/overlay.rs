@@ -1,0 +1,178 @@
+//! A rollup's own answers, corrected by what is sequenced here.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
+
+use alloy_primitives::Address;
+use axum::routing::post;
+use axum::{Json, Router};
+use cloverleaf_api::proto::sequencer::v1::Wait;
+use serde_json::{Value, json};
+
+use crate::grpc::submit;
+use crate::network::{ALPHA, BETA, shared};
+use crate::wallet::{Wallet, hash};
+
+/// What the stub says of accounts; others have nonce 0.
+static EXECUTED: LazyLock<Mutex<BTreeMap<Address, u64>>> = LazyLock::new(Mutex::default);
+
+fn executed(address: Address, nonce: u64) {
+    EXECUTED.lock().unwrap().insert(address, nonce);
+}
+
+/// An execution RPC that has executed nothing, but knows some accounts.
+pub fn stub() -> Router {
+    Router::new().route(
+        "/",
+        post(|Json(call): Json<Value>| async move { Json(answer(&call)) }),
+    )
+}
+
+fn answer(call: &Value) -> Value {
+    let error = json!({"code": 3, "message": "execution reverted", "data": "0x08c379a0"});
+    let outcome = match call["method"].as_str().unwrap() {
+        "eth_getTransactionCount" => {
+            let address: Address = serde_json::from_value(call["params"][0].clone()).unwrap();
+            let nonce = EXECUTED.lock().unwrap().get(&address).copied().unwrap_or(0);
+            ("result", json!(format!("{nonce:#x}")))
+        }
+        "eth_getBalance" => ("result", json!(["the rollup", call["params"]])),
+        "eth_call" => ("error", error),
+        "eth_getTransactionByHash" | "eth_getTransactionReceipt" => ("result", Value::Null),
+        _ => ("error", json!({"code": -32601, "message": "not here"})),
+    };
+    json!({"jsonrpc": "2.0", "id": call["id"], outcome.0: outcome.1})
+}
+
+async fn count(chain_id: u64, address: Address, block: &str) -> Value {
+    let path = format!("/rollup/{chain_id}");
+    shared()
+        .http
+        .result(&path, "eth_getTransactionCount", json!([address, block]))
+        .await
+}
+
+#[tokio::test]
+async fn reads_are_passed_on_and_come_back_as_they_are() {
+    let http = &shared().http;
+    let params = json!(["0x0000000000000000000000000000000000000001", "latest"]);
+    let balance = http
+        .result("/rollup/901", "eth_getBalance", params.clone())
+        .await;
+    assert_eq!(balance, json!(["the rollup", params]));
+    let reverted = http
+        .call("/rollup/901", "eth_call", json!([{}, "latest"]))
+        .await;
+    assert_eq!(reverted.status, 200);
+    assert_eq!(
+        reverted.body["error"],
+        json!({"code": 3, "message": "execution reverted", "data": "0x08c379a0"})
+    );
+}
+
+#[tokio::test]
+async fn rollup_whose_execution_rpc_is_down_says_so_and_still_takes_transactions() {
+    let http = &shared().http;
+    let refusal = http
+        .refusal("/rollup/902", "eth_blockNumber", json!([]))
+        .await;
+    refusal.is(-32603, "executionRpcDown");
+    assert_eq!(refusal.status, 502);
+    let wallet = Wallet::new();
+    let raw = wallet.transfer(BETA, 0);
+    http.result("/rollup/902", "eth_sendRawTransaction", json!([raw]))
+        .await;
+    assert_eq!(count(BETA, wallet.address(), "pending").await, "0x1");
+    submit(shared(), BETA, &raw, Wait::Committed).await.unwrap();
+    assert_eq!(count(BETA, wallet.address(), "pending").await, "0x1");
+}
+
+#[tokio::test]
+async fn pending_nonce_is_the_larger_of_pool_and_rollup() {
+    let wallet = Wallet::new();
+    assert_eq!(count(ALPHA, wallet.address(), "pending").await, "0x0");
+    let raw = wallet.transfer(ALPHA, 0);
+    shared()
+        .http
+        .result("/rollup/901", "eth_sendRawTransaction", json!([raw]))
+        .await;
+    assert_eq!(count(ALPHA, wallet.address(), "pending").await, "0x1");
+    assert_eq!(count(ALPHA, wallet.address(), "latest").await, "0x0");
+    executed(wallet.address(), 5);
+    assert_eq!(count(ALPHA, wallet.address(), "pending").await, "0x5");
+}
+
+#[tokio::test]
+async fn rollup_is_asked_for_the_nonce_of_a_sender_that_nobody_saw() {
+    let http = &shared().http;
+    let wallet = Wallet::new();
+    executed(wallet.address(), 5);
+    let method = "eth_sendRawTransaction";
+    let refusal = http
+        .refusal("/rollup/901", method, json!([wallet.transfer(ALPHA, 4)]))
+        .await;
+    refusal.is(-32000, "nonceTooLow");
+    assert_eq!(refusal.message, "nonce too low: next nonce 5, tx nonce 4");
+    let next = wallet.transfer(ALPHA, 6);
+    http.result("/rollup/901", method, json!([next])).await;
+    let status = http
+        .result("/", "seq_getTransactionStatus", json!([hash(&next)]))
+        .await;
+    assert_eq!(
+        (&status["state"], &status["reason"]),
+        (&json!("parked"), &json!("nonceGap"))
+    );
+}
+
+#[tokio::test]
+async fn transaction_in_a_block_that_the_rollup_has_not_executed_is_pending() {
+    let http = &shared().http;
+    let wallet = Wallet::new();
+    let raw = wallet.transfer(ALPHA, 0);
+    submit(shared(), ALPHA, &raw, Wait::Committed)
+        .await
+        .unwrap();
+    let found = http
+        .result(
+            "/rollup/901",
+            "eth_getTransactionByHash",
+            json!([hash(&raw)]),
+        )
+        .await;
+    assert_eq!(found["hash"], hash(&raw).to_string());
+    assert_eq!(
+        (&found["blockNumber"], &found["nonce"]),
+        (&Value::Null, &json!("0x0"))
+    );
+    let from: Address = serde_json::from_value(found["from"].clone()).unwrap();
+    assert_eq!(from, wallet.address());
+    let unknown = json!([cloverleaf_types::B256::repeat_byte(7)]);
+    assert!(
+        http.result("/rollup/901", "eth_getTransactionByHash", unknown)
+            .await
+            .is_null()
+    );
+    let receipt = json!([hash(&raw)]);
+    assert!(
+        http.result("/rollup/901", "eth_getTransactionReceipt", receipt)
+            .await
+            .is_null()
+    );
+}
+
+#[tokio::test]
+async fn rollup_tells_its_own_chain() {
+    let http = &shared().http;
+    assert_eq!(
+        http.result("/rollup/901", "eth_chainId", json!([])).await,
+        "0x385"
+    );
+    assert_eq!(
+        http.result("/rollup/902", "net_version", json!([])).await,
+        "902"
+    );
+    let health = http
+        .result("/rollup/901", "arb_checkPublisherHealth", json!([]))
+        .await;
+    assert!(health.is_null());
+}

@@ -1,0 +1,111 @@
+//! All checks together, fed with what nodes emit.
+
+use std::sync::Arc;
+
+use cloverleaf_bundle::State;
+use cloverleaf_consensus::Message;
+use cloverleaf_mempool::Name;
+use cloverleaf_types::{Address, DecidedBlock, Genesis, Height, Parcel, ParcelHeader, Recover};
+use cloverleaf_types::{TransactionKey, Verified};
+
+use super::chain::{ChainChecker, Seen};
+use super::replay::{Left, Replay};
+use super::streams::Streams;
+use super::window::Window;
+use super::{Promises, SignatureWatch, Violation, atomicity};
+
+/// Judges one network.
+pub struct Judge {
+    chain: ChainChecker,
+    streams: Streams,
+    window: Window,
+    replay: Replay,
+    signatures: SignatureWatch,
+    promises: Promises,
+}
+
+impl Judge {
+    /// Knows genesis.
+    #[must_use]
+    pub fn new(genesis: &Genesis, recover: Arc<dyn Recover>) -> Self {
+        Self {
+            chain: ChainChecker::new(genesis, recover),
+            streams: Streams::new(genesis),
+            window: Window::new(genesis.parameters.replay_window_ms),
+            replay: Replay::new(genesis),
+            signatures: SignatureWatch::new(genesis.network()),
+            promises: Promises::default(),
+        }
+    }
+
+    /// A block is decided and durable at a correct node. For the first of its height: what it left
+    /// out.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn decided(
+        &mut self,
+        node: Address,
+        decided: &DecidedBlock,
+    ) -> Result<Option<Vec<Left>>, Violation> {
+        if self.chain.decided(node, decided)? == Seen::Known {
+            return Ok(None);
+        }
+        let block = &decided.block;
+        self.streams.follow(block)?;
+        atomicity::check(block)?;
+        self.window.follow(block)?;
+        let left = self.replay.follow(block)?;
+        self.promises.follow(block, &left);
+        Ok(Some(left))
+    }
+
+    /// A node starts with this tip.
+    pub fn restarted(&mut self, node: Address, tip: Height) {
+        self.chain.restarted(node, tip);
+    }
+
+    /// Somebody holds a parcel.
+    pub fn held(&mut self, parcel: &Arc<Verified<Parcel>>) {
+        self.replay.hold(parcel);
+    }
+
+    /// A correct node sent a message of the votes stream.
+    ///
+    /// # Errors
+    /// A key signed twice in a slot.
+    pub fn said(&mut self, message: &Message) -> Result<(), Violation> {
+        self.signatures.message(message)
+    }
+
+    /// A correct node sent a parcel of its own.
+    ///
+    /// # Errors
+    /// A key signed twice in a slot.
+    pub fn sealed(&mut self, header: &ParcelHeader) -> Result<(), Violation> {
+        self.signatures.parcel(header)
+    }
+
+    /// A correct node says that an item is available.
+    pub fn available(&mut self, node: Address, name: Name) {
+        self.promises.available(node, name);
+    }
+
+    /// What was promised.
+    #[must_use]
+    pub fn promises(&self) -> &Promises {
+        &self.promises
+    }
+
+    /// The state after the highest block.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.replay.state()
+    }
+
+    /// The block that placed a transaction last.
+    #[must_use]
+    pub fn placed(&self, key: &TransactionKey) -> Option<Height> {
+        self.window.placed(key)
+    }
+}

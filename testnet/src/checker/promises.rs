@@ -1,0 +1,102 @@
+//! What was said to be available ends committed, or dropped with a reason; never in silence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloverleaf_mempool::Name;
+use cloverleaf_types::{Address, B256, Block, ChainId};
+
+use super::Violation;
+use super::replay::Left;
+
+/// Every item that a correct node said is available, until it ends.
+#[derive(Default)]
+pub struct Promises {
+    /// Who said so first.
+    open: BTreeMap<Name, Address>,
+    /// Of these, what a block left out for now: its author seals it again.
+    put_off: BTreeSet<Name>,
+    ended: BTreeSet<Name>,
+    made: u64,
+}
+
+impl Promises {
+    /// A node says that an item is available.
+    pub fn available(&mut self, node: Address, name: Name) {
+        if !self.ended.contains(&name) && self.open.insert(name, node).is_none() {
+            self.made += 1;
+        }
+    }
+
+    /// Follows the next block and what it left out.
+    pub fn follow(&mut self, block: &Block, left: &[Left]) {
+        for batch in &block.batches {
+            let chain_id = batch.header().chain_id;
+            for id in batch.ids() {
+                self.end(Name::Transaction((chain_id, id)));
+            }
+        }
+        for manifest in &block.manifests {
+            self.end(Name::Bundle(manifest.bundle_hash()));
+        }
+        for dropped in left {
+            for name in names(dropped) {
+                if dropped.reason.is_retried() {
+                    self.put_off.insert(name);
+                } else {
+                    self.end(name);
+                }
+            }
+        }
+    }
+
+    /// How many were made.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// A promise that is not kept yet, where `is_down` says which authors will not come back: what a
+    /// block put off ends there, with its reason.
+    ///
+    /// # Errors
+    /// The first one.
+    pub fn check(&self, is_down: impl Fn(Address) -> bool) -> Result<(), Violation> {
+        let lost = self
+            .open
+            .iter()
+            .find(|(name, node)| !(is_down(**node) && self.put_off.contains(name)));
+        match lost {
+            Some((name, node)) => Err(Violation::Lost {
+                node: *node,
+                name: text(name),
+                item: *name,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, name: Name) {
+        self.open.remove(&name);
+        self.put_off.remove(&name);
+        self.ended.insert(name);
+    }
+}
+
+/// The names that end with an item: its own, and for a bundle those of its transactions.
+pub fn names(left: &Left) -> Vec<Name> {
+    let item = &left.parcel.items[left.item];
+    let transaction = |chain_id: ChainId, id: &B256| Name::Transaction((chain_id, *id));
+    let transactions = item.legs.iter().flat_map(|leg| {
+        let chain_id = leg.chain_id;
+        leg.ids.iter().map(move |id| transaction(chain_id, id))
+    });
+    let bundle = item.bundle.map(|bundle| Name::Bundle(bundle.hash));
+    bundle.into_iter().chain(transactions).collect()
+}
+
+fn text(name: &Name) -> String {
+    match name {
+        Name::Transaction((chain_id, id)) => format!("transaction {id} of rollup {chain_id}"),
+        Name::Bundle(hash) => format!("bundle {hash}"),
+    }
+}

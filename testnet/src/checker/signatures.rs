@@ -1,0 +1,84 @@
+//! No correct key signs two values in one slot, whatever happens to its machine.
+
+use std::collections::HashMap;
+
+use cloverleaf_consensus::{Message, Proposal, Signable, Vote};
+use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, VoteKind};
+
+use super::Violation;
+
+/// Where a key may sign once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Proposal(Height, Round),
+    Vote(Height, Round, VoteKind),
+    Parcel(u64, u64),
+}
+
+/// Everything that was seen signed.
+pub struct SignatureWatch {
+    network: NetworkId,
+    signed: HashMap<(Address, Place), B256>,
+}
+
+impl SignatureWatch {
+    /// Watches a network.
+    #[must_use]
+    pub fn new(network: NetworkId) -> Self {
+        Self {
+            network,
+            signed: HashMap::new(),
+        }
+    }
+
+    /// A message of the votes stream left a node.
+    ///
+    /// # Errors
+    /// Its signer signed something else in its slot before.
+    pub fn message(&mut self, message: &Message) -> Result<(), Violation> {
+        match message {
+            Message::Vote(signed) => {
+                let Vote {
+                    height,
+                    round,
+                    kind,
+                    voter,
+                    ..
+                } = signed.message;
+                let digest = signed.message.digest(self.network);
+                self.note(voter, Place::Vote(height, round, kind), digest)
+            }
+            Message::Proposal(signed) => {
+                let Proposal {
+                    height,
+                    round,
+                    proposer,
+                    ..
+                } = signed.message;
+                let digest = signed.message.digest(self.network);
+                self.note(proposer, Place::Proposal(height, round), digest)
+            }
+            Message::Polka(_) | Message::Round(_) | Message::Want(_) => Ok(()),
+        }
+    }
+
+    /// A parcel left its author.
+    ///
+    /// # Errors
+    /// Its author signed another one for its slot before.
+    pub fn parcel(&mut self, header: &ParcelHeader) -> Result<(), Violation> {
+        let place = Place::Parcel(header.epoch.0, header.seq);
+        self.note(header.author, place, header.hash())
+    }
+
+    fn note(&mut self, signer: Address, place: Place, digest: B256) -> Result<(), Violation> {
+        let first = *self.signed.entry((signer, place)).or_insert(digest);
+        if first == digest {
+            return Ok(());
+        }
+        Err(Violation::SignedTwice {
+            signer,
+            slot: format!("{place:?}"),
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Seals items that no correct author seals: unregistered, unchecked, oversize, too early, expired,
+//! refused, copied from others. `order` must drop each with its reason, on every machine alike.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cloverleaf_mempool::Message;
+use cloverleaf_replica::{Class, Recipient};
+use cloverleaf_types::{
+    Address, B256, Bundle, ChainId, Epoch, Height, Item, Leg, Parcel, ParcelDraft, Slot, Terms,
+    Transaction, Verified,
+};
+
+use super::{Behaviour, Outgoing, Scene};
+use crate::simulation::network::{
+    ALONE, EVERYWHERE, NARROW, NARROW_WEIGHT, THIRD, UNREGISTERED, WIDE,
+};
+use crate::simulation::random::Random;
+use crate::simulation::workload::raw_transaction;
+
+/// Most parcels that wait for a cut: more would never be named faster.
+const UNCUT_MAX: usize = 4;
+
+/// Others' items that are remembered for copying.
+const COPIES_MAX: usize = 32;
+
+/// A lane of its own making, beside the replica's, which nobody submits to.
+pub(super) struct ItemForger {
+    random: Random,
+    sealed: VecDeque<Arc<Verified<Parcel>>>,
+    next_seq: u64,
+    prev: B256,
+    seen: Height,
+    nonce: u64,
+    copies: VecDeque<Item>,
+}
+
+impl ItemForger {
+    pub(super) fn new(random: Random) -> Self {
+        Self {
+            random,
+            sealed: VecDeque::new(),
+            next_seq: 0,
+            prev: B256::ZERO,
+            seen: Height::GENESIS,
+            nonce: 0,
+            copies: VecDeque::new(),
+        }
+    }
+
+    fn seal(&mut self, scene: &Scene<'_>) {
+        let items = (0..self.random.between(1, 6)).map(|_| self.item(scene));
+        let items: Vec<Item> = items.collect();
+        self.copies.extend(items.iter().take(1).cloned());
+        // L2: it never falls, but nothing says that it must rise.
+        if self.random.chance(500) {
+            self.seen = self.seen.max(scene.state.height());
+        }
+        let author = scene.signer.address();
+        let slot = Slot {
+            author,
+            epoch: Epoch(0),
+            seq: self.next_seq,
+        };
+        let draft = ParcelDraft {
+            network: scene.state.network(),
+            slot,
+            prev: self.prev,
+            seen: self.seen,
+            time_ms: scene.now_ms,
+            items,
+        };
+        let parcel = Arc::new(Parcel::seal(draft, scene.signer));
+        self.next_seq += 1;
+        self.prev = parcel.hash();
+        self.sealed.push_back(parcel);
+    }
+
+    fn item(&mut self, scene: &Scene<'_>) -> Item {
+        let max_ms = scene.state.timestamp_ms() + 60_000;
+        match self.random.below(10) {
+            0 => self.alone(UNREGISTERED, 20),
+            1 => self.alone(EVERYWHERE, 20),
+            2 => {
+                let long = usize::try_from(NARROW_WEIGHT).expect("a small number");
+                self.alone(NARROW, long)
+            }
+            3 => {
+                let min_height = Height(scene.state.height().0 + 1_000);
+                let terms = Terms {
+                    min_height,
+                    ..Terms::until(max_ms)
+                };
+                self.bundle(terms, &[WIDE, THIRD])
+            }
+            4 => self.bundle(Terms::until(1), &[WIDE, THIRD]),
+            5 => self.bundle(Terms::until(max_ms), &[WIDE, ALONE]),
+            6 => self.bundle(Terms::until(max_ms), &[WIDE, UNREGISTERED]),
+            7 => self.alone(ChainId::CONTROL, 20),
+            8 if !self.copies.is_empty() => {
+                let position = self.random.index(self.copies.len());
+                self.copies[position].clone()
+            }
+            _ => {
+                let chain_id = *self.random.pick(&[WIDE, NARROW, ALONE]);
+                self.alone(chain_id, 20)
+            }
+        }
+    }
+
+    fn alone(&mut self, chain_id: ChainId, filler: usize) -> Item {
+        Item::Transaction {
+            chain_id,
+            transaction: self.transaction(chain_id, filler),
+        }
+    }
+
+    fn bundle(&mut self, terms: Terms, chain_ids: &[ChainId]) -> Item {
+        let legs = chain_ids.iter().map(|chain_id| Leg {
+            chain_id: *chain_id,
+            transactions: vec![self.transaction(*chain_id, 20)],
+        });
+        let legs = legs.collect();
+        Item::Bundle(Bundle { terms, legs })
+    }
+
+    fn transaction(&mut self, chain_id: ChainId, filler: usize) -> Transaction {
+        self.nonce += 1;
+        Transaction {
+            sender: Address::repeat_byte(0xBB),
+            checked: false,
+            raw: raw_transaction(chain_id, self.nonce, self.random.draw(), filler),
+        }
+    }
+
+    fn copy_from(&mut self, message: &Outgoing) {
+        if message.class != Class::Parcels {
+            return;
+        }
+        if let Ok(Message::Parcels { parcels, .. }) = Message::decode(&message.bytes) {
+            let decoded = parcels.into_iter().filter_map(|bytes| Parcel::decode(bytes).ok());
+            let items = decoded.flat_map(|parcel| parcel.claimed().items().to_vec());
+            self.copies.extend(items.take(COPIES_MAX));
+        }
+        while self.copies.len() > COPIES_MAX {
+            self.copies.pop_front();
+        }
+    }
+}
+
+impl Behaviour for ItemForger {
+    fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
+        self.copy_from(&message);
+        // The replica's own lane, which is empty but for signs of life, gives way to the forged one.
+        let own_parcel = match Message::decode(&message.bytes) {
+            Ok(Message::Parcel(encoded)) if message.class == Class::Parcels => {
+                Parcel::decode(encoded).is_ok_and(|parcel| {
+                    parcel.claimed().header().author == scene.signer.address()
+                })
+            }
+            _ => false,
+        };
+        if own_parcel { Vec::new() } else { vec![message] }
+    }
+
+    fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
+        let cut = scene.state.last_cut(scene.signer.address());
+        let cut_seq = cut.map_or(0, |cut| cut.seq + 1);
+        self.sealed.retain(|parcel| parcel.header().seq >= cut_seq);
+        if self.sealed.len() < UNCUT_MAX {
+            self.seal(scene);
+        }
+        let all = self.sealed.iter().map(|parcel| Outgoing {
+            to: Recipient::All,
+            class: Class::Parcels,
+            bytes: Message::Parcel(parcel.encoded().clone()).encode(),
+        });
+        all.collect()
+    }
+}

@@ -1,0 +1,74 @@
+//! What happened in a run: a suite in which something never happened has not tested it.
+
+use std::collections::BTreeMap;
+
+use cloverleaf_types::DropReason;
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// How often things happened.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {
+            $($(#[$doc])* pub $name: u64,)+
+            /// Items that decided blocks left out, by reason.
+            pub drops: BTreeMap<DropReason, u64>,
+        }
+
+        impl Counts {
+            /// Adds another run's.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+                for (reason, count) in &other.drops {
+                    *self.drops.entry(*reason).or_default() += count;
+                }
+            }
+
+            /// Every count with its name.
+            #[must_use]
+            pub fn named(&self) -> Vec<(String, u64)> {
+                let mut named = vec![$((stringify!($name).to_owned(), self.$name),)+];
+                let drops = DropReason::ALL.iter().map(|reason| {
+                    let count = self.drops.get(reason).copied().unwrap_or(0);
+                    (format!("dropped {reason}"), count)
+                });
+                named.extend(drops);
+                named
+            }
+        }
+    };
+}
+
+counts! {
+    /// Heights decided.
+    heights,
+    /// Heights that were decided in a later round than the first.
+    later_rounds,
+    /// Transactions placed, those of bundles included.
+    transactions,
+    /// Bundles placed.
+    bundles,
+    /// Items that were announced as available.
+    available,
+    /// Machines that lost power.
+    crashes,
+    /// Times that all machines lost power at once.
+    blackouts,
+    /// Machines that came back.
+    restarts,
+    /// Journals that were found with a torn tail.
+    torn_tails,
+    /// Partitions in both directions.
+    partitions,
+    /// Partitions in one direction.
+    one_way_partitions,
+    /// Times of heavy loss.
+    loss_phases,
+    /// Messages that arrived.
+    messages,
+    /// Blocks that came by sync.
+    synced,
+    /// Pieces of evidence of a validator that voted or proposed twice in a slot.
+    vote_equivocations,
+    /// Times that an author was seen with two parcels for one slot.
+    lane_equivocations,
+}

@@ -1,0 +1,292 @@
+//! One simulated machine: runs a replica, does what it wants done, in its order, and can lose power
+//! between any two steps.
+//!
+//! ```text
+//!  input ─► inbox ─► replica ─► outputs ─► one after the other ─► effects for the world
+//!             ▲ waits while the vote journal syncs (D1)  │ fuse: power fails before the n-th
+//!             └──────────── done: synced, written, read ◄┘
+//! ```
+
+mod outputs;
+mod power;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloverleaf_consensus::LocalSigner;
+use cloverleaf_mempool::pool::{Name, State};
+use cloverleaf_mempool::{Admission, Refusal, Submission};
+use cloverleaf_replica::{BlockRange, Class, Commit, Input, Output, Recipient, Replica, intake};
+use cloverleaf_types::{Address, ChainId, Genesis, NetworkId, Parcel, Signer, Verified};
+
+use super::config::{Controls, DiskConfig};
+use super::disk::PoweredDisk;
+use super::files::Files;
+use super::memo::Memo;
+use super::network::GENESIS_MS;
+use super::random::Random;
+use super::store::Store;
+
+/// What all machines of a network share.
+pub(crate) struct Surroundings {
+    pub(crate) genesis: Genesis,
+    pub(crate) network: NetworkId,
+    pub(crate) recover: Arc<Memo>,
+    pub(crate) disk: DiskConfig,
+    pub(crate) controls: Controls,
+}
+
+/// What a machine does to the world.
+pub(crate) enum Effect {
+    /// A message leaves.
+    Send {
+        to: Recipient,
+        class: Class,
+        bytes: Bytes,
+    },
+    /// Something will be done after a time, in microseconds, unless power fails before.
+    Later { after_us: u64, done: Done },
+    /// Something for the checker.
+    Saw(Sighting),
+    /// Power has failed.
+    Down,
+}
+
+/// Something that a machine waited for.
+pub(crate) enum Done {
+    VotesSynced,
+    LaneSynced,
+    ParcelsSynced,
+    Written(Arc<Commit>),
+    Read(BlockRange),
+    Wake,
+}
+
+/// What a node lets see of itself.
+pub(crate) enum Sighting {
+    /// A block is decided and durable here.
+    Decided(Arc<Commit>),
+    /// A parcel is on its way to the disk.
+    Held(Arc<Verified<Parcel>>),
+    /// An item's status changed.
+    Progress(Name, State),
+    /// The replica must not go on.
+    Halted(String),
+    /// A peer's message is worthless.
+    Worthless { from: Address, what: String },
+}
+
+/// One machine.
+pub(crate) struct Host {
+    pub(crate) address: Address,
+    pub(crate) signer: Arc<LocalSigner>,
+    surroundings: Arc<Surroundings>,
+    random: Random,
+    /// How far its clock is ahead, in milliseconds.
+    skew_ms: u64,
+    /// Counts its starts; what was scheduled before the last one is void.
+    pub(crate) boot: u64,
+    disk: PoweredDisk,
+    store: Store,
+    running: Option<Running>,
+    /// A block that is being written.
+    writing: Option<Arc<Commit>>,
+    now_us: u64,
+    effects: Vec<Effect>,
+}
+
+/// What power loss takes.
+struct Running {
+    replica: Replica,
+    files: Files,
+    inbox: VecDeque<Input>,
+    outputs: VecDeque<Output>,
+    syncing_votes: bool,
+    woken_ms: Option<u64>,
+    /// How many more outputs are done before power fails.
+    fuse: Option<u32>,
+}
+
+impl Host {
+    /// A machine with an empty disk, off.
+    pub(crate) fn new(
+        signer: Arc<LocalSigner>,
+        surroundings: Arc<Surroundings>,
+        mut random: Random,
+    ) -> Self {
+        let drift_ms = surroundings.genesis.parameters.clock_drift_ms;
+        Self {
+            address: signer.address(),
+            signer,
+            surroundings,
+            skew_ms: random.below(drift_ms / 4),
+            random,
+            boot: 0,
+            disk: PoweredDisk::new(),
+            store: Store::default(),
+            running: None,
+            writing: None,
+            now_us: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The replica, while the machine is up.
+    pub(crate) fn replica(&self) -> Option<&Replica> {
+        self.running.as_ref().map(|running| &running.replica)
+    }
+
+    /// What it did to the world since it was last asked.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// This machine's clock, in milliseconds since 1970.
+    pub(crate) fn clock_ms(&self, now_us: u64) -> u64 {
+        GENESIS_MS + 1 + self.skew_ms + now_us / 1_000
+    }
+
+    /// Power fails before the n-th output from now on, or not.
+    pub(crate) fn light_fuse(&mut self, outputs: Option<u32>) {
+        if let Some(running) = &mut self.running {
+            running.fuse = outputs;
+        }
+    }
+
+    /// A message arrived.
+    pub(crate) fn receive(&mut self, now_us: u64, from: Address, class: Class, bytes: Bytes) {
+        let Surroundings {
+            network, recover, ..
+        } = &*self.surroundings;
+        let input = match class {
+            Class::Votes => Input::Votes { from, bytes },
+            Class::Sync => Input::Sync { from, bytes },
+            Class::Parcels => match intake(&bytes, *network, &**recover) {
+                Ok(message) => Input::Parcels { from, message },
+                Err(error) => {
+                    let what = error.to_string();
+                    self.saw(Sighting::Worthless { from, what });
+                    return;
+                }
+            },
+        };
+        self.input(now_us, input);
+    }
+
+    /// Something happened to the replica.
+    pub(crate) fn input(&mut self, now_us: u64, input: Input) {
+        self.now_us = now_us;
+        if let Some(running) = &mut self.running {
+            running.inbox.push_back(input);
+        }
+        self.run();
+    }
+
+    /// A client submits something here.
+    pub(crate) fn submit(
+        &mut self,
+        now_us: u64,
+        submission: &Submission,
+    ) -> Option<Result<Admission, Refusal>> {
+        self.now_us = now_us;
+        let now_ms = self.clock_ms(now_us);
+        let running = self.running.as_mut()?;
+        let (answer, outputs) = running.replica.submit(now_ms, submission);
+        running.outputs.extend(outputs);
+        self.run();
+        Some(answer)
+    }
+
+    /// A rollup says which nonce it expects.
+    pub(crate) fn expect_nonce(
+        &mut self,
+        now_us: u64,
+        chain_id: ChainId,
+        sender: Address,
+        nonce: u64,
+    ) {
+        self.now_us = now_us;
+        let now_ms = self.clock_ms(now_us);
+        if let Some(running) = &mut self.running {
+            let replica = &mut running.replica;
+            let outputs = replica.expect_nonce(now_ms, chain_id, sender, nonce);
+            running.outputs.extend(outputs);
+        }
+        self.run();
+    }
+
+    /// Something that this machine waited for is done.
+    pub(crate) fn done(&mut self, now_us: u64, done: Done) {
+        self.now_us = now_us;
+        let now_ms = self.clock_ms(now_us);
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        match done {
+            Done::VotesSynced => {
+                running.files.votes.sync().expect("the power is there");
+                running.syncing_votes = false;
+            }
+            Done::LaneSynced => self.lane_synced(),
+            Done::ParcelsSynced => self.parcels_synced(),
+            Done::Written(commit) => self.written(&commit),
+            Done::Read(range) => {
+                let blocks = self.store.read(&range);
+                running.inbox.push_back(Input::BlocksRead { range, blocks });
+            }
+            Done::Wake => {
+                running.woken_ms = running.woken_ms.filter(|at_ms| *at_ms > now_ms);
+                let wake_ms = running.replica.next_wake_ms();
+                if wake_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+                    running.inbox.push_back(Input::Tick);
+                }
+            }
+        }
+        self.run();
+    }
+
+    /// Goes on until everything waits.
+    fn run(&mut self) {
+        let now_ms = self.clock_ms(self.now_us);
+        while let Some(running) = &mut self.running {
+            if running.syncing_votes {
+                return;
+            }
+            if let Some(output) = running.outputs.pop_front() {
+                self.perform(output);
+            } else if let Some(input) = running.inbox.pop_front() {
+                let outputs = running.replica.handle(now_ms, input);
+                running.outputs.extend(outputs);
+            } else {
+                break;
+            }
+        }
+        self.schedule_wake(now_ms);
+    }
+
+    fn schedule_wake(&mut self, now_ms: u64) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        // What is overdue is looked at again a moment later.
+        let wake_ms = running.replica.next_wake_ms();
+        let Some(wake_ms) = wake_ms.map(|at_ms| at_ms.max(now_ms + 1)) else {
+            return;
+        };
+        if running.woken_ms.is_none_or(|woken_ms| wake_ms < woken_ms) {
+            running.woken_ms = Some(wake_ms);
+            let after_us = (wake_ms - now_ms) * 1_000;
+            let done = Done::Wake;
+            self.effects.push(Effect::Later { after_us, done });
+        }
+    }
+
+    fn saw(&mut self, sighting: Sighting) {
+        self.effects.push(Effect::Saw(sighting));
+    }
+}

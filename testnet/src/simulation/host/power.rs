@@ -1,0 +1,83 @@
+//! Power on, power off: what a machine finds on its disk, and what it loses.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cloverleaf_bundle::State;
+use cloverleaf_mempool::Limits;
+use cloverleaf_replica::{Input, Recovered, Replica};
+use cloverleaf_types::Height;
+
+use super::super::files::{Files, Found};
+use super::{Host, Running, Sighting};
+
+/// What a start found.
+pub(crate) struct Start {
+    /// The height of the latest durable block.
+    pub(crate) tip: Height,
+    /// Journals with a tail that was never synced.
+    pub(crate) torn_tails: u64,
+}
+
+impl Host {
+    /// Starts from what the disk holds, exactly as a node does.
+    pub(crate) fn start(&mut self, now_us: u64) -> Start {
+        self.now_us = now_us;
+        self.boot += 1;
+        self.disk.restore_power(self.random.draw());
+        let surroundings = Arc::clone(&self.surroundings);
+        let (files, found) = Files::open(&self.disk, surroundings.network, &*surroundings.recover);
+        let Found {
+            votes,
+            logged,
+            stored,
+            damage,
+            torn_tails,
+        } = found;
+        for what in damage {
+            self.saw(Sighting::Halted(format!("damaged by power loss: {what}")));
+        }
+        let genesis = || State::genesis(&surroundings.genesis).expect("a genesis");
+        let state = self.store.state().unwrap_or_else(genesis);
+        let window = self.store.window(&state);
+        let tip = state.height();
+        let recovered = Recovered {
+            signer: Arc::<cloverleaf_consensus::LocalSigner>::clone(&self.signer),
+            recover: Arc::<super::Memo>::clone(&surroundings.recover),
+            state,
+            window,
+            logged,
+            stored,
+        };
+        match Replica::new(recovered, Limits::default(), Box::new(self.store.clone())) {
+            Ok(replica) => {
+                self.running = Some(Running {
+                    replica,
+                    files,
+                    inbox: VecDeque::new(),
+                    outputs: VecDeque::new(),
+                    syncing_votes: false,
+                    woken_ms: None,
+                    fuse: None,
+                });
+                let first_kept = Height(1);
+                self.input(now_us, Input::Start { votes, first_kept });
+            }
+            Err(halt) => self.saw(Sighting::Halted(halt.to_string())),
+        }
+        Start { tip, torn_tails }
+    }
+
+    /// Power fails: syncs are interrupted; a block that is being written is there or not.
+    pub(crate) fn cut_power(&mut self) {
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        self.disk.fail_power();
+        running.files.interrupt();
+        if let Some(commit) = self.writing.take().filter(|_| self.random.chance(500)) {
+            self.store.write(&commit);
+            self.saw(Sighting::Decided(commit));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A network of validators in virtual time: the shipped state machine, simulated machines around it.
+//!
+//! ```text
+//!  queue ─► world ─┬─► host: replica, journals, block store    crash between any two outputs
+//!                  ├─► links: delay, loss, duplication, partitions in one or both directions
+//!                  ├─► workload: senders and bundlers, and what becomes of what they sent
+//!                  ├─► faults: what breaks next, and when it is repaired
+//!                  └─► checker
+//! ```
+//! One event at a time, by time and then by order of scheduling; all chance comes from the seed. A
+//! Byzantine validator is a host whose messages pass through a behaviour.
+
+mod alarms;
+pub mod byzantine;
+pub mod config;
+pub mod counts;
+mod disk;
+mod faults;
+mod files;
+mod host;
+mod links;
+mod memo;
+mod network;
+mod queue;
+pub mod random;
+mod store;
+mod workload;
+mod world;
+
+pub use config::{Config, Controls};
+pub use counts::Counts;
+pub use memo::Memo;
+pub use world::{Report, Simulation};

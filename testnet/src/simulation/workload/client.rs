@@ -1,0 +1,216 @@
+//! One sender: what it sent, and what became of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloverleaf_mempool::pool::PooledLeg;
+use cloverleaf_mempool::{Name, PooledBundle, PooledTransaction, Submission};
+use cloverleaf_types::{Address, ChainId, Height, Terms, TransactionKey};
+
+use super::transaction::{pooled, raw_transaction};
+use super::View;
+use crate::simulation::network::{NARROW, THIRD, WIDE};
+use crate::simulation::random::Random;
+
+/// Transactions that a sender has open at a time.
+const OPEN_MAX: usize = 4;
+
+/// How long a sender waits, in milliseconds, before it tries another node.
+const PATIENCE_MS: u64 = 1_500;
+
+/// How often a sender tries in all.
+const TRIES_MAX: u32 = 6;
+
+/// Something that was sent and of which nothing became yet.
+#[derive(Clone, Debug)]
+struct Open {
+    submission: Submission,
+    /// What of it is not placed.
+    missing: BTreeSet<TransactionKey>,
+    tried_ms: u64,
+    tries: u32,
+}
+
+/// A sender of single transactions, or of one bundle after the other.
+#[derive(Debug)]
+pub(super) struct Client {
+    address: Address,
+    home: usize,
+    bundles: bool,
+    nonces: BTreeMap<ChainId, u64>,
+    placed: BTreeSet<(ChainId, u64)>,
+    open: Vec<Open>,
+}
+
+impl Client {
+    pub(super) fn new(position: usize, home: usize, bundles: bool) -> Self {
+        let name = u8::try_from(position + 1).expect("few clients");
+        Self {
+            address: Address::repeat_byte(name),
+            home,
+            bundles,
+            nonces: BTreeMap::new(),
+            placed: BTreeSet::new(),
+            open: Vec::new(),
+        }
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.address
+    }
+
+    pub(super) fn home(&self) -> usize {
+        self.home
+    }
+
+    /// By rollup, the first nonce of which it is not known that it was placed.
+    pub(super) fn settled(&self) -> Vec<(ChainId, u64)> {
+        let settled = self.nonces.iter().map(|(chain_id, next)| {
+            let open = self.open.iter().flat_map(|open| {
+                let missing = &open.missing;
+                let transactions = open.submission.transactions();
+                transactions.filter(|found| missing.contains(&found.key()))
+            });
+            let nonces = open.filter(|found| found.chain_id == *chain_id);
+            let lowest = nonces.filter_map(|found| found.nonce).min();
+            (*chain_id, lowest.unwrap_or(*next))
+        });
+        settled.collect()
+    }
+
+    /// Something new, if it has room for it.
+    pub(super) fn next(&mut self, view: &View<'_>, random: &mut Random) -> Option<Submission> {
+        let open_max = if self.bundles { 1 } else { OPEN_MAX };
+        if self.open.len() >= open_max {
+            return None;
+        }
+        let submission = if self.bundles {
+            self.bundle(view, random)
+        } else {
+            let chain_id = *random.pick(&[WIDE, NARROW, NARROW, THIRD]);
+            Submission::Transaction(self.transaction(chain_id, view, random))
+        };
+        self.open.push(Open {
+            missing: submission.transactions().map(PooledTransaction::key).collect(),
+            submission: submission.clone(),
+            tried_ms: view.now_ms,
+            tries: 1,
+        });
+        Some(submission)
+    }
+
+    /// What it sends again, to another node.
+    pub(super) fn overdue(&mut self, view: &View<'_>) -> Vec<Submission> {
+        let mut overdue = Vec::new();
+        for open in &mut self.open {
+            if open.tried_ms + PATIENCE_MS <= view.now_ms {
+                open.tried_ms = view.now_ms;
+                open.tries += 1;
+                overdue.push(open.submission.clone());
+            }
+        }
+        overdue
+    }
+
+    /// Forgets what is hopeless: expired, or tried too often.
+    pub(super) fn give_up(&mut self, view: &View<'_>) {
+        let hopeless = |open: &Open| match &open.submission {
+            Submission::Bundle(bundle) => view.block_ms > bundle.terms.max_timestamp_ms,
+            Submission::Transaction(_) => open.tries >= TRIES_MAX,
+        };
+        let before = self.open.len();
+        let mut kept = std::mem::take(&mut self.open);
+        let lost: Vec<Open> = kept.extract_if(.., |open| hopeless(open)).collect();
+        self.open = kept;
+        if self.open.len() < before {
+            self.reuse_nonces(&lost);
+        }
+    }
+
+    /// A block was decided.
+    pub(super) fn follow(
+        &mut self,
+        placed: &BTreeSet<TransactionKey>,
+        dropped: &BTreeSet<Name>,
+    ) {
+        for open in &mut self.open {
+            let found = open.submission.transactions();
+            let found = found.filter(|found| placed.contains(&found.key()));
+            let nonces = found.filter_map(|found| Some((found.chain_id, found.nonce?)));
+            self.placed.extend(nonces);
+            open.missing.retain(|key| !placed.contains(key));
+        }
+        self.open.retain(|open| !open.missing.is_empty());
+        let mut kept = std::mem::take(&mut self.open);
+        let lost: Vec<Open> = kept
+            .extract_if(.., |open| dropped.contains(&open.submission.name()))
+            .collect();
+        self.open = kept;
+        self.reuse_nonces(&lost);
+    }
+
+    /// Nonces that were never placed are free again.
+    fn reuse_nonces(&mut self, lost: &[Open]) {
+        for open in lost {
+            for transaction in open.submission.transactions() {
+                if !open.missing.contains(&transaction.key()) {
+                    continue;
+                }
+                let (Some(nonce), Some(next)) =
+                    (transaction.nonce, self.nonces.get_mut(&transaction.chain_id))
+                else {
+                    continue;
+                };
+                *next = (*next).min(nonce);
+            }
+        }
+    }
+
+    fn bundle(&mut self, view: &View<'_>, random: &mut Random) -> Submission {
+        let chain_ids: &[ChainId] = match random.below(4) {
+            0 => &[WIDE, NARROW, THIRD],
+            1 => &[THIRD, WIDE],
+            2 => &[NARROW, WIDE],
+            _ => &[WIDE, THIRD],
+        };
+        let legs = chain_ids.iter().map(|chain_id| {
+            let count = random.between(1, 2);
+            let transactions = (0..count).map(|_| self.transaction(*chain_id, view, random));
+            PooledLeg {
+                chain_id: *chain_id,
+                transactions: transactions.collect(),
+            }
+        });
+        let legs: Vec<PooledLeg> = legs.collect();
+        let mut terms = Terms::until(view.block_ms + 10_000);
+        match random.below(4) {
+            // So short that it often expires on its way.
+            0 => terms.max_timestamp_ms = view.block_ms + random.between(20, 150),
+            1 => terms.min_timestamp_ms = view.block_ms + random.between(0, 200),
+            2 => terms.min_height = Height(random.between(0, 20)),
+            _ => {}
+        }
+        Submission::Bundle(PooledBundle::new(terms, legs, view.now_ms))
+    }
+
+    fn transaction(
+        &mut self,
+        chain_id: ChainId,
+        view: &View<'_>,
+        random: &mut Random,
+    ) -> PooledTransaction {
+        let first = self.nonces.get(&chain_id).copied().unwrap_or(0);
+        let nonce = (first..)
+            .find(|nonce| !self.is_taken(chain_id, *nonce))
+            .expect("nonces do not end");
+        self.nonces.insert(chain_id, nonce + 1);
+        let filler = random.index(120);
+        let raw = raw_transaction(chain_id, nonce, random.draw(), filler);
+        pooled(chain_id, self.address, nonce, raw, view.now_ms)
+    }
+
+    fn is_taken(&self, chain_id: ChainId, nonce: u64) -> bool {
+        let open = self.open.iter().flat_map(|open| open.submission.transactions());
+        let mut open = open.map(|found| (found.chain_id, found.nonce));
+        self.placed.contains(&(chain_id, nonce)) || open.any(|it| it == (chain_id, Some(nonce)))
+    }
+}

@@ -1,0 +1,190 @@
+//! Faults, from the seed or by a scenario's hand, and their repair.
+
+use super::{Event, Repair, Simulation};
+use crate::checker::Violation;
+use crate::simulation::faults::Fault;
+
+/// When the long partition begins, in blocks.
+const ISOLATION_HEIGHT: u64 = 8;
+
+impl Simulation {
+    /// A machine loses power now, and stays off.
+    pub fn crash(&mut self, host: usize) {
+        if self.hosts[host].is_up() {
+            self.off_us[host] = None;
+            self.hosts[host].cut_power();
+            let _settled = self.settle(host);
+            self.lost_power(host);
+        }
+    }
+
+    /// A machine loses power before its n-th next output, and comes back after a time in
+    /// milliseconds; for ever without.
+    pub fn crash_after(&mut self, host: usize, outputs: u32, off_ms: Option<u64>) {
+        self.off_us[host] = off_ms.map(|off_ms| off_ms * 1_000);
+        self.hosts[host].light_fuse(Some(outputs));
+    }
+
+    /// True while a machine has power.
+    #[must_use]
+    pub fn is_up(&self, host: usize) -> bool {
+        self.hosts[host].is_up()
+    }
+
+    /// A machine starts from what its disk holds.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn restart(&mut self, host: usize) -> Result<(), Violation> {
+        self.power_on(host)
+    }
+
+    /// Ends all faults and lets none come any more. Machines that lost power come back, except those
+    /// that a scenario left off.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn heal(&mut self) -> Result<(), Violation> {
+        self.phase += 1;
+        self.faults = None;
+        self.isolated = None;
+        self.links.heal();
+        for host in 0..self.hosts.len() {
+            self.hosts[host].light_fuse(None);
+            if !self.hosts[host].is_up() && self.off_us[host].is_some() {
+                self.power_on(host)?;
+            }
+        }
+        self.refresh_links();
+        Ok(())
+    }
+
+    pub(super) fn next_fault(&mut self) -> Result<(), Violation> {
+        let Some(faults) = &mut self.faults else {
+            return Ok(());
+        };
+        let (fault, pause_us) = (faults.next(), faults.pause_us());
+        self.queue.push(self.now_us + pause_us, Event::Fault);
+        if self.begin_isolation() || self.isolated.is_some() {
+            return Ok(()); // the others must be able to go on
+        }
+        self.apply_fault(fault)
+    }
+
+    pub(super) fn apply_fault(&mut self, fault: Fault) -> Result<(), Violation> {
+        match fault {
+            Fault::Crash {
+                host,
+                outputs,
+                repair_us,
+            } => {
+                // Byzantine validators need no help; their replicas do not know what they signed.
+                if self.is_correct(host) && self.hosts[host].is_up() {
+                    self.off_us[host] = Some(repair_us);
+                    self.hosts[host].light_fuse(Some(outputs));
+                }
+            }
+            Fault::Blackout { repair_us } => {
+                self.counts.blackouts += 1;
+                for host in 0..self.hosts.len() {
+                    if self.is_correct(host) && self.hosts[host].is_up() {
+                        self.off_us[host] = Some(repair_us);
+                        self.hosts[host].cut_power();
+                        self.settle(host)?;
+                        self.lost_power(host);
+                    }
+                }
+            }
+            Fault::Partition { groups, repair_us } => {
+                self.counts.partitions += 1;
+                let blocked = self.between(|from, to| groups[from] != groups[to]);
+                self.block(blocked, repair_us);
+            }
+            Fault::OneWay {
+                from,
+                to,
+                repair_us,
+            } => {
+                self.counts.one_way_partitions += 1;
+                self.block(vec![(from, to)], repair_us);
+            }
+            Fault::Loss {
+                permille,
+                repair_us,
+            } => {
+                self.counts.loss_phases += 1;
+                self.links.lose_more(permille);
+                self.repair_later(Vec::new(), true, repair_us);
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, blocked: Vec<(usize, usize)>, repair_us: u64) {
+        for (from, to) in &blocked {
+            self.links.block(*from, *to);
+        }
+        self.repair_later(blocked, false, repair_us);
+        self.refresh_links();
+    }
+
+    fn repair_later(&mut self, unblock: Vec<(usize, usize)>, loss: bool, repair_us: u64) {
+        let phase = self.phase;
+        let repair = Repair {
+            phase,
+            unblock,
+            loss,
+        };
+        self.queue
+            .push(self.now_us + repair_us, Event::Repair(repair));
+    }
+
+    fn between(&self, separates: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+        let count = self.hosts.len();
+        let pairs = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
+        pairs.filter(|(from, to)| separates(*from, *to)).collect()
+    }
+
+    /// Cuts a correct validator off for longer than the replay window, once.
+    fn begin_isolation(&mut self) -> bool {
+        let blocks = self
+            .config
+            .faults
+            .and_then(|faults| faults.long_partition_blocks);
+        let Some(blocks) = blocks.filter(|_| !self.was_isolated) else {
+            return false;
+        };
+        if self.height() < ISOLATION_HEIGHT {
+            return false;
+        }
+        let host = (0..self.hosts.len()).find(|host| self.is_correct(*host));
+        let host = host.expect("at most f are Byzantine");
+        self.isolate_until(host, self.height() + blocks);
+        true
+    }
+
+    /// Cuts a validator off until the others have decided a height.
+    pub fn isolate_until(&mut self, host: usize, height: u64) {
+        self.was_isolated = true;
+        self.counts.partitions += 1;
+        self.isolated = Some((host, height));
+        for (from, to) in self.between(|from, to| (from == host) != (to == host)) {
+            self.links.block(from, to);
+        }
+        self.refresh_links();
+    }
+
+    pub(super) fn end_isolation(&mut self) {
+        let Some((host, height)) = self.isolated else {
+            return;
+        };
+        if self.height() < height {
+            return;
+        }
+        self.isolated = None;
+        for (from, to) in self.between(|from, to| (from == host) != (to == host)) {
+            self.links.unblock(from, to);
+        }
+        self.refresh_links();
+    }
+}

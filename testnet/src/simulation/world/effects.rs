@@ -1,0 +1,219 @@
+//! What a machine did to the world: messages for the links, work for the disk, sightings for the
+//! checker.
+
+use cloverleaf_consensus::Message;
+use cloverleaf_mempool::pool::State;
+use cloverleaf_replica::{Class, Commit, Recipient};
+use cloverleaf_types::{Parcel, Round};
+
+use super::{Event, Simulation};
+use crate::checker::{Violation, promises};
+use crate::simulation::byzantine::{Outgoing, Scene};
+use crate::simulation::host::{Effect, Sighting};
+
+impl Simulation {
+    /// Takes up everything that a machine did.
+    pub(super) fn settle(&mut self, host: usize) -> Result<(), Violation> {
+        let boot = self.hosts[host].boot;
+        for effect in self.hosts[host].take_effects() {
+            match effect {
+                Effect::Send { to, class, bytes } => {
+                    let outgoing = Outgoing { to, class, bytes };
+                    for outgoing in self.behave(host, outgoing) {
+                        self.watch(host, &outgoing)?;
+                        self.send(host, outgoing);
+                    }
+                }
+                Effect::Later { after_us, done } => {
+                    let event = Event::Done { host, boot, done };
+                    self.queue.push(self.now_us + after_us, event);
+                }
+                Effect::Saw(sighting) => self.saw(host, sighting)?,
+                Effect::Down => self.lost_power(host),
+            }
+        }
+        match self.alarms.take().into_iter().next() {
+            Some(what) if self.is_correct(host) => Err(self.misdeed(host, what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A machine has lost power: it comes back after the time that the fault said.
+    pub(super) fn lost_power(&mut self, host: usize) {
+        self.counts.crashes += 1;
+        if let Some(off_us) = self.off_us[host] {
+            let event = Event::PowerOn { host };
+            self.queue.push(self.now_us + off_us, event);
+        }
+        self.refresh_links();
+    }
+
+    /// Gives a message to the links.
+    pub(super) fn send(&mut self, host: usize, outgoing: Outgoing) {
+        let Outgoing { to, class, bytes } = outgoing;
+        let receivers: Vec<usize> = match to {
+            Recipient::All => (0..self.hosts.len()).filter(|to| *to != host).collect(),
+            Recipient::One(address) => self.index_of(address).into_iter().collect(),
+        };
+        for to in receivers {
+            let Some(connection) = self.links.connection(host, to).filter(|_| to != host) else {
+                continue;
+            };
+            for after_us in self.links.delays_us(host, to, class, bytes.len()) {
+                let event = Event::Message {
+                    from: host,
+                    to,
+                    connection,
+                    class,
+                    bytes: bytes.clone(),
+                };
+                self.queue.push(self.now_us + after_us, event);
+            }
+        }
+    }
+
+    fn behave(&mut self, host: usize, outgoing: Outgoing) -> Vec<Outgoing> {
+        if self.is_correct(host) {
+            return vec![outgoing];
+        }
+        let peers = self.peers_of(host);
+        let machine = &self.hosts[host];
+        let (Some(behaviour), Some(replica)) = (&mut self.behaviours[host], machine.replica())
+        else {
+            return vec![outgoing];
+        };
+        let scene = Scene {
+            signer: &*machine.signer,
+            state: replica.state(),
+            peers: &peers,
+            now_ms: machine.clock_ms(self.now_us),
+        };
+        behaviour.instead_of(&scene, outgoing)
+    }
+
+    /// What correct keys sign is seen when it leaves.
+    fn watch(&mut self, host: usize, outgoing: &Outgoing) -> Result<(), Violation> {
+        if !self.is_correct(host) {
+            return Ok(());
+        }
+        match outgoing.class {
+            Class::Sync => Ok(()),
+            Class::Votes => {
+                let message = Message::decode(&outgoing.bytes)
+                    .map_err(|error| self.misdeed(host, error.to_string()))?;
+                match &message {
+                    // Relayed messages are their signers' business.
+                    Message::Vote(signed) if !self.owns(host, signed.message.voter) => Ok(()),
+                    Message::Proposal(signed) if !self.owns(host, signed.message.proposer) => {
+                        Ok(())
+                    }
+                    own => self.judge.said(own),
+                }
+            }
+            Class::Parcels => {
+                let parcel = match cloverleaf_mempool::Message::decode(&outgoing.bytes) {
+                    Ok(cloverleaf_mempool::Message::Parcel(encoded)) => Parcel::decode(encoded),
+                    _ => return Ok(()),
+                };
+                let parcel = parcel.map_err(|error| self.misdeed(host, error.to_string()))?;
+                let header = parcel.claimed().header();
+                if self.owns(host, header.author) {
+                    self.judge.sealed(header)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn saw(&mut self, host: usize, sighting: Sighting) -> Result<(), Violation> {
+        let node = self.hosts[host].address;
+        match sighting {
+            Sighting::Held(parcel) => self.judge.held(&parcel),
+            Sighting::Decided(commit) => {
+                self.decided(host, &commit)?;
+            }
+            Sighting::Progress(name, State::Available { .. }) if self.is_correct(host) => {
+                self.judge.available(node, name);
+            }
+            Sighting::Progress(..) => {}
+            Sighting::Halted(what) => {
+                if self.is_correct(host) {
+                    return Err(self.misdeed(host, what));
+                }
+            }
+            Sighting::Worthless { from, what } => {
+                let sender = self.index_of(from);
+                if let Some(sender) = sender.filter(|sender| self.is_correct(*sender)) {
+                    return Err(self.misdeed(sender, format!("it sends what is worthless: {what}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&mut self, host: usize, commit: &Commit) -> Result<(), Violation> {
+        let node = self.hosts[host].address;
+        let block = &commit.block;
+        let height = block.height();
+        self.digest.number(height.0);
+        self.digest.bytes(block.certificate.block_hash.as_slice());
+        if self.offered[host].contains(&height.0) {
+            self.counts.synced += 1;
+        }
+        self.note_equivocations(host)?;
+        if !self.is_correct(host) {
+            return Ok(());
+        }
+        let Some(left) = self.judge.decided(node, block)? else {
+            return Ok(());
+        };
+        self.counts.heights += 1;
+        self.counts.later_rounds += u64::from(block.block.header.round > Round::FIRST);
+        let count = |count: usize| u64::try_from(count).expect("a block is limited");
+        self.counts.transactions += count(block.block.transaction_count());
+        self.counts.bundles += count(block.block.manifests.len());
+        for dropped in &left {
+            *self.counts.drops.entry(dropped.reason).or_default() += 1;
+        }
+        let ended = left.iter().filter(|left| !left.reason.is_retried());
+        let names: Vec<_> = ended.flat_map(promises::names).collect();
+        self.workload.follow(&block.block, &names);
+        self.end_isolation();
+        Ok(())
+    }
+
+    /// Evidence must hold, and accuse nobody who is correct.
+    fn note_equivocations(&mut self, host: usize) -> Result<(), Violation> {
+        let Some(replica) = self.hosts[host].replica() else {
+            return Ok(());
+        };
+        let fresh: Vec<_> = replica
+            .evidence()
+            .filter(|evidence| !self.evidence.contains(&evidence.encode()))
+            .cloned()
+            .collect();
+        for evidence in fresh {
+            let offender = self.index_of(evidence.offender());
+            if offender.is_none_or(|offender| self.is_correct(offender)) {
+                return Err(Violation::FalseEvidence {
+                    accused: evidence.offender(),
+                    what: format!("{evidence:?}"),
+                });
+            }
+            self.counts.vote_equivocations += 1;
+            self.evidence.insert(evidence.encode());
+        }
+        Ok(())
+    }
+
+    pub(super) fn misdeed(&self, host: usize, what: String) -> Violation {
+        Violation::Node {
+            node: self.hosts[host].address,
+            what,
+        }
+    }
+
+    fn owns(&self, host: usize, address: cloverleaf_types::Address) -> bool {
+        self.hosts[host].address == address
+    }
+}

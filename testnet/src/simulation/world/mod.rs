@@ -1,0 +1,194 @@
+//! The world: machines, links, clients and faults, moved by one queue of events.
+
+mod break_things;
+mod effects;
+mod events;
+mod run;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloverleaf_replica::Class;
+use cloverleaf_types::{Address, Signer};
+
+use super::alarms::Alarms;
+use super::byzantine::{Behaviour, behaviour};
+use super::config::Config;
+use super::counts::Counts;
+use super::faults::Faults;
+use super::host::{Done, Host, Surroundings};
+use super::links::Links;
+use super::memo::Memo;
+use super::network::{genesis, keys};
+use super::queue::Queue;
+use super::random::{Digest, Random};
+use super::workload::Workload;
+use crate::checker::{Judge, Violation};
+
+/// Something that happens at a time.
+pub(super) enum Event {
+    /// A message arrives, if its connection is still the same.
+    Message {
+        from: usize,
+        to: usize,
+        connection: u64,
+        class: Class,
+        bytes: Bytes,
+    },
+    /// A connection is made.
+    Connected {
+        one: usize,
+        other: usize,
+        attempt: u64,
+    },
+    /// A machine notices that a connection is gone.
+    Disconnected { host: usize, boot: u64, peer: usize },
+    /// Something that a machine waited for is done.
+    Done { host: usize, boot: u64, done: Done },
+    /// Power comes back.
+    PowerOn { host: usize },
+    /// Something breaks.
+    Fault,
+    /// Something that broke is repaired.
+    Repair(Repair),
+    /// Clients submit.
+    Submit,
+    /// Byzantine validators do what nobody asked for.
+    Unasked,
+}
+
+/// What a repair undoes, and in which phase of faults it was broken.
+pub(super) struct Repair {
+    pub(super) phase: u64,
+    pub(super) unblock: Vec<(usize, usize)>,
+    pub(super) loss: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Of everything that happened: equal for equal runs.
+    pub digest: Digest,
+    /// What happened.
+    pub counts: Counts,
+}
+
+/// A simulated network.
+pub struct Simulation {
+    pub(super) config: Config,
+    pub(super) now_us: u64,
+    pub(super) queue: Queue<Event>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) behaviours: Vec<Option<Box<dyn Behaviour>>>,
+    pub(super) links: Links,
+    pub(super) workload: Workload,
+    pub(super) faults: Option<Faults>,
+    /// Faults of earlier phases are repaired already.
+    pub(super) phase: u64,
+    /// How long a machine that loses power stays off, in microseconds; for ever without.
+    pub(super) off_us: Vec<Option<u64>>,
+    /// A machine that is cut off until a height, and whether that is over.
+    pub(super) isolated: Option<(usize, u64)>,
+    pub(super) was_isolated: bool,
+    pub(super) judge: Judge,
+    pub(super) alarms: Alarms,
+    pub(super) counts: Counts,
+    pub(super) digest: Digest,
+    /// Heights that came to a machine in answers of block sync since it started.
+    pub(super) offered: Vec<BTreeSet<u64>>,
+    pub(super) evidence: BTreeSet<Bytes>,
+    pub(super) random: Random,
+}
+
+impl Simulation {
+    /// A network whose machines are all off. [`Simulation::start`] turns them on.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut random = Random::new(config.seed);
+        let keys = keys(config.validators);
+        let genesis = genesis(&keys, config.parameters);
+        let recover = Arc::new(Memo::default());
+        let surroundings = Arc::new(Surroundings {
+            network: genesis.network(),
+            recover: Arc::clone(&recover),
+            disk: config.disk,
+            controls: config.controls,
+            genesis: genesis.clone(),
+        });
+        let host = |key| Host::new(key, Arc::clone(&surroundings), random.split());
+        let hosts: Vec<Host> = keys.into_iter().map(host).collect();
+        let count = hosts.len();
+        let mut behaviours: Vec<Option<Box<dyn Behaviour>>> = (0..count).map(|_| None).collect();
+        for (index, kind) in &config.byzantine {
+            behaviours[*index] = Some(behaviour(*kind, random.split()));
+        }
+        let faults = config.faults;
+        Self {
+            now_us: 0,
+            queue: Queue::default(),
+            behaviours,
+            links: Links::new(config.links, count, random.split()),
+            workload: Workload::new(config.workload, count, random.split()),
+            faults: faults.map(|faults| Faults::new(faults, count, random.split())),
+            phase: 0,
+            off_us: vec![None; count],
+            isolated: None,
+            was_isolated: false,
+            judge: Judge::new(&genesis, recover),
+            alarms: Alarms::default(),
+            counts: Counts::default(),
+            digest: Digest::default(),
+            offered: vec![BTreeSet::new(); count],
+            evidence: BTreeSet::new(),
+            random,
+            hosts,
+            config,
+        }
+    }
+
+    /// Turns all machines on, and lets clients and faults begin.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn start(&mut self) -> Result<(), Violation> {
+        for host in 0..self.hosts.len() {
+            self.power_on(host)?;
+        }
+        self.queue.push(0, Event::Submit);
+        self.queue.push(0, Event::Unasked);
+        if let Some(faults) = &mut self.faults {
+            let pause_us = faults.pause_us();
+            self.queue.push(pause_us, Event::Fault);
+        }
+        Ok(())
+    }
+
+    /// The highest decided height.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.judge.state().height().0
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many promises of availability are open or were kept.
+    #[must_use]
+    pub fn promised(&self) -> u64 {
+        self.judge.promises().made()
+    }
+
+    pub(super) fn is_correct(&self, host: usize) -> bool {
+        self.behaviours[host].is_none()
+    }
+
+    pub(super) fn index_of(&self, address: Address) -> Option<usize> {
+        self.hosts
+            .iter()
+            .position(|host| host.signer.address() == address)
+    }
+}

@@ -1,0 +1,170 @@
+//! From the start to the verdict.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Report, Simulation};
+use crate::checker::Violation;
+use crate::simulation::config::Config;
+
+/// Most virtual time, in milliseconds, that a network may need for its heights while things break.
+const RUN_MS: u64 = 900_000;
+
+/// Most virtual time, in milliseconds, until everything is well again after the last repair.
+const HEAL_MS: u64 = 60_000;
+
+/// Heights that all nodes must decide after the last repair.
+const HEAL_HEIGHTS: u64 = 3;
+
+impl Simulation {
+    /// Runs a network from its start through its heights and faults to peace.
+    ///
+    /// # Errors
+    /// A broken invariant, with its evidence; a panic of a node is one.
+    pub fn run(config: Config) -> Result<Report, Violation> {
+        let network = AssertUnwindSafe(|| {
+            let mut simulation = Self::new(config);
+            simulation.start()?;
+            let heights = simulation.config.heights;
+            simulation.run_until(RUN_MS, |world| world.height() >= heights)?;
+            simulation.finish()
+        });
+        catch_unwind(network).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            Err(Violation::Node {
+                node: cloverleaf_types::Address::ZERO,
+                what: format!("panicked: {}", text.unwrap_or_default()),
+            })
+        })
+    }
+
+    /// Lets things happen until a condition holds.
+    ///
+    /// # Errors
+    /// A broken invariant; among others, that the condition does not hold within a virtual time.
+    pub fn run_until(
+        &mut self,
+        within_ms: u64,
+        condition: impl Fn(&Self) -> bool,
+    ) -> Result<(), Violation> {
+        let deadline_us = self.now_us + within_ms * 1_000;
+        let alarms = self.alarms.clone();
+        alarms.listen(|| {
+            while !condition(self) {
+                if self.now_us > deadline_us || !self.step()? {
+                    return Err(self.stalled("the condition"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Lets a virtual time pass.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn run_for(&mut self, time_ms: u64) -> Result<(), Violation> {
+        let until_us = self.now_us + time_ms * 1_000;
+        self.run_until(time_ms + 1_000, |world| world.now_us >= until_us)
+    }
+
+    /// Repairs everything, then waits until all is well: every correct node that has power goes on
+    /// deciding, and every promise is kept.
+    ///
+    /// # Errors
+    /// A broken invariant; a network that does not recover, or that lost something.
+    pub fn finish(&mut self) -> Result<Report, Violation> {
+        self.heal()?;
+        self.workload.close();
+        let target = self.height() + HEAL_HEIGHTS;
+        let ended = self.run_until(HEAL_MS, |world| world.is_well(target));
+        // A promise that is not kept says more than that nothing goes on.
+        if ended.is_err() && self.lowest() >= target {
+            self.kept_promises().map_err(|lost| self.explain(lost))?;
+        }
+        ended?;
+        for host in 0..self.hosts.len() {
+            self.count_lane_equivocations(host)?;
+        }
+        self.counts.available = self.judge.promises().made();
+        Ok(Report {
+            digest: self.digest,
+            counts: self.counts.clone(),
+        })
+    }
+
+    /// Adds what the nodes themselves know of something lost.
+    fn explain(&self, lost: Violation) -> Violation {
+        let Violation::Lost { node, name, item } = lost else {
+            return lost;
+        };
+        let known = self.hosts.iter().enumerate().filter_map(|(index, host)| {
+            let state = host.replica()?.status(&item)?;
+            Some(format!("node {index}: {state:?}"))
+        });
+        let known: Vec<String> = known.collect();
+        let name = format!("{name} ({})", known.join("; "));
+        Violation::Lost { node, name, item }
+    }
+
+    fn is_well(&self, target: u64) -> bool {
+        self.lowest() >= target && self.kept_promises().is_ok()
+    }
+
+    fn kept_promises(&self) -> Result<(), Violation> {
+        self.judge.promises().check(|author| {
+            self.index_of(author)
+                .is_none_or(|host| !self.hosts[host].is_up())
+        })
+    }
+
+    /// The lowest height of the correct nodes that have power.
+    fn lowest(&self) -> u64 {
+        let correct = self.hosts.iter().enumerate();
+        let correct = correct.filter(|(host, _)| self.is_correct(*host));
+        let replicas = correct.filter_map(|(_, host)| host.replica());
+        replicas
+            .map(|replica| replica.state().height().0)
+            .min()
+            .unwrap_or(0)
+    }
+
+    fn count_lane_equivocations(&mut self, host: usize) -> Result<(), Violation> {
+        let Some(replica) = self.hosts[host].replica() else {
+            return Ok(());
+        };
+        let seen = replica.equivocations();
+        if seen > 0 && self.config.byzantine.is_empty() {
+            return Err(self.misdeed(host, format!("it saw {seen} authors equivocate")));
+        }
+        self.counts.lane_equivocations += seen;
+        Ok(())
+    }
+
+    fn stalled(&self, what: &str) -> Violation {
+        let nodes: Vec<String> = self
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(index, host)| {
+                let correct = if self.is_correct(index) { "" } else { " (Byzantine)" };
+                match host.replica() {
+                    Some(replica) => format!(
+                        "{index}{correct}: height {}, wakes in {:?} ms",
+                        replica.state().height(),
+                        replica
+                            .next_wake_ms()
+                            .map(|at_ms| at_ms.saturating_sub(host.clock_ms(self.now_us))),
+                    ),
+                    None => format!("{index}{correct}: off"),
+                }
+            })
+            .collect();
+        let at_ms = self.now_us / 1_000;
+        let open = self.kept_promises().err();
+        let open = open.map_or_else(String::new, |open| format!("; {open}"));
+        Violation::Stalled {
+            what: format!("{what} does not hold at {at_ms} ms; {}{open}", nodes.join("; ")),
+        }
+    }
+}
