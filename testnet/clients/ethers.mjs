@@ -3,7 +3,10 @@ import { HDNodeWallet, JsonRpcProvider, Mnemonic, parseEther } from "ethers";
 
 import { check, finish, mnemonic, receiver, rollup } from "./support.mjs";
 
-const provider = new JsonRpcProvider(rollup(902), undefined, { pollingInterval: 100 });
+const provider = new JsonRpcProvider(rollup(902), undefined, {
+  pollingInterval: 100,
+  cacheTimeout: -1, // ethers would answer the second look at a balance from its own cache
+});
 const phrase = Mnemonic.fromPhrase(mnemonic);
 const wallet = HDNodeWallet.fromMnemonic(phrase, "m/44'/60'/0'/0/3").connect(provider);
 
