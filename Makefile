@@ -11,7 +11,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 export CXX = $(shell command -v ccache >/dev/null && echo 'ccache g++' || echo g++)
 
 # Cheapest first; the budgets are in .ci/run.
-STAGES := format lint pure simulation storage network evm node
+STAGES := format lint pure simulation storage network evm node processes
 PURE := types bundle api mempool consensus journal stream client replica
 packages = $(patsubst %,-p cloverleaf-%,$(1))
 
@@ -48,7 +48,7 @@ stage-pure:
 	cargo test $(call packages,$(PURE))
 
 stage-simulation:
-	cargo test -p cloverleaf-testnet
+	cargo test -p cloverleaf-testnet --lib --test simulation
 
 stage-storage:
 	cargo test -p cloverleaf-storage
@@ -61,6 +61,10 @@ stage-evm:
 
 stage-node:
 	cargo test -p cloverleaf-node -p cloverleaf-bench
+
+stage-processes:
+	cargo build -p cloverleaf-node --bin cloverleaf
+	cargo test -p cloverleaf-testnet --test processes
 
 stage-clients:
 	@if command -v npm >/dev/null; then \

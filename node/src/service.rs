@@ -78,6 +78,7 @@ impl Service {
             rpc::router(methods, options.any_origin),
             stop.clone(),
         ));
+        tasks.spawn(rpc::watch_gaps(desk.clone(), stop.clone()));
         let ended = grpc::serve(grpc, desk, stop.clone());
         tasks.spawn(async move {
             if let Err(error) = ended.await {

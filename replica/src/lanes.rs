@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::Input as Drive;
 use cloverleaf_mempool::parcels::{Accept, View};
-use cloverleaf_mempool::{AckEntry, Change, Message};
-use cloverleaf_types::{Address, B256, Height, Parcel, Slot, Verified};
+use cloverleaf_mempool::{AckEntry, Change, Message, Name};
+use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
 use crate::input::Intake;
 use crate::output::{Class, KeptParcel, Output, Recipient};
@@ -44,6 +44,9 @@ impl Replica {
             return;
         };
         self.parcels.stored(hash);
+        for name in names(&prepared) {
+            self.put_off.remove(&name);
+        }
         let message = Message::Parcel(prepared.parcel.encoded().clone());
         self.send_parcels(Recipient::All, &message);
         let available = self.lane.on_stored(prepared.parcel.slot(), self.now_ms);
@@ -103,7 +106,23 @@ impl Replica {
     /// Tells who follows an item what became of it.
     pub(crate) fn announce(&mut self, changes: impl IntoIterator<Item = Change>) {
         for Change { name, state } in changes {
+            if state.is_ended() {
+                self.put_off.remove(&name);
+            }
             self.outputs.push(Output::Progress { name, state });
+        }
+    }
+
+    /// What a block left out for now is in the pool again, and in the log's parcels, which are kept
+    /// until it is sealed again or ends: it was available, and a restart must not forget it. Called
+    /// before the cut is followed.
+    pub(crate) fn note_put_off(&mut self, changes: &[Change]) {
+        let from = self.logged_heights.values().copied().min();
+        let from = from.unwrap_or_else(|| self.chain.height());
+        for Change { name, state } in changes {
+            if !state.is_ended() {
+                self.put_off.entry(*name).or_insert(from);
+            }
         }
     }
 
@@ -210,12 +229,13 @@ impl Replica {
         self.lane.on_absent(state.absent().get(&self.own).copied());
         self.lane
             .on_decided(state.last_cut(self.own), Arc::clone(&validators));
-        let lowest = |heights: &std::collections::BTreeMap<B256, Height>| {
-            heights.values().copied().min().unwrap_or(state.height())
-        };
+        let height = state.height();
+        let stored = self.stored_heights.values();
+        let logged = self.logged_heights.values().chain(self.put_off.values());
+        // L3: the log's newest file always stays, and with it the last own parcel, cut or not.
         self.outputs.push(Output::ForgetParcels {
-            stored_below: lowest(&self.stored_heights),
-            logged_below: lowest(&self.logged_heights),
+            stored_below: stored.copied().min().unwrap_or(height),
+            logged_below: logged.copied().min().unwrap_or(height),
         });
     }
 
@@ -231,4 +251,17 @@ impl Replica {
             bytes: message.encode(),
         });
     }
+}
+
+/// The names of a parcel's items, and of the transactions in its bundles.
+fn names(prepared: &Prepared) -> Vec<Name> {
+    let mut names = Vec::new();
+    for item in &prepared.items {
+        names.extend(item.bundle.map(|bundle| Name::Bundle(bundle.hash)));
+        for leg in &item.legs {
+            let transaction = |id: &B256| Name::Transaction((leg.chain_id, *id));
+            names.extend(leg.ids.iter().map(transaction));
+        }
+    }
+    names
 }

@@ -8,7 +8,7 @@ use cloverleaf_consensus::{BlockSync, Driver, Evidence, Input as Drive, JournalE
 use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
-use cloverleaf_mempool::pool::Pool;
+use cloverleaf_mempool::pool::{Name, Pool};
 use cloverleaf_types::{Address, B256, Height, Signer};
 
 use crate::chain::Chain;
@@ -48,6 +48,9 @@ pub struct Replica {
     /// The heights under which uncut parcels are kept: what the files below them may not forget.
     pub(crate) logged_heights: BTreeMap<B256, Height>,
     pub(crate) stored_heights: BTreeMap<B256, Height>,
+    /// What was sealed, left out by a block for now, and is not durably sealed again: the heights
+    /// from which on the lane log must keep it, since a pool forgets.
+    pub(crate) put_off: BTreeMap<Name, Height>,
     /// Authors that were seen signing one slot twice.
     pub(crate) equivocations: u64,
     pub(crate) outputs: Vec<Output>,

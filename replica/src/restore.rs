@@ -1,6 +1,6 @@
 //! A replica from what its disk holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State};
@@ -8,9 +8,9 @@ use cloverleaf_consensus::BlockSync;
 use cloverleaf_consensus::Driver;
 use cloverleaf_mempool::lane::{Lane, LaneConfig};
 use cloverleaf_mempool::parcels::{Parcels, ParcelsConfig, View};
-use cloverleaf_mempool::pool::{Limits, Pool, submissions_of};
+use cloverleaf_mempool::pool::{Admission, Limits, Name, Pool, Submission, submissions_of};
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{Address, Epoch, Height};
+use cloverleaf_types::{Address, B256, Epoch, Height};
 
 use crate::chain::Chain;
 use crate::config::{Halt, Recovered};
@@ -38,7 +38,7 @@ impl Replica {
         let own = signer.address();
         let lane = lane(&state, own, &logged)?;
         let mut pool = Pool::new(limits, state.height(), state.timestamp_ms());
-        restore_pool(&mut pool, &state, &lane, &logged);
+        let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
         let kept = |kept: &[Arc<Prepared>], height: Height| {
@@ -70,6 +70,7 @@ impl Replica {
             acked_ms: 0,
             logged_heights,
             stored_heights,
+            put_off,
             equivocations: 0,
             outputs: Vec::new(),
             halted: false,
@@ -94,21 +95,50 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>]) -> Result<Lane
     Ok(lane)
 }
 
-/// What is sealed and undecided is known again, so that nothing seals it twice (W2).
-fn restore_pool(pool: &mut Pool, state: &State, lane: &Lane, logged: &[Arc<Prepared>]) {
+/// What is sealed and undecided is known again, so that nothing seals it twice (W2). What an earlier
+/// parcel holds and no block placed comes back too: a block may have put it off (O3, W1). If it was
+/// dropped for good, sealing it again shows so.
+fn restore_pool(
+    pool: &mut Pool,
+    state: &State,
+    lane: &Lane,
+    logged: &[Arc<Prepared>],
+    index: &dyn PlacedIndex,
+) -> BTreeMap<Name, Height> {
     let format = |chain_id| {
         state
             .rollup(chain_id)
             .map_or(Format::Opaque, |found| found.rollup.format)
     };
-    for parcel in lane.uncut() {
-        let prepared = logged
-            .iter()
-            .find(|prepared| prepared.parcel.hash() == parcel.hash());
-        let Some(prepared) = prepared else { continue };
-        let submissions = submissions_of(prepared, format, parcel.header().time_ms);
-        pool.restore(parcel.slot(), &submissions);
+    let submissions = |prepared: &Arc<Prepared>| {
+        let received_ms = prepared.parcel.header().time_ms;
+        submissions_of(prepared, format, received_ms)
+    };
+    let uncut: BTreeSet<B256> = lane.uncut().map(|parcel| parcel.hash()).collect();
+    let (sealed, decided): (Vec<_>, Vec<_>) = logged
+        .iter()
+        .partition(|prepared| uncut.contains(&prepared.parcel.hash()));
+    let sealed: Vec<_> = sealed
+        .into_iter()
+        .map(|prepared| (prepared.parcel.slot(), submissions(prepared)))
+        .collect();
+    let again: BTreeSet<Name> = sealed
+        .iter()
+        .flat_map(|(_, submissions)| submissions.iter().map(Submission::name))
+        .collect();
+    // The earlier ones first: their nonces are the lower ones.
+    let mut put_off = BTreeMap::new();
+    let earlier = decided.into_iter().flat_map(submissions);
+    for submission in earlier.filter(|submission| !again.contains(&submission.name())) {
+        let admitted = pool.admit(&submission, |key| index.placed(key));
+        if let Ok(Admission::New { .. }) = admitted {
+            put_off.insert(submission.name(), Height::GENESIS);
+        }
     }
+    for (slot, submissions) in sealed {
+        pool.restore(slot, &submissions);
+    }
+    put_off
 }
 
 fn parcels(state: &State, own: Address) -> Parcels {

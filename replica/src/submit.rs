@@ -1,7 +1,7 @@
 //! Submissions inside the replica, and what blocks make of them.
 
 use cloverleaf_bundle::Dropped;
-use cloverleaf_mempool::pool::{Admission, Name, State};
+use cloverleaf_mempool::pool::{Admission, Gap, Name, State};
 use cloverleaf_mempool::{Decision, Refusal, Submission};
 use cloverleaf_types::{Address, ChainId, TransactionKey};
 
@@ -60,6 +60,12 @@ impl Replica {
         self.pool.pending_nonce(chain_id, sender)
     }
 
+    /// Senders that wait behind a gap in their nonces, at most so many.
+    #[must_use]
+    pub fn gaps(&self, count_max: usize) -> Vec<Gap> {
+        self.pool.gaps(count_max)
+    }
+
     /// Where a transaction or bundle is in its life, as far as the pool knows.
     #[must_use]
     pub fn status(&self, name: &Name) -> Option<State> {
@@ -89,6 +95,7 @@ impl Replica {
             full: &full,
         };
         let changes = self.pool.on_decided(&decision);
+        self.note_put_off(&changes);
         self.announce(changes);
         self.follow_cut();
     }

@@ -11,6 +11,7 @@ mod connections;
 pub(crate) mod desk;
 mod envelope;
 mod execution;
+mod gaps;
 mod http;
 mod limits;
 mod methods;
@@ -18,6 +19,7 @@ mod server;
 
 pub(crate) use connections::{Connections, Place};
 pub(crate) use desk::Desk;
+pub(crate) use gaps::watch_gaps;
 pub(crate) use http::router;
 pub(crate) use methods::{Methods, MethodsConfig};
 pub(crate) use server::serve;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use cloverleaf_bundle::State;
 use cloverleaf_journal::{JournalError, SegmentedJournal};
@@ -18,10 +17,10 @@ use super::fatal::Fatal;
 use super::handle::{Request, Shared, Until};
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
-use crate::clock::now_ms;
+use crate::clock::{now_ms, pause};
 
-/// Longest sleep without a deadline, so that a clock that jumped is noticed.
-const IDLE_MAX: Duration = Duration::from_secs(1);
+/// Longest sleep in milliseconds, so that a clock that jumped is noticed.
+const IDLE_MAX_MS: u64 = 1_000;
 
 /// Those who wait for an acknowledgement, at most; further ones are answered with the present state.
 const WAITING_MAX: usize = 100_000;
@@ -61,7 +60,7 @@ impl Engine {
             return;
         }
         loop {
-            let wake_in = self.wake_in();
+            let wake_in_ms = self.wake_in_ms();
             let go_on = tokio::select! {
                 biased;
                 () = stop.cancelled() => false,
@@ -72,7 +71,7 @@ impl Engine {
                 }
                 Some(input) = inboxes.bulk.recv() => self.handle(input),
                 Some(request) = inboxes.requests.recv() => self.answer(request),
-                () = tokio::time::sleep(wake_in) => self.handle(Input::Tick),
+                () = pause(wake_in_ms) => self.handle(Input::Tick),
             };
             if !go_on {
                 return;
@@ -80,10 +79,10 @@ impl Engine {
         }
     }
 
-    fn wake_in(&self) -> Duration {
+    fn wake_in_ms(&self) -> u64 {
         let wake_ms = self.replica.next_wake_ms();
-        wake_ms.map_or(IDLE_MAX, |at_ms| {
-            Duration::from_millis(at_ms.saturating_sub(now_ms())).min(IDLE_MAX)
+        wake_ms.map_or(IDLE_MAX_MS, |at_ms| {
+            at_ms.saturating_sub(now_ms()).min(IDLE_MAX_MS)
         })
     }
 
@@ -133,6 +132,9 @@ impl Engine {
                 reply,
             } => {
                 let _gone = reply.send(self.replica.pending_nonce(chain_id, sender));
+            }
+            Request::Gaps { count_max, reply } => {
+                let _gone = reply.send(self.replica.gaps(count_max));
             }
             Request::Status { name, reply } => {
                 let _gone = reply.send(self.replica.status(&name));

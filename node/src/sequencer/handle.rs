@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cloverleaf_bundle::State;
 use cloverleaf_mempool::Refusal;
-use cloverleaf_mempool::pool::{self, Admission, Name, Submission};
+use cloverleaf_mempool::pool::{self, Admission, Gap, Name, Submission};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis};
@@ -58,6 +58,10 @@ pub(super) enum Request {
         chain_id: ChainId,
         sender: Address,
         reply: oneshot::Sender<Option<u64>>,
+    },
+    Gaps {
+        count_max: usize,
+        reply: oneshot::Sender<Vec<Gap>>,
     },
     Status {
         name: Name,
@@ -177,6 +181,13 @@ impl Handle {
         })
         .await
         .flatten()
+    }
+
+    /// Senders that wait behind a gap in their nonces, at most so many.
+    pub async fn gaps(&self, count_max: usize) -> Vec<Gap> {
+        self.ask(|reply| Request::Gaps { count_max, reply })
+            .await
+            .unwrap_or_default()
     }
 
     /// Where a transaction or bundle is in its life, as far as this node's pool knows; what was

@@ -35,7 +35,7 @@ pub(super) async fn carry(
 ) {
     let (parcels, verified) = mpsc::channel(PARCELS_MAX);
     let bulk = mailboxes.bulk.clone();
-    let verifier = tokio::spawn(verify_parcels(verified, network, bulk));
+    let verifier = super::spawn(verify_parcels(verified, network, bulk));
     while let Some(event) = events.recv().await {
         let delivered = match event {
             NetworkEvent::Connected(name) => match peers.address(&name) {

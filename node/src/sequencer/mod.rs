@@ -39,7 +39,7 @@ use crate::home::Home;
 use committer::Committer;
 use completions::Completions;
 use engine::{Engine, Inboxes, Waiting};
-use handle::REQUESTS_MAX;
+use handle::{REQUESTS_MAX, Request};
 use inbound::{INPUTS_MAX, Mailboxes};
 use parcel_writer::ParcelWriter;
 use peers::Peers;
@@ -84,8 +84,7 @@ impl Sequencer {
     /// # Errors
     /// The disk is not in order, or the network's port cannot be taken.
     pub async fn start(home: Home, limits: Limits) -> Result<Self> {
-        let fatal = Fatal::default();
-        let stop = CancellationToken::new();
+        let (fatal, stop) = (Fatal::default(), CancellationToken::new());
         let (home, disk) = off_async_threads(move || {
             let disk = recover::open(&home);
             (home, disk)
@@ -96,30 +95,6 @@ impl Sequencer {
         let peers = Peers::new(network.clone(), disk.recovered.state.validators());
         let source = Arc::new(StreamSource::new(disk.store.clone(), &home.genesis));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
-        let completions = Completions::default();
-        let (parcel_writer, parcel_thread) = ParcelWriter::start(
-            disk.lane_log,
-            disk.parcel_store,
-            completions.clone(),
-            fatal.clone(),
-        )?;
-        let (committer, commit_thread) = Committer::start(
-            disk.store.clone(),
-            Arc::clone(&hub),
-            completions.clone(),
-            fatal.clone(),
-        )?;
-        let (urgent, urgent_inbox) = mpsc::channel(INPUTS_MAX);
-        let (bulk, bulk_inbox) = mpsc::channel(INPUTS_MAX);
-        let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
-        let network_id = home.genesis.network();
-        let carrier = inbound::carry(
-            events,
-            peers.clone(),
-            network_id,
-            Mailboxes { urgent, bulk },
-        );
-        let (tip, tip_receiver) = watch::channel(Arc::new(disk.recovered.state.clone()));
         let shared = Arc::new(Shared {
             genesis: home.genesis.clone(),
             own: home.keys.address(),
@@ -127,6 +102,17 @@ impl Sequencer {
             hub: Arc::clone(&hub),
             connected: AtomicU32::new(0),
         });
+        let (mailboxes, requests, inboxes) = mail();
+        let network_id = home.genesis.network();
+        let carrier = inbound::carry(events, peers.clone(), network_id, mailboxes);
+        let (tip, tip_receiver) = watch::channel(Arc::new(disk.recovered.state.clone()));
+        let done = inboxes.completions.clone();
+        let logs = (disk.lane_log, disk.parcel_store);
+        let (parcel_writer, parcel_thread) =
+            ParcelWriter::start(logs, done.clone(), fatal.clone())?;
+        let store = disk.store.clone();
+        let (committer, commit_thread) =
+            Committer::start(store, Arc::clone(&hub), done, fatal.clone())?;
         let index = Box::new(StoreIndex {
             store: disk.store,
             fatal: fatal.clone(),
@@ -145,12 +131,6 @@ impl Sequencer {
         let start = Input::Start {
             votes: disk.entries,
             first_kept: Height(1),
-        };
-        let inboxes = Inboxes {
-            urgent: urgent_inbox,
-            bulk: bulk_inbox,
-            requests: request_inbox,
-            completions,
         };
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), fatal.clone())?;
         Ok(Self {
@@ -209,10 +189,24 @@ pub(crate) async fn off_async_threads<T: Send + 'static>(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "`Sequencer` owns the task and awaits it"
+    reason = "its caller owns the task and awaits it"
 )]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
     tokio::spawn(task)
+}
+
+/// The mailboxes of the engine's thread, and who writes to them.
+fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
+    let (urgent, urgent_inbox) = mpsc::channel(INPUTS_MAX);
+    let (bulk, bulk_inbox) = mpsc::channel(INPUTS_MAX);
+    let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
+    let inboxes = Inboxes {
+        urgent: urgent_inbox,
+        bulk: bulk_inbox,
+        requests: request_inbox,
+        completions: Completions::default(),
+    };
+    (Mailboxes { urgent, bulk }, requests, inboxes)
 }
 
 async fn start_network(

@@ -50,8 +50,7 @@ pub(super) struct ParcelWriter {
 impl ParcelWriter {
     /// Starts the thread. It ends when the mailbox is dropped.
     pub(super) fn start(
-        lane_log: SegmentedJournal,
-        parcel_store: SegmentedJournal,
+        (lane_log, parcel_store): (SegmentedJournal, SegmentedJournal),
         completions: Completions,
         fatal: Fatal,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {

@@ -91,6 +91,11 @@ impl Judge {
         self.promises.available(node, name);
     }
 
+    /// A correct node says that an item has ended.
+    pub fn ended(&mut self, node: Address, name: Name) {
+        self.promises.ended(node, name);
+    }
+
     /// What was promised.
     #[must_use]
     pub fn promises(&self) -> &Promises {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloverleaf_mempool::Name;
-use cloverleaf_types::{Address, B256, Block, ChainId};
+use cloverleaf_types::{Address, B256, Block, ChainId, Height, Terms};
 
 use super::Violation;
 use super::replay::Left;
@@ -13,10 +13,13 @@ use super::replay::Left;
 pub struct Promises {
     /// Who said so first.
     open: BTreeMap<Name, Address>,
-    /// Of these, what a block left out for now: its author seals it again.
-    put_off: BTreeSet<Name>,
+    /// Of these, what a block left out for now, and until when it may be placed: its author seals it
+    /// again, unless its window closes first.
+    put_off: BTreeMap<Name, Option<Terms>>,
     ended: BTreeSet<Name>,
     made: u64,
+    height: Height,
+    time_ms: u64,
 }
 
 impl Promises {
@@ -29,6 +32,8 @@ impl Promises {
 
     /// Follows the next block and what it left out.
     pub fn follow(&mut self, block: &Block, left: &[Left]) {
+        self.height = block.header.height;
+        self.time_ms = block.header.timestamp_ms;
         for batch in &block.batches {
             let chain_id = batch.header().chain_id;
             for id in batch.ids() {
@@ -41,11 +46,19 @@ impl Promises {
         for dropped in left {
             for name in names(dropped) {
                 if dropped.reason.is_retried() {
-                    self.put_off.insert(name);
+                    self.put_off.insert(name, terms(dropped));
                 } else {
                     self.end(name);
                 }
             }
+        }
+    }
+
+    /// A node says that an item has ended. It may say so of what a block has left out for now: then
+    /// another takes its nonce, its window closes, or another lane places a part of it.
+    pub fn ended(&mut self, node: Address, name: Name) {
+        if self.open.get(&name) == Some(&node) && self.put_off.contains_key(&name) {
+            self.end(name);
         }
     }
 
@@ -61,10 +74,11 @@ impl Promises {
     /// # Errors
     /// The first one.
     pub fn check(&self, is_down: impl Fn(Address) -> bool) -> Result<(), Violation> {
-        let lost = self
-            .open
-            .iter()
-            .find(|(name, node)| !(is_down(**node) && self.put_off.contains(name)));
+        let is_over = |name: &Name, node: Address| {
+            let put_off = self.put_off.get(name);
+            put_off.is_some_and(|terms| is_down(node) || terms.is_some_and(|it| self.closed(&it)))
+        };
+        let lost = self.open.iter().find(|(name, node)| !is_over(name, **node));
         match lost {
             Some((name, node)) => Err(Violation::Lost {
                 node: *node,
@@ -73,6 +87,10 @@ impl Promises {
             }),
             None => Ok(()),
         }
+    }
+
+    fn closed(&self, terms: &Terms) -> bool {
+        self.height >= terms.max_height || self.time_ms >= terms.max_timestamp_ms
     }
 
     fn end(&mut self, name: Name) {
@@ -92,6 +110,11 @@ pub fn names(left: &Left) -> Vec<Name> {
     });
     let bundle = item.bundle.map(|bundle| Name::Bundle(bundle.hash));
     bundle.into_iter().chain(transactions).collect()
+}
+
+fn terms(left: &Left) -> Option<Terms> {
+    let bundle = left.parcel.items[left.item].bundle;
+    bundle.map(|bundle| bundle.terms)
 }
 
 fn text(name: &Name) -> String {

@@ -18,7 +18,7 @@ const OPEN_MAX: usize = 4;
 const PATIENCE_MS: u64 = 1_500;
 
 /// How often a sender tries in all.
-const TRIES_MAX: u32 = 6;
+const TRIES_MAX: u32 = 30;
 
 /// Something that was sent and of which nothing became yet.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ struct Open {
     missing: BTreeSet<TransactionKey>,
     tried_ms: u64,
     tries: u32,
+    /// A node said that it is available: nothing more needs to be done for it.
+    available: bool,
 }
 
 /// A sender of single transactions, or of one bundle after the other.
@@ -94,6 +96,7 @@ impl Client {
             submission: submission.clone(),
             tried_ms: view.now_ms,
             tries: 1,
+            available: false,
         });
         Some(submission)
     }
@@ -102,7 +105,7 @@ impl Client {
     pub(super) fn overdue(&mut self, view: &View<'_>) -> Vec<Submission> {
         let mut overdue = Vec::new();
         for open in &mut self.open {
-            if open.tried_ms + PATIENCE_MS <= view.now_ms {
+            if !open.available && open.tried_ms + PATIENCE_MS <= view.now_ms {
                 open.tried_ms = view.now_ms;
                 open.tries += 1;
                 overdue.push(open.submission.clone());
@@ -123,6 +126,14 @@ impl Client {
         self.open = kept;
         if self.open.len() < before {
             self.reuse_nonces(&lost);
+        }
+    }
+
+    /// A node said that something is available.
+    pub(super) fn trust(&mut self, name: &Name) {
+        let found = self.open.iter_mut();
+        for open in found.filter(|open| open.submission.name() == *name) {
+            open.available = true;
         }
     }
 

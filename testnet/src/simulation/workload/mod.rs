@@ -137,6 +137,13 @@ impl Workload {
             .collect()
     }
 
+    /// A node said that an item is available: its sender relies on it.
+    pub(crate) fn trust(&mut self, name: &Name) {
+        for client in &mut self.clients {
+            client.trust(name);
+        }
+    }
+
     /// A block was decided; these items it left out for good.
     pub(crate) fn follow(&mut self, block: &Block, dropped: &[Name]) {
         let placed: BTreeSet<TransactionKey> = block

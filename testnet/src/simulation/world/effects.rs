@@ -134,6 +134,10 @@ impl Simulation {
             }
             Sighting::Progress(name, State::Available { .. }) if self.is_correct(host) => {
                 self.judge.available(node, name);
+                self.workload.trust(&name);
+            }
+            Sighting::Progress(name, state) if self.is_correct(host) && state.is_ended() => {
+                self.judge.ended(node, name);
             }
             Sighting::Progress(..) => {}
             Sighting::Halted(what) => {

@@ -100,10 +100,12 @@ impl Simulation {
         };
         let known = self.hosts.iter().enumerate().filter_map(|(index, host)| {
             let state = host.replica()?.status(&item)?;
-            Some(format!("node {index}: {state:?}"))
+            let correct = if self.is_correct(index) { "" } else { " (Byzantine)" };
+            Some(format!("{index}{correct}: {state:?}"))
         });
         let known: Vec<String> = known.collect();
-        let name = format!("{name} ({})", known.join("; "));
+        let promised = self.index_of(node);
+        let name = format!("{name}, promised by {promised:?} ({})", known.join("; "));
         Violation::Lost { node, name, item }
     }
 
