@@ -21,6 +21,7 @@
 //!   reason ─► error ─► {code, message, data} | google.rpc.ErrorInfo
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod error;
 pub mod grpc;

@@ -24,6 +24,7 @@
 //! # Not here
 //! Executing batches (`evm`), TLS (a proxy's work), durable cursors.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod clock;
 mod error;

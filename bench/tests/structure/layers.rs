@@ -29,6 +29,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "replica",
             "consensus",
             "journal",
+            // Simulated users submit to pools, and Byzantine authors speak the parcels protocol.
+            "mempool",
         ],
     ),
     (
@@ -77,7 +79,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["storage"]),
     ("revm", &["evm"]),
     ("reth-", &["mempool", "evm"]),
-    ("jsonrpsee", &["node"]),
     ("axum", &["node", "evm"]),
     // `api` holds the generated services, which name it.
     ("tonic", &["api", "client", "node"]),

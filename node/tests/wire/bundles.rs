@@ -1,5 +1,7 @@
 //! Bundles, good and bad.
 
+use std::slice;
+
 use alloy_primitives::Bytes;
 use cloverleaf_api::proto::sequencer::v1::{
     Leg, State, SubmitBundleRequest, Wait, sequencer_service_client::SequencerServiceClient,
@@ -255,7 +257,10 @@ async fn refused_bundle_leaves_its_transactions_free_and_a_pooled_one_keeps_them
         Wallet::new().transfer(ALPHA, 0),
         Wallet::new().transfer(BETA, 0),
     );
-    let legs = [leg(ALPHA, &[alpha.clone()]), leg(BETA, &[beta.clone()])];
+    let legs = [
+        leg(ALPHA, slice::from_ref(&alpha)),
+        leg(BETA, slice::from_ref(&beta)),
+    ];
     refused(json!({"legs": legs, "tip": "0x1"}))
         .await
         .is(-32602, "notSupported");

@@ -10,27 +10,27 @@ use serde_json::{Value, json};
 
 /// A node's public port.
 #[derive(Clone, Debug)]
-pub struct Http {
+pub(crate) struct Http {
     url: String,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Http {
-    pub fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
         }
     }
 
     /// Posts bytes as they are.
-    pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         let request = Request::post(format!("{}{path}", self.url))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body.into()))
@@ -48,7 +48,7 @@ impl Http {
     }
 
     /// Makes one call.
-    pub async fn call(&self, path: &str, method: &str, params: Value) -> Answer {
+    pub(crate) async fn call(&self, path: &str, method: &str, params: Value) -> Answer {
         let call = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
         let answer = self.post(path, call.to_string()).await;
         assert_eq!(
@@ -59,7 +59,7 @@ impl Http {
     }
 
     /// Makes a call that succeeds; its result.
-    pub async fn result(&self, path: &str, method: &str, params: Value) -> Value {
+    pub(crate) async fn result(&self, path: &str, method: &str, params: Value) -> Value {
         let answer = self.call(path, method, params).await;
         assert!(
             answer.body.get("error").is_none(),
@@ -71,7 +71,7 @@ impl Http {
     }
 
     /// Makes a call that is refused.
-    pub async fn refusal(&self, path: &str, method: &str, params: Value) -> Refusal {
+    pub(crate) async fn refusal(&self, path: &str, method: &str, params: Value) -> Refusal {
         let answer = self.call(path, method, params).await;
         let refusal = Refusal::of(&answer.body);
         Refusal {
@@ -84,18 +84,18 @@ impl Http {
 
 /// A JSON-RPC error, and how HTTP carried it.
 #[derive(Debug)]
-pub struct Refusal {
-    pub code: i64,
-    pub message: String,
-    pub reason: String,
-    pub data: Value,
-    pub status: u16,
-    pub headers: HeaderMap,
+pub(crate) struct Refusal {
+    pub(crate) code: i64,
+    pub(crate) message: String,
+    pub(crate) reason: String,
+    pub(crate) data: Value,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Refusal {
     /// The error of an answer; each has all its parts.
-    pub fn of(answer: &Value) -> Self {
+    pub(crate) fn of(answer: &Value) -> Self {
         let error = &answer["error"];
         assert!(
             answer.get("result").is_none() && error.is_object(),
@@ -113,7 +113,7 @@ impl Refusal {
         }
     }
 
-    pub fn is(&self, code: i64, reason: &str) {
+    pub(crate) fn is(&self, code: i64, reason: &str) {
         assert_eq!(
             (self.code, self.reason.as_str()),
             (code, reason),

@@ -22,7 +22,7 @@ use tonic::{Code, Status};
 use crate::network::{ALPHA, BETA, Network, shared, start_node};
 use crate::wallet::{Wallet, hash};
 
-pub async fn submit(
+pub(crate) async fn submit(
     network: &Network,
     chain_id: u64,
     raw: &Bytes,

@@ -3,13 +3,23 @@
 //! One validator, started once for all tests, decides blocks in this process; each test has accounts of
 //! its own. Rollup 901 has an execution RPC, a stub that the tests define; that of 902 does not answer.
 
+#[cfg(test)]
 mod bundles;
+#[cfg(test)]
 mod endpoint;
+#[cfg(test)]
 mod envelope;
+#[cfg(test)]
 mod full_pool;
+#[cfg(test)]
 mod grpc;
+#[cfg(test)]
 mod network;
+#[cfg(test)]
 mod overlay;
+#[cfg(test)]
 mod reads;
+#[cfg(test)]
 mod transactions;
+#[cfg(test)]
 mod wallet;

@@ -14,26 +14,29 @@ use crate::endpoint::Http;
 use crate::overlay;
 
 /// The rollup whose execution RPC is the stub.
-pub const ALPHA: u64 = 901;
+pub(crate) const ALPHA: u64 = 901;
 
 /// The rollup whose execution RPC does not answer.
-pub const BETA: u64 = 902;
+pub(crate) const BETA: u64 = 902;
+
+/// Nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// Where a network is asked.
 #[derive(Clone, Debug)]
-pub struct Network {
-    pub http: Http,
-    pub grpc: String,
+pub(crate) struct Network {
+    pub(crate) http: Http,
+    pub(crate) grpc: String,
 }
 
 /// The network that most tests share.
-pub fn shared() -> &'static Network {
+pub(crate) fn shared() -> &'static Network {
     static SHARED: LazyLock<Network> = LazyLock::new(|| start("shared", Limits::default(), true));
     &SHARED
 }
 
 /// A network of its own, for as long as the tests run.
-pub fn start(name: &'static str, limits: Limits, faucet: bool) -> Network {
+pub(crate) fn start(name: &'static str, limits: Limits, faucet: bool) -> Network {
     let (started, starting) = sync_channel(1);
     let run = move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -51,21 +54,15 @@ pub fn start(name: &'static str, limits: Limits, faucet: bool) -> Network {
 }
 
 /// A node in the caller's runtime, to be stopped by it.
-pub async fn start_node(name: &str, limits: Limits, faucet: bool) -> TestNode {
+pub(crate) async fn start_node(name: &str, limits: Limits, faucet: bool) -> TestNode {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("wire-{name}"));
     let _new = std::fs::remove_dir_all(&dir);
     let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stub_url = format!("http://{}", stub.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(stub, overlay::stub()).await });
-    // A port that was free a moment ago and that nobody listens on.
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    serve_for_ever(stub);
     let executions = BTreeMap::from([
         (ChainId(ALPHA), stub_url),
-        (ChainId(BETA), format!("http://{nobody}")),
+        (ChainId(BETA), NOBODY.to_owned()),
     ]);
     TestNode::start(TestOptions {
         dir,
@@ -77,8 +74,13 @@ pub async fn start_node(name: &str, limits: Limits, faucet: bool) -> TestNode {
     .unwrap()
 }
 
+#[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+fn serve_for_ever(stub: TcpListener) {
+    tokio::spawn(async move { axum::serve(stub, overlay::stub()).await });
+}
+
 impl Network {
-    pub fn of(node: &TestNode) -> Self {
+    pub(crate) fn of(node: &TestNode) -> Self {
         Self {
             http: Http::new(&node.http_url),
             grpc: node.grpc_url.clone(),

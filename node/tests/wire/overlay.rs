@@ -21,7 +21,7 @@ fn executed(address: Address, nonce: u64) {
 }
 
 /// An execution RPC that has executed nothing, but knows some accounts.
-pub fn stub() -> Router {
+pub(crate) fn stub() -> Router {
     Router::new().route(
         "/",
         post(|Json(call): Json<Value>| async move { Json(answer(&call)) }),

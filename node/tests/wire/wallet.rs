@@ -8,7 +8,7 @@ use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_types::B256;
 
 /// An account that nobody has used.
-pub struct Wallet {
+pub(crate) struct Wallet {
     signer: PrivateKeySigner,
 }
 
@@ -21,29 +21,29 @@ const ORDER: U256 = U256::from_limbs([
 ]);
 
 impl Wallet {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             signer: PrivateKeySigner::random(),
         }
     }
 
-    pub fn address(&self) -> Address {
+    pub(crate) fn address(&self) -> Address {
         self.signer.address()
     }
 
     /// A transfer that every rollup takes.
-    pub fn transfer(&self, chain_id: u64, nonce: u64) -> Bytes {
+    pub(crate) fn transfer(&self, chain_id: u64, nonce: u64) -> Bytes {
         self.signed(transfer(chain_id, nonce))
     }
 
     /// The same with something changed.
-    pub fn signed(&self, mut transaction: TxEip1559) -> Bytes {
+    pub(crate) fn signed(&self, mut transaction: TxEip1559) -> Bytes {
         let signature = self.signer.sign_transaction_sync(&mut transaction).unwrap();
         encoded(transaction, signature)
     }
 
     /// A legacy transaction; without a chain it could be played on any.
-    pub fn legacy(&self, chain_id: Option<u64>, nonce: u64) -> Bytes {
+    pub(crate) fn legacy(&self, chain_id: Option<u64>, nonce: u64) -> Bytes {
         let mut transaction = TxLegacy {
             chain_id,
             nonce,
@@ -57,7 +57,7 @@ impl Wallet {
     }
 
     /// Signatures that no key can have made, or that are not the canonical form of one.
-    pub fn badly_signed(&self, chain_id: u64, nonce: u64) -> [Bytes; 2] {
+    pub(crate) fn badly_signed(&self, chain_id: u64, nonce: u64) -> [Bytes; 2] {
         let mut transaction = transfer(chain_id, nonce);
         let good = self.signer.sign_transaction_sync(&mut transaction).unwrap();
         let high_s = Signature::new(good.r(), ORDER - good.s(), !good.v());
@@ -67,7 +67,7 @@ impl Wallet {
 }
 
 /// An unsigned transfer of 1 wei.
-pub fn transfer(chain_id: u64, nonce: u64) -> TxEip1559 {
+pub(crate) fn transfer(chain_id: u64, nonce: u64) -> TxEip1559 {
     TxEip1559 {
         chain_id,
         nonce,
@@ -80,7 +80,7 @@ pub fn transfer(chain_id: u64, nonce: u64) -> TxEip1559 {
     }
 }
 
-pub fn hash(raw: &Bytes) -> B256 {
+pub(crate) fn hash(raw: &Bytes) -> B256 {
     keccak256(raw)
 }
 
