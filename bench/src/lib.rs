@@ -1,1 +1,21 @@
 //! Measure the ordering hot path.
+//!
+//! # Design
+//! ```text
+//!   Workload ─► NextBlock ─► benches/order.rs      what one block costs
+//!       └─────► Cluster ───► benches/height.rs     what a height costs four replicas, without I/O
+//!   benches/limits.rs                              what this machine can do at best
+//!   src/bin/figures/                               a running network from outside; README.md
+//! ```
+//! Work is checked outside of the time that is taken: count, order and root. Nothing asserts a time.
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod next_block;
+mod stopwatch;
+mod workload;
+
+pub use cluster::{Burst, Cluster};
+pub use next_block::{AdvancingWindow, NextBlock, filled_window};
+pub use stopwatch::time_each;
+pub use workload::{Workload, keys, network};

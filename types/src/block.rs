@@ -174,7 +174,7 @@ impl Unchecked<DecidedBlock> {
         let value = Value { header, cut };
         value.check_shape().map_err(|_| Mismatch {
             part: "cut",
-            commitment: "header",
+            commitment: "cut_hash",
         })?;
         let Value { header, cut } = value;
         if bundles_tree(&manifests).root() != header.bundles_root {

@@ -1,0 +1,159 @@
+//! Ordering one block: preparing its parcels, `order`, and the window's advance.
+
+use std::cell::LazyCell;
+
+use cloverleaf_bench::{AdvancingWindow, NextBlock, Workload, filled_window, time_each};
+use cloverleaf_bundle::{Prepared, Window};
+use cloverleaf_replica::{Intake, intake};
+use cloverleaf_types::Secp256k1;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+/// Ids of earlier blocks in the window.
+const WINDOW_IDS: usize = 1_000_000;
+
+fn elements(count: usize) -> Throughput {
+    Throughput::Elements(u64::try_from(count).expect("fits 64 bits"))
+}
+
+/// The centre, and one factor at a time.
+fn workloads() -> [Workload; 5] {
+    let centre = Workload::CENTRE;
+    let of = |transactions| Workload {
+        transactions,
+        ..centre
+    };
+    let with = |bundled_percent| Workload {
+        bundled_percent,
+        ..centre
+    };
+    [centre, of(1_000), of(100_000), with(0), with(100)]
+}
+
+fn order(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bundle::order");
+    let empty = LazyCell::new(|| filled_window(0));
+    let full = LazyCell::new(|| filled_window(WINDOW_IDS));
+    for workload in workloads() {
+        let next = LazyCell::new(|| NextBlock::new(workload));
+        let windows: [(usize, &dyn Fn() -> Window); 2] = [
+            (0, &|| empty.clone()),
+            (WINDOW_IDS, &|| full.clone()),
+        ];
+        for (ids, window) in windows {
+            let Workload {
+                transactions: txs,
+                bundled_percent: bundled,
+                ..
+            } = workload;
+            let prepared = LazyCell::new(|| {
+                let window = window();
+                let expected = next.checked(&window).block.header;
+                (window, expected)
+            });
+            group.throughput(elements(txs));
+            group.bench_function(format!("txs={txs} bundled={bundled} window={ids}"), |bencher| {
+                let (window, expected) = &*prepared;
+                bencher.iter_custom(|iterations| {
+                    time_each(
+                        iterations,
+                        || (),
+                        |()| next.order(window),
+                        |ordered| assert_eq!(ordered.block.header, *expected),
+                    )
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn prepare(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bundle::prepare");
+    for bundled in [0, 10, 100] {
+        let workload = Workload {
+            bundled_percent: bundled,
+            ..Workload::CENTRE
+        };
+        let parcels = LazyCell::new(|| NextBlock::new(workload).parcels());
+        let txs = workload.transactions;
+        group.throughput(elements(txs));
+        group.bench_function(format!("txs={txs} bundled={bundled}"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                time_each(
+                    iterations,
+                    || parcels.clone(),
+                    |parcels| parcels.into_iter().map(Prepared::new).collect::<Vec<_>>(),
+                    |prepared| assert_eq!(ids(&prepared), txs),
+                )
+            });
+        });
+    }
+    group.finish();
+}
+
+/// What a validator does with another's parcel before its replica sees it: decode, hash the body,
+/// verify the author's signature, prepare.
+fn take_in(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("replica::intake");
+    let workload = Workload::CENTRE;
+    let messages = LazyCell::new(|| {
+        let next = NextBlock::new(workload);
+        let encoded = next.parcels().into_iter().map(|parcel| {
+            let message = cloverleaf_mempool::Message::Parcel(parcel.encoded().clone());
+            message.encode()
+        });
+        (encoded.collect::<Vec<_>>(), next.parent.network())
+    });
+    let txs = workload.transactions;
+    group.throughput(elements(txs));
+    group.bench_function(format!("txs={txs}"), |bencher| {
+        let (messages, network) = &*messages;
+        let take = |()| messages.iter().map(|bytes| intake(bytes, *network, &Secp256k1));
+        bencher.iter_custom(|iterations| {
+            time_each(
+                iterations,
+                || (),
+                |()| take(()).collect::<Result<Vec<_>, _>>().expect("they are well-formed"),
+                |taken| assert_eq!(taken.iter().map(ids_of).sum::<usize>(), txs),
+            )
+        });
+    });
+    group.finish();
+}
+
+fn ids_of(taken: &Intake) -> usize {
+    match taken {
+        Intake::Parcel(prepared) => ids(std::slice::from_ref(&**prepared)),
+        other => panic!("not a parcel: {other:?}"),
+    }
+}
+
+fn ids(prepared: &[Prepared]) -> usize {
+    let items = prepared.iter().flat_map(|prepared| &prepared.items);
+    items.flat_map(|item| &item.legs).map(|leg| leg.ids.len()).sum()
+}
+
+fn advance(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bundle::window_push");
+    let per_block = Workload::CENTRE.transactions;
+    let window = LazyCell::new(|| std::cell::RefCell::new(AdvancingWindow::new(per_block)));
+    group.throughput(elements(per_block));
+    group.bench_function(format!("ids={per_block} window={WINDOW_IDS}"), |bencher| {
+        bencher.iter_custom(|iterations| {
+            time_each(
+                iterations,
+                || window.borrow().next_keys(),
+                |keys| window.borrow_mut().push(keys),
+                |()| assert_eq!(window.borrow().ids(), WINDOW_IDS),
+            )
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = order, prepare, take_in, advance
+}
+criterion_main!(benches);
