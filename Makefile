@@ -11,9 +11,10 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 export CXX = $(shell command -v ccache >/dev/null && echo 'ccache g++' || echo g++)
 
 # Cheapest first; the budgets are in .ci/run.
-STAGES := format lint pure simulation storage network evm node processes
-PURE := types bundle api mempool consensus journal stream client replica
-packages = $(patsubst %,-p cloverleaf-%,$(1))
+STAGES := format lint unit rules simulation network evm node processes benches
+# The whole workspace is always selected and tests are chosen by name, so that every stage builds
+# dependencies with the same features, once.
+tests = cargo test --workspace $(addprefix --test ,$(1))
 
 .PHONY: help setup dev test clients bench $(addprefix stage-,$(STAGES) clients)
 
@@ -28,7 +29,8 @@ setup:
 	@.ci/setup
 
 dev: setup
-	cargo run -p cloverleaf-node --bin cloverleaf -- dev $(ARGS)
+	cargo build --workspace --bin cloverleaf
+	@exec "$(CARGO_TARGET_DIR)/debug/cloverleaf" dev $(ARGS)
 
 test: setup
 	@.ci/run --stages $(STAGES)
@@ -44,30 +46,37 @@ stage-format:
 stage-lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 
-stage-pure:
-	cargo test $(call packages,$(PURE))
+# Every crate's unit tests and examples; RocksDB's are among them.
+stage-unit:
+	cargo test --workspace --lib
+	cargo test --workspace --doc
+
+# Formats, order, consensus, journals, one validator, and what the tree must look like.
+stage-rules:
+	$(call tests,types order errors_md it journal file_disk properties replica structure)
 
 stage-simulation:
-	cargo test -p cloverleaf-testnet --lib --test simulation
-
-stage-storage:
-	cargo test -p cloverleaf-storage
+	$(call tests,simulation)
 
 stage-network:
-	cargo test -p cloverleaf-network
+	$(call tests,mesh)
 
 stage-evm:
-	cargo test -p cloverleaf-evm
+	$(call tests,rollup)
 
 stage-node:
-	cargo test -p cloverleaf-node -p cloverleaf-bench
+	$(call tests,wire)
 
 stage-processes:
-	cargo build -p cloverleaf-node --bin cloverleaf
-	cargo test -p cloverleaf-testnet --test processes
+	cargo build --workspace --bin cloverleaf
+	$(call tests,processes)
+
+# Each bench once, for the work that it asserts; a figure needs `make bench`.
+stage-benches:
+	cargo test --workspace --benches
 
 stage-clients:
 	@if command -v npm >/dev/null; then \
-		cargo build -p cloverleaf-node --bin cloverleaf && \
+		cargo build --workspace --bin cloverleaf && \
 		testnet/clients/run.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf"; \
 	else echo 'SKIPPED: npm is not installed; no client was tested'; fi
