@@ -61,13 +61,15 @@ fn write(criterion: &mut Criterion) {
         .expect("a file in the target directory");
     // Written once, so that a sync later is for data alone.
     for offset in (0..FILE_BYTES).step_by(WRITE_BYTES) {
-        file.write_all_at(&[1; WRITE_BYTES], offset).expect("room on the disk");
+        file.write_all_at(&[1; WRITE_BYTES], offset)
+            .expect("room on the disk");
     }
     file.sync_all().expect("a disk that syncs");
     let mut offset = 0;
     criterion.bench_function("limits::fdatasync/bytes=4096", |bencher| {
         bencher.iter(|| {
-            file.write_all_at(&[7; WRITE_BYTES], offset).expect("room on the disk");
+            file.write_all_at(&[7; WRITE_BYTES], offset)
+                .expect("room on the disk");
             file.sync_data().expect("a disk that syncs");
             offset = (offset + WRITE_BYTES as u64) % FILE_BYTES;
         });
@@ -81,8 +83,8 @@ fn copy(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(COPY_BYTES as u64));
     group.bench_function(format!("bytes={COPY_BYTES}"), |bencher| {
         bencher.iter(|| to.copy_from_slice(black_box(&from)));
+        assert_eq!(from, to);
     });
-    assert_eq!(from, to);
     group.finish();
 }
 

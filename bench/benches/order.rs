@@ -35,10 +35,8 @@ fn order(criterion: &mut Criterion) {
     let full = LazyCell::new(|| filled_window(WINDOW_IDS));
     for workload in workloads() {
         let next = LazyCell::new(|| NextBlock::new(workload));
-        let windows: [(usize, &dyn Fn() -> Window); 2] = [
-            (0, &|| empty.clone()),
-            (WINDOW_IDS, &|| full.clone()),
-        ];
+        let windows: [(usize, &dyn Fn() -> Window); 2] =
+            [(0, &|| empty.clone()), (WINDOW_IDS, &|| full.clone())];
         for (ids, window) in windows {
             let Workload {
                 transactions: txs,
@@ -51,17 +49,20 @@ fn order(criterion: &mut Criterion) {
                 (window, expected)
             });
             group.throughput(elements(txs));
-            group.bench_function(format!("txs={txs} bundled={bundled} window={ids}"), |bencher| {
-                let (window, expected) = &*prepared;
-                bencher.iter_custom(|iterations| {
-                    time_each(
-                        iterations,
-                        || (),
-                        |()| next.order(window),
-                        |ordered| assert_eq!(ordered.block.header, *expected),
-                    )
-                });
-            });
+            group.bench_function(
+                format!("txs={txs} bundled={bundled} window={ids}"),
+                |bencher| {
+                    let (window, expected) = &*prepared;
+                    bencher.iter_custom(|iterations| {
+                        time_each(
+                            iterations,
+                            || (),
+                            |()| next.order(window),
+                            |ordered| assert_eq!(ordered.block.header, *expected),
+                        )
+                    });
+                },
+            );
         }
     }
     group.finish();
@@ -108,12 +109,20 @@ fn take_in(criterion: &mut Criterion) {
     group.throughput(elements(txs));
     group.bench_function(format!("txs={txs}"), |bencher| {
         let (messages, network) = &*messages;
-        let take = |()| messages.iter().map(|bytes| intake(bytes, *network, &Secp256k1));
+        let take = |()| {
+            messages
+                .iter()
+                .map(|bytes| intake(bytes, *network, &Secp256k1))
+        };
         bencher.iter_custom(|iterations| {
             time_each(
                 iterations,
                 || (),
-                |()| take(()).collect::<Result<Vec<_>, _>>().expect("they are well-formed"),
+                |()| {
+                    take(())
+                        .collect::<Result<Vec<_>, _>>()
+                        .expect("they are well-formed")
+                },
                 |taken| assert_eq!(taken.iter().map(ids_of).sum::<usize>(), txs),
             )
         });
@@ -130,7 +139,10 @@ fn ids_of(taken: &Intake) -> usize {
 
 fn ids(prepared: &[Prepared]) -> usize {
     let items = prepared.iter().flat_map(|prepared| &prepared.items);
-    items.flat_map(|item| &item.legs).map(|leg| leg.ids.len()).sum()
+    items
+        .flat_map(|item| &item.legs)
+        .map(|leg| leg.ids.len())
+        .sum()
 }
 
 fn advance(criterion: &mut Criterion) {

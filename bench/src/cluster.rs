@@ -107,8 +107,9 @@ impl Cluster {
             cluster.input(host, Input::Start { votes, first_kept });
         }
         for host in 0..validators {
-            for peer in keys.iter().filter(|key| key.address() != cluster.hosts[host].address) {
-                cluster.input(host, Input::Connected(peer.address()));
+            let peers = (0..validators).filter(|peer| *peer != host);
+            for peer in peers {
+                cluster.input(host, Input::Connected(keys[peer].address()));
             }
         }
         cluster
@@ -152,7 +153,10 @@ impl Cluster {
             for submission in submissions {
                 let replica = &mut self.hosts[host].replica;
                 let (admitted, outputs) = replica.submit(self.now_ms, &submission);
-                assert!(matches!(admitted, Ok(Admission::New { .. })), "{admitted:?}");
+                assert!(
+                    matches!(admitted, Ok(Admission::New { .. })),
+                    "{admitted:?}"
+                );
                 self.perform(host, outputs);
             }
         }
@@ -212,7 +216,10 @@ impl Cluster {
 
     /// Nothing happens before the next wake.
     fn sleep(&mut self) {
-        let wakes = self.hosts.iter().filter_map(|host| host.replica.next_wake_ms());
+        let wakes = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.replica.next_wake_ms());
         let wake_ms = wakes.min().expect("a validator waits for something");
         self.now_ms = wake_ms.max(self.now_ms + 1);
         for host in 0..self.hosts.len() {
@@ -234,7 +241,8 @@ impl Cluster {
                 Output::Send { to, class, bytes } => self.send(host, to, class, bytes),
                 other => {
                     let done = self.hosts[host].write(other);
-                    self.events.extend(done.map(|input| (host, Event::Done(input))));
+                    self.events
+                        .extend(done.map(|input| (host, Event::Done(input))));
                 }
             }
         }

@@ -85,7 +85,9 @@ impl NextBlock {
     #[must_use]
     pub fn parcels(&self) -> Vec<Arc<Verified<Parcel>>> {
         let parcels = self.lanes.iter().flatten();
-        parcels.map(|prepared| Arc::clone(&prepared.parcel)).collect()
+        parcels
+            .map(|prepared| Arc::clone(&prepared.parcel))
+            .collect()
     }
 
     /// Orders it.
@@ -103,7 +105,11 @@ impl NextBlock {
     pub fn checked(&self, window: &Window) -> Ordered {
         let ordered = self.order(window);
         let block = &ordered.block;
-        assert_eq!(block.transaction_count(), self.workload.transactions, "count");
+        assert_eq!(
+            block.transaction_count(),
+            self.workload.transactions,
+            "count"
+        );
         assert_eq!(block.manifests.len(), self.workload.bundles(), "bundles");
         assert!(ordered.drops.is_empty(), "drops: {:?}", ordered.drops);
         let placed = block.batches.iter().zip(&ordered.ids);
@@ -170,7 +176,8 @@ impl AdvancingWindow {
     /// Takes in the ids of the next block.
     pub fn push(&mut self, keys: Vec<TransactionKey>) {
         self.tip += 1;
-        self.window.push(Height(self.tip), self.tip * BLOCK_MS, keys);
+        self.window
+            .push(Height(self.tip), self.tip * BLOCK_MS, keys);
     }
 
     /// How many ids it holds.
@@ -206,7 +213,12 @@ fn seal_lane(parent: &State, author: &dyn Signer, items: Vec<Item>) -> LaneSlice
 }
 
 /// The lane's next parcel. Lanes seal a parcel every 20 ms, so that their parcels interleave.
-fn seal(parent: &State, author: &dyn Signer, before: &LaneSlice, items: Vec<Item>) -> Arc<Prepared> {
+fn seal(
+    parent: &State,
+    author: &dyn Signer,
+    before: &LaneSlice,
+    items: Vec<Item>,
+) -> Arc<Prepared> {
     let seq = u64::try_from(before.len()).expect("fits 64 bits");
     let slot = Slot {
         author: author.address(),

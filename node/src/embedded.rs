@@ -20,6 +20,9 @@ use crate::service::listen;
 /// How long a rollup that could not go on waits before it tries again, in milliseconds.
 const RETRY_MS: u64 = 1_000;
 
+/// Longest wait, in milliseconds, for the answers that its port still owes when it stops.
+const STOP_MAX_MS: u64 = 3_000;
+
 /// What an embedded rollup is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct EmbeddedConfig {
@@ -94,7 +97,12 @@ impl Embedded {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = pause(STOP_MAX_MS) => {
+                tracing::warn!(rollup = self.url, "a rollup's port does not end; left behind");
+            }
+        }
     }
 }
 

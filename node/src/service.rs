@@ -10,10 +10,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::pause;
 use crate::home::Home;
 use crate::rpc::{Desk, Methods, MethodsConfig};
-use crate::sequencer::{Fatal, Handle, Sequencer};
+use crate::sequencer::{Fatal, Handle, Sequencer, Watch};
 use crate::{grpc, rpc};
+
+/// Longest wait, in milliseconds, for the answers that the ports still owe when they stop: a client that
+/// does not read must not hold up the validator's end.
+const PORTS_STOP_MAX_MS: u64 = 3_000;
 
 /// What is special about a service.
 #[derive(Debug, Default)]
@@ -73,18 +78,18 @@ impl Service {
             grpc: Some(format!("http://{grpc_address}")),
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(rpc::serve(
-            http,
-            rpc::router(methods, options.any_origin),
-            stop.clone(),
-        ));
-        tasks.spawn(rpc::watch_gaps(desk.clone(), stop.clone()));
-        let ended = grpc::serve(grpc, desk, stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = ended.await {
+        let fatal = sequencer.fatal();
+        let watch = |what| fatal.watch(what, &stop);
+        let served = rpc::serve(http, rpc::router(methods, options.any_origin), stop.clone());
+        tasks.spawn(watched(watch("the JSON-RPC port"), served));
+        let gaps = rpc::watch_gaps(desk.clone(), stop.clone());
+        tasks.spawn(watched(watch("the task that asks for nonces"), gaps));
+        let served = grpc::serve(grpc, desk, stop.clone());
+        tasks.spawn(watched(watch("the gRPC port"), async move {
+            if let Err(error) = served.await {
                 tracing::error!(%error, "the gRPC port ended");
             }
-        });
+        }));
         Ok(Self {
             sequencer,
             stop,
@@ -122,9 +127,20 @@ impl Service {
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        tokio::select! {
+            () = self.tasks.wait() => {}
+            () = pause(PORTS_STOP_MAX_MS) => {
+                tracing::warn!("clients do not take their answers; stopping without them");
+            }
+        }
         self.sequencer.stop().await;
     }
+}
+
+/// Runs something that must not end before the service stops.
+async fn watched(watch: Watch, task: impl Future<Output = ()>) {
+    let _watch = watch;
+    task.await;
 }
 
 /// Takes a port.

@@ -44,9 +44,7 @@ impl Replica {
             return;
         };
         self.parcels.stored(hash);
-        for name in names(&prepared) {
-            self.put_off.remove(&name);
-        }
+        self.kept.logged(hash, names(&prepared).into_iter());
         let message = Message::Parcel(prepared.parcel.encoded().clone());
         self.send_parcels(Recipient::All, &message);
         let available = self.lane.on_stored(prepared.parcel.slot(), self.now_ms);
@@ -56,6 +54,7 @@ impl Replica {
 
     /// Another's parcel is durable: only now is it acked (L4).
     pub(crate) fn parcel_stored(&mut self, hash: B256) {
+        self.kept.stored(hash);
         self.parcels.stored(hash);
         self.drive(Drive::Changed);
     }
@@ -107,27 +106,26 @@ impl Replica {
     pub(crate) fn announce(&mut self, changes: impl IntoIterator<Item = Change>) {
         for Change { name, state } in changes {
             if state.is_ended() {
-                self.put_off.remove(&name);
+                self.kept.ended(&name);
             }
             self.outputs.push(Output::Progress { name, state });
         }
     }
 
-    /// What a block left out for now is in the pool again, and in the log's parcels, which are kept
-    /// until it is sealed again or ends: it was available, and a restart must not forget it. Called
-    /// before the cut is followed.
+    /// What a block left out for now is in the pool again. Called before the cut is followed, while
+    /// the log's parcels with it are kept.
     pub(crate) fn note_put_off(&mut self, changes: &[Change]) {
-        let from = self.logged_heights.values().copied().min();
-        let from = from.unwrap_or_else(|| self.chain.height());
-        for Change { name, state } in changes {
-            if !state.is_ended() {
-                self.put_off.entry(*name).or_insert(from);
-            }
-        }
+        let back = changes.iter().filter(|change| !change.state.is_ended());
+        let names = back.map(|change| change.name);
+        self.kept.put_off(names, self.chain.height());
     }
 
     fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {
         let parcel = Arc::clone(&prepared.parcel);
+        if !self.kept.has_room(parcel.encoded().len()) {
+            tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
+            return;
+        }
         let store = match self.parcels.accept(prepared) {
             Accept::Store => true,
             Accept::Evidence { evidence, store } => {
@@ -139,8 +137,7 @@ impl Replica {
             Accept::Duplicate | Accept::Old | Accept::Stranger | Accept::OutOfWindow => false,
         };
         if store {
-            let kept = self.kept_parcel(parcel);
-            self.outputs.push(Output::StoreParcel(kept));
+            self.store_parcel(parcel);
         }
     }
 
@@ -184,8 +181,10 @@ impl Replica {
                 Accept::Store => {}
                 refused => tracing::error!(?refused, "the own parcel is refused"),
             }
-            let kept = self.kept_parcel(parcel);
-            self.outputs.push(Output::LogParcel(kept));
+            let height = self.chain.height();
+            self.kept.log(parcel.hash(), height);
+            self.outputs
+                .push(Output::LogParcel(KeptParcel { height, parcel }));
         }
     }
 
@@ -202,15 +201,12 @@ impl Replica {
         }
     }
 
-    fn kept_parcel(&mut self, parcel: Arc<Verified<Parcel>>) -> KeptParcel {
+    fn store_parcel(&mut self, parcel: Arc<Verified<Parcel>>) {
         let height = self.chain.height();
-        let heights = if parcel.header().author == self.own {
-            &mut self.logged_heights
-        } else {
-            &mut self.stored_heights
-        };
-        heights.insert(parcel.hash(), height);
-        KeptParcel { height, parcel }
+        self.kept
+            .store(parcel.hash(), height, parcel.encoded().len());
+        self.outputs
+            .push(Output::StoreParcel(KeptParcel { height, parcel }));
     }
 
     /// A block is durable: lanes go on from its cut, and files below it may go (L6).
@@ -223,19 +219,20 @@ impl Replica {
             last_cuts: state.last_cuts(),
         };
         for (_, hash) in self.parcels.on_decided(&view) {
-            self.stored_heights.remove(&hash);
-            self.logged_heights.remove(&hash);
+            self.kept.forget(hash);
         }
         self.lane.on_absent(state.absent().get(&self.own).copied());
         self.lane
             .on_decided(state.last_cut(self.own), Arc::clone(&validators));
         let height = state.height();
-        let stored = self.stored_heights.values();
-        let logged = self.logged_heights.values().chain(self.put_off.values());
-        // L3: the log's newest file always stays, and with it the last own parcel, cut or not.
+        for hash in self.kept.overdue(height) {
+            if let Some(prepared) = self.parcels.get(&hash) {
+                self.store_parcel(Arc::clone(&prepared.parcel));
+            }
+        }
         self.outputs.push(Output::ForgetParcels {
-            stored_below: stored.copied().min().unwrap_or(height),
-            logged_below: logged.copied().min().unwrap_or(height),
+            stored_below: self.kept.stored_below(height),
+            logged_below: self.kept.logged_below(height),
         });
     }
 

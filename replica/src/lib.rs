@@ -30,6 +30,7 @@ mod config;
 mod index;
 mod input;
 mod intake;
+mod kept;
 mod output;
 
 mod replica;

@@ -65,8 +65,11 @@ impl Planner<'_> {
 }
 
 impl Application for Planner<'_> {
-    fn build(&mut self, height: Height, round: Round, now_ms: u64) -> Value {
+    fn build(&mut self, _height: Height, round: Round, now_ms: u64) -> Value {
         let parent = self.chain.state();
+        // C4: the height asked for; or the next one, if a synced block just became the tip. Then the
+        // driver, which is about to let the height go, refuses the value.
+        let height = parent.height().next();
         let timestamp_ms = now_ms.max(parent.timestamp_ms() + 1); // T1
         let cut = self.parcels.plan_cut();
         let plan = Plan {
@@ -97,6 +100,10 @@ impl Application for Planner<'_> {
     fn check(&mut self, candidate: &Candidate, now_ms: u64, waived: bool) -> Validity {
         self.now_ms = now_ms;
         let value = candidate.value();
+        if value.header.height != self.chain.height().next() {
+            // C4: a synced block just became the tip. That says nothing about other values (V2).
+            return Validity::NotReady { again_ms: None };
+        }
         let proposer = self.chain.state().proposer(value.header.round);
         self.parcels.on_proposal(&value.cut, proposer, now_ms);
         match self.compute(value) {

@@ -1,21 +1,23 @@
 //! One validator: what happens to it, and what it wants done.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cloverleaf_bundle::State;
-use cloverleaf_consensus::{BlockSync, Driver, Evidence, Input as Drive, JournalEntry, SyncInput};
+use cloverleaf_bundle::{Prepared, State};
+use cloverleaf_consensus::{
+    BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
+};
 use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
-use cloverleaf_mempool::pool::{Name, Pool};
-use cloverleaf_types::{Address, B256, Height, Signer};
+use cloverleaf_mempool::pool::Pool;
+use cloverleaf_types::{Address, Height, Signer};
 
 use crate::chain::Chain;
 use crate::commit::Committing;
 use crate::config::Halt;
 use crate::index::PlacedIndex;
 use crate::input::Input;
+use crate::kept::Kept;
 use crate::output::Output;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
@@ -45,12 +47,10 @@ pub struct Replica {
     pub(crate) waiting_ack: Vec<AckEntry>,
     pub(crate) ack_waits: bool,
     pub(crate) acked_ms: u64,
-    /// The heights under which uncut parcels are kept: what the files below them may not forget.
-    pub(crate) logged_heights: BTreeMap<B256, Height>,
-    pub(crate) stored_heights: BTreeMap<B256, Height>,
-    /// What was sealed, left out by a block for now, and is not durably sealed again: the heights
-    /// from which on the lane log must keep it, since a pool forgets.
-    pub(crate) put_off: BTreeMap<Name, Height>,
+    /// What the lane log and the parcel store must still hold.
+    pub(crate) kept: Kept,
+    /// Stored parcels above the cuts that nothing named yet made welcome; until the start.
+    pub(crate) set_aside: Vec<Arc<Prepared>>,
     /// Authors that were seen signing one slot twice.
     pub(crate) equivocations: u64,
     pub(crate) outputs: Vec<Output>,
@@ -66,8 +66,7 @@ impl Replica {
         }
         self.now_ms = self.now_ms.max(now_ms);
         self.accept(input);
-        self.tend_lanes();
-        std::mem::take(&mut self.outputs)
+        self.settle()
     }
 
     /// When [`Input::Tick`] is wanted, in milliseconds since 1970.
@@ -93,6 +92,12 @@ impl Replica {
     /// Proof of validators that voted or proposed twice in a slot, as far as it is kept, oldest first.
     pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         self.driver.evidence()
+    }
+
+    /// Where consensus is.
+    #[must_use]
+    pub fn consensus(&self) -> Status {
+        self.driver.status()
     }
 
     /// The state after the latest durable block.
@@ -125,6 +130,7 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
+        self.restore_named(&votes);
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
@@ -157,6 +163,21 @@ impl Replica {
         self.drive(Drive::Connected { peer });
         self.synchronise(SyncInput::Connected { peer });
         self.lane_connected(peer);
+    }
+
+    /// Does what follows from any input, and hands out what is to be done.
+    pub(crate) fn settle(&mut self) -> Vec<Output> {
+        if !self.halted {
+            self.tend_lanes();
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if self.halted {
+            let halt = outputs
+                .iter()
+                .position(|output| matches!(output, Output::Halt(_)));
+            outputs.truncate(halt.map_or(0, |position| position + 1));
+        }
+        outputs
     }
 
     /// Ends the replica: nothing after this is released.

@@ -1,20 +1,20 @@
 //! A replica from what its disk holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State};
-use cloverleaf_consensus::BlockSync;
-use cloverleaf_consensus::Driver;
+use cloverleaf_consensus::{BlockSync, Driver, JournalEntry};
 use cloverleaf_mempool::lane::{Lane, LaneConfig};
 use cloverleaf_mempool::parcels::{Parcels, ParcelsConfig, View};
 use cloverleaf_mempool::pool::{Admission, Limits, Name, Pool, Submission, submissions_of};
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{Address, B256, Epoch, Height};
+use cloverleaf_types::{Address, B256, ChainId, Epoch, Height};
 
 use crate::chain::Chain;
 use crate::config::{Halt, Recovered};
 use crate::index::PlacedIndex;
+use crate::kept::Kept;
 use crate::replica::{Replica, Wakes};
 
 impl Replica {
@@ -41,16 +41,20 @@ impl Replica {
         let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
-        let kept = |kept: &[Arc<Prepared>], height: Height| {
-            let held = kept.iter().map(|prepared| prepared.parcel.hash());
-            let held = held.filter(|hash| parcels.get(hash).is_some());
-            held.map(|hash| (hash, height)).collect::<BTreeMap<_, _>>()
-        };
-        // Under which height a parcel was kept is only in its record: none may go before it is cut.
-        let (logged_heights, stored_heights) = (
-            kept(&logged, Height::GENESIS),
-            kept(&stored, Height::GENESIS),
+        let held = |prepared: &&Arc<Prepared>| parcels.get(&prepared.parcel.hash()).is_some();
+        let hash = |prepared: &Arc<Prepared>| prepared.parcel.hash();
+        let kept = Kept::restored(
+            logged.iter().filter(held).map(hash),
+            stored.iter().filter(held).map(hash),
+            put_off,
         );
+        let set_aside = stored.iter().filter(|prepared| {
+            let slot = prepared.parcel.slot();
+            let cut = state.last_cut(slot.author);
+            let above = cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq));
+            above && !held(prepared)
+        });
+        let set_aside = set_aside.cloned().collect();
         Ok(Self {
             own,
             driver: Driver::new(state.network(), Arc::clone(&signer), Arc::clone(&recover)),
@@ -68,13 +72,48 @@ impl Replica {
             ack_waits: false,
             waiting_ack: Vec::new(),
             acked_ms: 0,
-            logged_heights,
-            stored_heights,
-            put_off,
+            kept,
+            set_aside,
             equivocations: 0,
             outputs: Vec::new(),
             halted: false,
         })
+    }
+
+    /// A value that was told valid before the restart may be decided from the journal alone. What it
+    /// names was durable then (V3), so it is in the parcel store; but a lane takes it in only by name
+    /// if it is the second of its slot, or beyond the lane's weight.
+    pub(crate) fn restore_named(&mut self, votes: &[JournalEntry]) {
+        let next = self.chain.height().next();
+        for entry in votes {
+            if let JournalEntry::Value(judged) = entry
+                && judged.valid
+                && judged.height == next
+            {
+                let cut = &judged.candidate.value().cut;
+                self.parcels.on_proposal(cut, judged.proposer, self.now_ms);
+            }
+        }
+        let mut set_aside = std::mem::take(&mut self.set_aside);
+        // A chain is named from its end, so each round may make the next parcel down welcome.
+        loop {
+            let before = set_aside.len();
+            set_aside.retain(|prepared| !self.take_back(prepared));
+            if set_aside.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn take_back(&mut self, prepared: &Arc<Prepared>) -> bool {
+        let hash = prepared.parcel.hash();
+        self.parcels.restore([Arc::clone(prepared)]);
+        let taken = self.parcels.get(&hash).is_some();
+        if taken {
+            self.parcels.stored(hash);
+            self.kept.found(hash);
+        }
+        taken
     }
 }
 
@@ -104,7 +143,7 @@ fn restore_pool(
     lane: &Lane,
     logged: &[Arc<Prepared>],
     index: &dyn PlacedIndex,
-) -> BTreeMap<Name, Height> {
+) -> BTreeSet<Name> {
     let format = |chain_id| {
         state
             .rollup(chain_id)
@@ -126,19 +165,36 @@ fn restore_pool(
         .iter()
         .flat_map(|(_, submissions)| submissions.iter().map(Submission::name))
         .collect();
+    // B8: what is sealed for a nonce replaced what an earlier parcel holds for it.
+    let taken: BTreeSet<_> = sealed
+        .iter()
+        .flat_map(|(_, submissions)| submissions.iter().flat_map(nonces))
+        .collect();
     // The earlier ones first: their nonces are the lower ones.
-    let mut put_off = BTreeMap::new();
-    let earlier = decided.into_iter().flat_map(submissions);
-    for submission in earlier.filter(|submission| !again.contains(&submission.name())) {
+    let mut put_off = BTreeSet::new();
+    for submission in decided.into_iter().flat_map(submissions) {
+        let name = submission.name();
+        if again.contains(&name) || nonces(&submission).any(|nonce| taken.contains(&nonce)) {
+            continue;
+        }
         let admitted = pool.admit(&submission, |key| index.placed(key));
-        if let Ok(Admission::New { .. }) = admitted {
-            put_off.insert(submission.name(), Height::GENESIS);
+        if let Ok(Admission::New { replaced, .. }) = admitted {
+            put_off.insert(name);
+            if let Some(replaced) = replaced {
+                put_off.remove(&replaced.name);
+            }
         }
     }
     for (slot, submissions) in sealed {
         pool.restore(slot, &submissions);
     }
     put_off
+}
+
+/// Whose nonces a submission takes.
+fn nonces(submission: &Submission) -> impl Iterator<Item = (ChainId, Address, u64)> {
+    let transactions = submission.transactions();
+    transactions.filter_map(|found| Some((found.chain_id, found.sender, found.nonce?)))
 }
 
 fn parcels(state: &State, own: Address) -> Parcels {

@@ -25,10 +25,7 @@ impl Replica {
         {
             self.announce([*replaced]);
         }
-        if !self.halted {
-            self.tend_lanes();
-        }
-        (admitted, std::mem::take(&mut self.outputs))
+        (admitted, self.settle())
     }
 
     /// Hears which nonce a rollup expects next of a sender, and says what must be done, in order.
@@ -42,10 +39,7 @@ impl Replica {
         self.now_ms = self.now_ms.max(now_ms);
         let changes = self.pool.expect(chain_id, sender, nonce);
         self.announce(changes);
-        if !self.halted {
-            self.tend_lanes();
-        }
-        std::mem::take(&mut self.outputs)
+        self.settle()
     }
 
     /// True when the pool knows a sender's next nonce, so that nobody needs to ask the rollup.

@@ -69,9 +69,11 @@ pub struct StreamBlock {
 /// The tree is another block's.
 #[must_use]
 pub fn bundles_of(chain_id: ChainId, manifests: &[Manifest], tree: &Tree) -> Vec<Inclusion> {
-    let concerns =
-        |manifest: &Manifest| manifest.legs.iter().any(|leg| leg.chain_id == chain_id);
-    let concerned = manifests.iter().enumerate().filter(|(_, manifest)| concerns(manifest));
+    let concerns = |manifest: &Manifest| manifest.legs.iter().any(|leg| leg.chain_id == chain_id);
+    let concerned = manifests
+        .iter()
+        .enumerate()
+        .filter(|(_, manifest)| concerns(manifest));
     let included = concerned.map(|(index, manifest)| Inclusion {
         manifest: manifest.clone(),
         branch: tree.branch(index).expect("the tree has a leaf a manifest"),
@@ -117,8 +119,7 @@ impl Positioned for StreamItem {
         let bundles = self.bundles.iter();
         let bundles = bundles.map(|bundle| (bundle.manifest.legs.len(), bundle.branch.len()));
         let (legs, steps) = bundles.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
-        let proof =
-            (self.branch.len() + steps) * BRANCH_STEP_BYTES + legs * MANIFEST_LEG_BYTES;
+        let proof = (self.branch.len() + steps) * BRANCH_STEP_BYTES + legs * MANIFEST_LEG_BYTES;
         self.batch.len() + proof + ITEM_BYTES
     }
 }
@@ -158,10 +159,17 @@ mod tests {
 
     #[test]
     fn rollup_gets_the_bundles_with_a_leg_on_it_and_the_way_to_the_root() {
-        let manifests = [manifest(0, &[1, 2]), manifest(1, &[2, 3]), manifest(2, &[3, 1])];
+        let manifests = [
+            manifest(0, &[1, 2]),
+            manifest(1, &[2, 3]),
+            manifest(2, &[3, 1]),
+        ];
         let tree = bundles_tree(&manifests);
         let included = bundles_of(ChainId(1), &manifests, &tree);
-        let indexes: Vec<u32> = included.iter().map(|bundle| bundle.manifest.index).collect();
+        let indexes: Vec<u32> = included
+            .iter()
+            .map(|bundle| bundle.manifest.index)
+            .collect();
         assert_eq!(indexes, [0, 2]);
         for Inclusion { manifest, branch } in &included {
             assert_eq!(root_of_branch(manifest.leaf_hash(), branch), tree.root());

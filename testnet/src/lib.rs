@@ -21,4 +21,5 @@
 #![forbid(unsafe_code)]
 
 pub mod checker;
+pub mod process;
 pub mod simulation;

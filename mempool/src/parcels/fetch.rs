@@ -26,6 +26,8 @@ pub(super) struct Fetches {
     excluded_until_ms: BTreeMap<Address, u64>,
     /// What proposals of the running height name, by hash.
     named: BTreeMap<B256, Named>,
+    /// How often somebody was asked for a named parcel who never said that it holds it.
+    guesses: BTreeMap<B256, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ struct Asked {
     at_ms: u64,
     /// The peer did what it could: the request rests, and nobody is blamed when it is overdue.
     excused: bool,
+    /// The peer never said that it holds it.
+    guessed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +55,14 @@ struct Want {
     slot: Slot,
     since_ms: u64,
     holders: BTreeSet<Address>,
+    /// A proposal leads to it: whoever prevoted for it holds it.
+    named: bool,
 }
 
 impl Fetches {
     pub(super) fn forget_named(&mut self) {
         self.named.clear();
+        self.guesses.clear();
     }
 }
 
@@ -96,14 +103,18 @@ impl Parcels {
             if !due || self.fetches.asked.contains_key(&hash) {
                 continue;
             }
-            let Some(peer) = self.choose(&want, now_ms) else {
+            let Some((peer, guessed)) = self.choose(hash, &want, now_ms) else {
                 continue;
             };
             let asked = Asked {
                 peer,
                 at_ms: now_ms,
                 excused: false,
+                guessed,
             };
+            if guessed {
+                *self.fetches.guesses.entry(hash).or_default() += 1;
+            }
             self.fetches.asked.insert(hash, asked);
             let from_seq = self.first_wanted(want.slot);
             requests.push((
@@ -144,7 +155,14 @@ impl Parcels {
         else {
             return; // nobody asked
         };
-        if !delivered {
+        if !delivered && asked.guessed {
+            // It never said that it holds it. After one turn of all, the next begins a while later.
+            asked.excused = true;
+            let guesses = self.fetches.guesses.get(&hash).copied().unwrap_or(0);
+            if guesses.checked_rem(self.others().len()) != Some(0) {
+                self.fetches.asked.remove(&hash);
+            }
+        } else if !delivered {
             self.fetches.asked.remove(&hash);
             self.exclude(peer, now_ms);
         } else if self.held.contains_key(&hash) {
@@ -184,11 +202,13 @@ impl Parcels {
             .named
             .iter()
             .filter(|(_, named)| !named.complete);
-        let named = named.map(|(hash, named)| (named.slot, *hash, named.at_ms, named.proposer));
+        let named =
+            named.map(|(hash, named)| (named.slot, *hash, named.at_ms, named.proposer, true));
         let acked = self.acks.points();
-        let acked = acked.map(|(peer, point)| (point.slot, point.hash, point.named_ms, peer));
+        let acked =
+            acked.map(|(peer, point)| (point.slot, point.hash, point.named_ms, peer, false));
         let mut wants: BTreeMap<B256, Want> = BTreeMap::new();
-        for (slot, hash, since_ms, holder) in named.chain(acked) {
+        for (slot, hash, since_ms, holder, is_named) in named.chain(acked) {
             let Some(link) = self.missing_link(slot, hash) else {
                 continue;
             };
@@ -200,17 +220,20 @@ impl Parcels {
                 slot: link.slot,
                 since_ms,
                 holders: BTreeSet::new(),
+                named: false,
             };
             let want = wants.entry(link.hash).or_insert(fresh);
             want.since_ms = want.since_ms.min(since_ms);
             want.holders.insert(holder);
+            want.named |= is_named;
         }
         wants
     }
 
-    /// Whom to ask: of those that hold it, another one for every number; who failed lately only if
-    /// nobody else is left.
-    fn choose(&self, want: &Want, now_ms: u64) -> Option<Address> {
+    /// Whom to ask, and whether that is a guess. Of those that say that they hold it another one for
+    /// every number. If all of them failed lately: for what a proposal names, anybody in turn, since a
+    /// proposer can fall silent once others have locked its block; else the one that failed first.
+    fn choose(&self, hash: B256, want: &Want, now_ms: u64) -> Option<(Address, bool)> {
         let count = want.holders.len().max(1);
         let turn = usize::try_from(want.slot.seq).unwrap_or(0) % count;
         let excluded_until_ms = |peer: &Address| {
@@ -221,7 +244,22 @@ impl Parcels {
         let best = holders.min_by_key(|(position, peer)| {
             (excluded_until_ms(peer), (position + count - turn) % count)
         });
-        best.map(|(_, peer)| *peer)
+        let (_, best) = best?;
+        if want.named && excluded_until_ms(best) > 0 {
+            let others = self.others();
+            let guesses = self.fetches.guesses.get(&hash).copied().unwrap_or(0);
+            let guess = others.get(guesses.checked_rem(others.len())?)?;
+            return Some((*guess, true));
+        }
+        Some((*best, false))
+    }
+
+    /// All validators but this one.
+    fn others(&self) -> Vec<Address> {
+        let all = self.validators.validators().iter();
+        all.map(|validator| validator.address)
+            .filter(|address| *address != self.config.own)
+            .collect()
     }
 
     /// The first number that a request for a chain down from a slot names: what follows the chain held
@@ -265,7 +303,7 @@ impl Parcels {
         for (hash, asked) in overdue {
             self.fetches.asked.remove(&hash);
             // What came another way meanwhile is nobody's fault.
-            if !asked.excused && !self.held.contains_key(&hash) {
+            if !asked.excused && !asked.guessed && !self.held.contains_key(&hash) {
                 self.exclude(asked.peer, now_ms);
             }
         }

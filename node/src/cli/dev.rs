@@ -11,7 +11,7 @@ use cloverleaf_types::{Address, B256, ChainId, Genesis, Parameters};
 use eyre::{Result, bail};
 use serde::Serialize;
 
-use super::runtime::{logs, runtime, stop_signal};
+use super::runtime::{in_time, logs, run as run_async, stop_signal};
 use crate::clock::now_ms;
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
@@ -68,7 +68,7 @@ struct RollupReady {
 
 pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> {
     logs();
-    runtime()?.block_on(async {
+    run_async(async {
         let network = Network::start(arguments).await?;
         let ready = network.ready(arguments);
         format.print(&ready, || text(&ready));
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> 
             }
         };
         terminal::note("stopping");
-        network.stop().await;
+        in_time(network.stop()).await;
         Ok(code)
     })
 }
@@ -101,6 +101,13 @@ impl Network {
         let mut services = Vec::new();
         for index in 0..VALIDATORS {
             let home = Home::open(&arguments.data.join(format!("node{index}")))?;
+            if home.genesis.network() != genesis.network() {
+                bail!(
+                    "{data} holds the genesis of one network, {data}/node{index} that of another \
+                     network; restore genesis.json, or name another directory",
+                    data = arguments.data.display()
+                );
+            }
             let options = ServiceOptions {
                 limits: Limits::default(),
                 faucet: (index == 0).then(|| faucet.clone()),

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use eyre::Result;
 
 use crate::exit::ExitCode;
+use crate::sequencer::exit_code;
 use crate::terminal;
 
 /// Where client commands send their requests when nothing else is said.
@@ -66,7 +67,7 @@ pub fn run() -> std::process::ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             terminal::note(format_args!("error: {error:#}"));
-            ExitCode::FAILED.into()
+            exit_code(&error).into()
         }
     }
 }

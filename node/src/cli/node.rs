@@ -6,10 +6,9 @@ use clap::Args;
 use eyre::Result;
 use serde::Serialize;
 
-use super::runtime::{logs, runtime, stop_signal};
+use super::runtime::{in_time, logs, run as run_async, stop_signal};
 use crate::exit::ExitCode;
 use crate::home::Home;
-use crate::sequencer::DamagedJournal;
 use crate::service::{Service, ServiceOptions};
 use crate::terminal::{self, Format};
 
@@ -32,16 +31,9 @@ struct Ready {
 
 pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode> {
     logs();
-    runtime()?.block_on(async {
+    run_async(async {
         let home = Home::open(&arguments.home)?;
-        let service = match Service::start(home, ServiceOptions::default()).await {
-            Ok(service) => service,
-            Err(error) if error.is::<DamagedJournal>() => {
-                terminal::note(format_args!("error: {error:#}"));
-                return Ok(ExitCode::JOURNAL);
-            }
-            Err(error) => return Err(error),
-        };
+        let service = Service::start(home, ServiceOptions::default()).await?;
         let handle = service.handle();
         let ready = Ready {
             network: handle.shared().genesis.network(),
@@ -59,7 +51,7 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
                 code
             }
         };
-        service.stop().await;
+        in_time(service.stop()).await;
         Ok(code)
     })
 }

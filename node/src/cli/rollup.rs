@@ -12,7 +12,7 @@ use eyre::{Result, eyre};
 use serde_json::json;
 
 use super::RpcArguments;
-use super::runtime::{logs, runtime, stop_signal};
+use super::runtime::{in_time, logs, run as run_async, runtime, stop_signal};
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
 use crate::home::{make_private_dir, read_genesis, trust_root};
@@ -82,12 +82,12 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         trust: trust_root(&genesis)?,
         upstreams: arguments.upstream,
     };
-    runtime()?.block_on(async {
+    run_async(async {
         let rollup = Embedded::start(config).await?;
         let ready = json!({"rpc": rollup.url(), "seq": rollup.last_executed_seq()});
         format.print(&ready, || format!("JSON-RPC {}", rollup.url()));
         stop_signal().await?;
-        rollup.stop().await;
+        in_time(rollup.stop()).await;
         Ok(ExitCode::OK)
     })
 }

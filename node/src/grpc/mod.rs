@@ -1,8 +1,8 @@
 //! gRPC: what rollups' nodes and forwarders speak.
 //!
 //! Binary fields are the network's own encodings, so a batch leaves as it is stored. Errors are
-//! statuses that carry a `google.rpc.ErrorInfo`, from the one table of reasons. Reflection and health
-//! are served beside the services.
+//! statuses that carry a `google.rpc.ErrorInfo`, from the one table of reasons. Reflection and
+//! health are served beside the services.
 
 mod incoming;
 mod limits;

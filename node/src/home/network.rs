@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot};
-use eyre::{Result, bail};
+use eyre::{Context as _, Result, bail};
 
 use super::{ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, write_genesis};
 
@@ -49,6 +49,9 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
             plan.validators
         );
     }
+    let last = plan.ports.of_node(plan.validators - 1);
+    Ports::new(last.base())
+        .wrap_err_with(|| format!("{} validators need ports above", plan.validators))?;
     make_private_dir(dir)?;
     let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
     let genesis = genesis(plan, &keys);

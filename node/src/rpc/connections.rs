@@ -34,7 +34,7 @@ pub(crate) struct Place {
 }
 
 impl Connections {
-    /// The next connection that there is a place for; whoever comes when all are taken is hung up on.
+    /// The next connection that there is a place for; when all are taken, callers are hung up on.
     pub(crate) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, Place) {
         loop {
             match listener.accept().await {

@@ -20,16 +20,19 @@ pub(crate) async fn watch_gaps(desk: Desk, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = pause(INTERVAL_MS) => {}
         }
-        for Gap {
-            chain_id,
-            sender,
-            expected,
-        } in desk.handle().gaps(GAPS_MAX).await
-        {
-            let answer = desk.executions().next_nonce(chain_id, sender).await;
-            if let Some(nonce) = answer.filter(|nonce| *nonce > expected) {
-                desk.handle().expect_nonce(chain_id, sender, nonce).await;
-            }
-        }
+        let gaps = desk.handle().gaps(GAPS_MAX).await;
+        futures::future::join_all(gaps.into_iter().map(|gap| close(&desk, gap))).await;
+    }
+}
+
+async fn close(desk: &Desk, gap: Gap) {
+    let Gap {
+        chain_id,
+        sender,
+        expected,
+    } = gap;
+    let answer = desk.executions().next_nonce(chain_id, sender).await;
+    if let Some(nonce) = answer.filter(|nonce| *nonce > expected) {
+        desk.handle().expect_nonce(chain_id, sender, nonce).await;
     }
 }

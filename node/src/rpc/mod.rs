@@ -1,10 +1,10 @@
 //! JSON-RPC over HTTP: the public endpoint of a node.
 //!
 //! ```text
-//!  server (connections) ─► http (routes) ─► envelope (calls) ─► methods ─┬─► desk ─► sequencer, store
-//!                                                                        └─► execution: the rollup's RPC
+//!  server (connections) ─► http (routes) ─► envelope (calls) ─► methods ─┬─► desk ─► pool, store
+//!                                                                        └─► execution ─► rollup
 //! ```
-//! The [`Desk`] does what every interface offers, so that gRPC and JSON-RPC cannot answer differently;
+//! The [`Desk`] does what every interface offers, so that gRPC and JSON-RPC cannot differ;
 //! [`methods`](Methods) only reads parameters and chooses.
 
 mod connections;

@@ -9,7 +9,7 @@ use cloverleaf_storage::{Store, StoreError};
 use cloverleaf_stream::{Hub, StreamItem};
 
 use super::completions::Completions;
-use super::fatal::Fatal;
+use super::fatal::{Fatal, Watch};
 
 /// Work that can wait: one commit at a time, and one read for each peer.
 const QUEUE_MAX: usize = 256;
@@ -38,14 +38,15 @@ impl Committer {
         store: Store,
         hub: Arc<Hub>,
         completions: Completions,
-        fatal: Fatal,
+        (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("commit".to_owned())
             .spawn(move || {
+                let _watch = watch;
                 if let Err(error) = run(&store, &hub, &work, &completions) {
-                    fatal.disk(&error);
+                    fatal.store(&error);
                 }
             })?;
         Ok((Self { queue }, thread))

@@ -17,10 +17,20 @@ use super::fatal::Fatal;
 use super::handle::{Request, Shared, Until};
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
-use crate::clock::{now_ms, pause};
+use crate::clock::{SteadyClock, pause};
 
 /// Longest sleep in milliseconds, so that a clock that jumped is noticed.
 const IDLE_MAX_MS: u64 = 1_000;
+
+/// Votes that are taken in a row while something else waits. They come first, but whoever floods this
+/// node with them must not hold up its own writes, its timeouts or its clients.
+const URGENT_IN_A_ROW: usize = 64;
+
+/// Parcels and sync messages that are taken in a row: each is more work than a vote.
+const BULK_IN_A_ROW: usize = 8;
+
+/// Clients' requests that are taken in a row.
+const REQUESTS_IN_A_ROW: usize = 64;
 
 /// Those who wait for an acknowledgement, at most; further ones are answered with the present state.
 const WAITING_MAX: usize = 100_000;
@@ -44,6 +54,7 @@ pub(super) struct Engine {
     pub(super) tip: watch::Sender<Arc<State>>,
     pub(super) fatal: Fatal,
     pub(super) waiting: Waiting,
+    pub(super) clock: SteadyClock,
 }
 
 /// Who waits for what became of an item.
@@ -59,19 +70,16 @@ impl Engine {
         if !self.handle(start) {
             return;
         }
-        loop {
+        while self.take_turns(&mut inboxes) {
             let wake_in_ms = self.wake_in_ms();
             let go_on = tokio::select! {
                 biased;
                 () = stop.cancelled() => false,
+                () = inboxes.completions.wait() => true,
                 Some(input) = inboxes.urgent.recv() => self.handle(input),
-                () = inboxes.completions.wait() => {
-                    let done = inboxes.completions.take();
-                    done.into_iter().all(|input| self.handle(input))
-                }
                 Some(input) = inboxes.bulk.recv() => self.handle(input),
                 Some(request) = inboxes.requests.recv() => self.answer(request),
-                () = pause(wake_in_ms) => self.handle(Input::Tick),
+                () = pause(wake_in_ms) => true,
             };
             if !go_on {
                 return;
@@ -79,10 +87,21 @@ impl Engine {
         }
     }
 
-    fn wake_in_ms(&self) -> u64 {
-        let wake_ms = self.replica.next_wake_ms();
+    /// Takes of everything that waits, each kind for its turn; false when nothing more may be done.
+    fn take_turns(&mut self, inboxes: &mut Inboxes) -> bool {
+        let done = inboxes.completions.take();
+        (self.wake_in_ms() > 0 || self.handle(Input::Tick))
+            && done.into_iter().all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
+                .all(|request| self.answer(request))
+    }
+
+    fn wake_in_ms(&mut self) -> u64 {
+        let (wake_ms, now_ms) = (self.replica.next_wake_ms(), self.clock.now_ms());
         wake_ms.map_or(IDLE_MAX_MS, |at_ms| {
-            at_ms.saturating_sub(now_ms()).min(IDLE_MAX_MS)
+            at_ms.saturating_sub(now_ms).min(IDLE_MAX_MS)
         })
     }
 
@@ -90,7 +109,7 @@ impl Engine {
     fn handle(&mut self, input: Input) -> bool {
         let committed = matches!(input, Input::Committed { .. });
         let peers_changed = matches!(input, Input::Connected(_) | Input::Disconnected(_));
-        let outputs = self.replica.handle(now_ms(), input);
+        let outputs = self.replica.handle(self.clock.now_ms(), input);
         if committed {
             self.tip
                 .send_replace(Arc::new(self.replica.state().clone()));
@@ -103,7 +122,7 @@ impl Engine {
     }
 
     fn answer(&mut self, request: Request) -> bool {
-        let now_ms = now_ms();
+        let now_ms = self.clock.now_ms();
         match request {
             Request::Submit { submission, reply } => {
                 let (admitted, outputs) = self.replica.submit(now_ms, &submission);
@@ -154,7 +173,7 @@ impl Engine {
                 Output::Journal(records) => match self.journal(&records) {
                     Ok(()) => true,
                     Err(error) => {
-                        self.fatal.disk(&error);
+                        self.fatal.journal(&error);
                         return false;
                     }
                 },
@@ -176,7 +195,7 @@ impl Engine {
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
                     Ok(_) => true,
                     Err(error) => {
-                        self.fatal.disk(&error);
+                        self.fatal.journal(&error);
                         return false;
                     }
                 },
@@ -207,6 +226,11 @@ impl Engine {
         }
         self.votes.sync()
     }
+}
+
+/// What waits in an inbox, at most so many.
+fn in_a_row<T>(inbox: &mut mpsc::Receiver<T>, count_max: usize) -> impl Iterator<Item = T> {
+    std::iter::from_fn(|| inbox.try_recv().ok()).take(count_max)
 }
 
 impl Waiting {

@@ -11,8 +11,11 @@ use tokio::sync::mpsc;
 
 use super::peers::Peers;
 
-/// Inputs that can wait for the replica's thread, of each priority.
-pub(super) const INPUTS_MAX: usize = 1_024;
+/// Votes and connections that can wait for the replica's thread.
+pub(super) const URGENT_MAX: usize = 1_024;
+
+/// Parcels and sync messages that can wait for it: each may be a megabyte and more.
+pub(super) const BULK_MAX: usize = 256;
 
 /// Parcels that can wait for their verification.
 const PARCELS_MAX: usize = 64;

@@ -15,6 +15,7 @@ mod engine;
 mod fatal;
 mod handle;
 mod inbound;
+mod index;
 mod parcel_writer;
 mod peers;
 mod recover;
@@ -25,26 +26,27 @@ use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_network::{Network, NetworkConfig, NetworkHandle, PeerConfig, address_text};
-use cloverleaf_replica::{Input, PlacedIndex, Replica};
-use cloverleaf_storage::Store;
+use cloverleaf_replica::Input;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
-use cloverleaf_types::{Height, TransactionKey};
+use cloverleaf_types::Height;
 use eyre::{Context as _, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::StreamSource;
+use crate::clock::SteadyClock;
 use crate::home::Home;
 use committer::Committer;
 use completions::Completions;
 use engine::{Engine, Inboxes, Waiting};
 use handle::{REQUESTS_MAX, Request};
-use inbound::{INPUTS_MAX, Mailboxes};
+use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
 use parcel_writer::ParcelWriter;
 use peers::Peers;
 
-pub use fatal::Fatal;
+pub(crate) use fatal::Watch;
+pub use fatal::{Fatal, exit_code};
 pub use handle::{Handle, Shared, SubmitError, Until};
 pub use recover::DamagedJournal;
 
@@ -60,24 +62,6 @@ pub struct Sequencer {
     _home: Home,
 }
 
-/// W2: the transaction index of the store. A store that cannot be read ends the node.
-struct StoreIndex {
-    store: Store,
-    fatal: Fatal,
-}
-
-impl PlacedIndex for StoreIndex {
-    fn placed(&self, (chain_id, id): &TransactionKey) -> Option<Height> {
-        match self.store.transaction(*chain_id, *id) {
-            Ok(place) => place.map(|place| place.height),
-            Err(error) => {
-                self.fatal.disk(&error);
-                None
-            }
-        }
-    }
-}
-
 impl Sequencer {
     /// Starts the validator of a directory.
     ///
@@ -85,14 +69,16 @@ impl Sequencer {
     /// The disk is not in order, or the network's port cannot be taken.
     pub async fn start(home: Home, limits: Limits) -> Result<Self> {
         let (fatal, stop) = (Fatal::default(), CancellationToken::new());
+        let ends = fatal.clone();
         let (home, disk) = off_async_threads(move || {
-            let disk = recover::open(&home);
+            let disk = recover::open(&home, limits, ends);
             (home, disk)
         })
         .await?;
         let disk = disk?;
-        let (network, events, network_task) = start_network(&home).await?;
-        let peers = Peers::new(network.clone(), disk.recovered.state.validators());
+        let (network, events, network_task) = start_network(&home, &fatal, &stop).await?;
+        let state = Arc::new(disk.replica.state().clone());
+        let peers = Peers::new(network.clone(), state.validators());
         let source = Arc::new(StreamSource::new(disk.store.clone(), &home.genesis));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
         let shared = Arc::new(Shared {
@@ -103,22 +89,21 @@ impl Sequencer {
             connected: AtomicU32::new(0),
         });
         let (mailboxes, requests, inboxes) = mail();
-        let network_id = home.genesis.network();
-        let carrier = inbound::carry(events, peers.clone(), network_id, mailboxes);
-        let (tip, tip_receiver) = watch::channel(Arc::new(disk.recovered.state.clone()));
+        let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
+        let (tip, tip_receiver) = watch::channel(state);
         let done = inboxes.completions.clone();
+        let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);
         let (parcel_writer, parcel_thread) =
-            ParcelWriter::start(logs, done.clone(), fatal.clone())?;
-        let store = disk.store.clone();
-        let (committer, commit_thread) =
-            Committer::start(store, Arc::clone(&hub), done, fatal.clone())?;
-        let index = Box::new(StoreIndex {
-            store: disk.store,
-            fatal: fatal.clone(),
-        });
+            ParcelWriter::start(logs, done.clone(), watched("the parcels' thread"))?;
+        let (committer, commit_thread) = Committer::start(
+            disk.store,
+            Arc::clone(&hub),
+            done,
+            watched("the commits' thread"),
+        )?;
         let engine = Engine {
-            replica: Replica::new(disk.recovered, limits, index)?,
+            replica: disk.replica,
             votes: disk.votes,
             parcel_writer,
             committer,
@@ -127,18 +112,25 @@ impl Sequencer {
             tip,
             fatal: fatal.clone(),
             waiting: Waiting::default(),
+            clock: SteadyClock::new(),
         };
         let start = Input::Start {
             votes: disk.entries,
             first_kept: Height(1),
         };
-        let engine_thread = start_engine(engine, start, inboxes, stop.clone(), fatal.clone())?;
+        let watch = fatal.watch("the sequencer's thread", &stop);
+        let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
+        let watch = fatal.watch("the network's reader", &stop);
+        let carrier = spawn(async move {
+            let _watch = watch;
+            carrier.await;
+        });
         Ok(Self {
             handle: Handle::new(requests, tip_receiver, shared),
             fatal,
             stop,
             network,
-            tasks: vec![network_task, spawn(carrier)],
+            tasks: vec![network_task, carrier],
             threads: vec![engine_thread, parcel_thread, commit_thread],
             hub,
             _home: home,
@@ -197,8 +189,8 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
 
 /// The mailboxes of the engine's thread, and who writes to them.
 fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
-    let (urgent, urgent_inbox) = mpsc::channel(INPUTS_MAX);
-    let (bulk, bulk_inbox) = mpsc::channel(INPUTS_MAX);
+    let (urgent, urgent_inbox) = mpsc::channel(URGENT_MAX);
+    let (bulk, bulk_inbox) = mpsc::channel(BULK_MAX);
     let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
     let inboxes = Inboxes {
         urgent: urgent_inbox,
@@ -211,6 +203,8 @@ fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
 
 async fn start_network(
     home: &Home,
+    fatal: &Fatal,
+    stop: &CancellationToken,
 ) -> Result<(NetworkHandle, cloverleaf_network::NetworkEvents, Task<()>)> {
     let ports = home.config.ports()?;
     let peers = home.config.peers.iter().map(|peer| PeerConfig {
@@ -228,7 +222,9 @@ async fn start_network(
         events,
         task,
     } = cloverleaf_network::start(config).await?;
+    let watch = fatal.watch("the network", stop);
     let task = spawn(async move {
+        let _watch = watch;
         if let Err(error) = task.run().await {
             tracing::error!(%error, "the network ended");
         }
@@ -241,7 +237,7 @@ fn start_engine(
     start: Input,
     inboxes: Inboxes,
     stop: CancellationToken,
-    fatal: Fatal,
+    watch: Watch,
 ) -> Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -249,11 +245,8 @@ fn start_engine(
     let thread = std::thread::Builder::new()
         .name("sequencer".to_owned())
         .spawn(move || {
-            let stopped = stop.clone();
+            let _watch = watch;
             runtime.block_on(engine.run(start, inboxes, stop));
-            if !stopped.is_cancelled() {
-                fatal.broken("the sequencer's thread ended early");
-            }
         })?;
     Ok(thread)
 }

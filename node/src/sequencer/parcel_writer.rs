@@ -12,13 +12,16 @@ use cloverleaf_types::Height;
 use cloverleaf_types::limits::{LANE_WINDOW_PARCELS, VALIDATORS_MAX};
 
 use super::completions::Completions;
-use super::fatal::Fatal;
+use super::fatal::{Fatal, Watch};
 
 /// Longest segment of the two logs, in bytes: some seconds of a busy node, and removed as a whole.
 pub(super) const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Writes that can wait: what all lanes can hold above their last cuts, two epochs each (L4).
 const QUEUE_MAX: usize = 2 * 256 * VALIDATORS_MAX;
+
+/// Writes that one sync makes durable, at most: the first of them must not wait for ever.
+const GROUP_MAX: usize = 1_024;
 
 const _: () = assert!(
     LANE_WINDOW_PARCELS == 256,
@@ -52,14 +55,15 @@ impl ParcelWriter {
     pub(super) fn start(
         (lane_log, parcel_store): (SegmentedJournal, SegmentedJournal),
         completions: Completions,
-        fatal: Fatal,
+        (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, writes) = sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("parcels".to_owned())
             .spawn(move || {
+                let _watch = watch;
                 if let Err(error) = run(lane_log, parcel_store, &writes, &completions) {
-                    fatal.disk(&error);
+                    fatal.journal(&error);
                 }
             })?;
         Ok((Self { queue }, thread))
@@ -82,41 +86,42 @@ fn run(
     completions: &Completions,
 ) -> Result<(), JournalError> {
     while let Ok(first) = writes.recv() {
-        let mut done = Vec::new();
-        let (mut logged, mut stored) = (false, false);
-        for write in std::iter::once(first).chain(writes.try_iter()) {
+        let (mut logged, mut stored, mut forget) = (Vec::new(), Vec::new(), None);
+        for write in std::iter::once(first)
+            .chain(writes.try_iter())
+            .take(GROUP_MAX)
+        {
             match write {
                 ParcelWrite::Log(kept) => {
                     lane_log.append(kept.height.0, kept.parcel.encoded())?;
-                    done.push(Input::ParcelLogged {
-                        hash: kept.parcel.hash(),
-                    });
-                    logged = true;
+                    let hash = kept.parcel.hash();
+                    logged.push(Input::ParcelLogged { hash });
                 }
                 ParcelWrite::Store(kept) => {
                     parcel_store.append(kept.height.0, kept.parcel.encoded())?;
-                    done.push(Input::ParcelStored {
-                        hash: kept.parcel.hash(),
-                    });
-                    stored = true;
+                    let hash = kept.parcel.hash();
+                    stored.push(Input::ParcelStored { hash });
                 }
                 ParcelWrite::Forget {
                     stored_below,
                     logged_below,
-                } => {
-                    parcel_store.remove_below(stored_below.0)?;
-                    lane_log.remove_below(logged_below.0)?;
-                }
+                } => forget = Some((stored_below, logged_below)),
             }
         }
-        // L3, L4: nothing is said before it is synced.
-        if logged {
+        // L3, L4: nothing is said before it is synced; own parcels do not wait for others'.
+        if !logged.is_empty() {
             lane_log.sync()?;
+            completions.push(logged);
         }
-        if stored {
+        if !stored.is_empty() {
             parcel_store.sync()?;
+            completions.push(stored);
         }
-        completions.push(done);
+        // Last: what a file held may have been filed again in this very group.
+        if let Some((stored_below, logged_below)) = forget {
+            parcel_store.remove_below(stored_below.0)?;
+            lane_log.remove_below(logged_below.0)?;
+        }
     }
     Ok(())
 }

@@ -1,36 +1,45 @@
 //! What a node finds on its disk when it starts.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_journal::{FileDisk, Outcome, Record, SegmentedJournal};
-use cloverleaf_replica::Recovered;
-use cloverleaf_storage::Store;
+use cloverleaf_journal::{Disk as Folder, FileDisk, Outcome, Record, SegmentedJournal};
+use cloverleaf_mempool::pool::Limits;
+use cloverleaf_replica::{Recovered, Replica};
+use cloverleaf_storage::{Store, StoreError};
 use cloverleaf_types::{Height, NetworkId, Parcel, Recover, Secp256k1};
-use eyre::{Context as _, Result, bail, eyre};
+use eyre::{Context as _, Result};
 
+use super::fatal::Fatal;
+use super::index::StoreIndex;
 use super::parcel_writer::SEGMENT_BYTES_MAX;
 use crate::home::Home;
 
 /// Longest segment of the vote journal, in bytes: thousands of heights, read at start in a moment.
 const VOTES_SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// The node's disk, open.
+/// The node's disk, open, and the replica that goes on from it.
 pub(super) struct Disk {
     pub(super) store: Store,
     pub(super) votes: SegmentedJournal,
     pub(super) lane_log: SegmentedJournal,
     pub(super) parcel_store: SegmentedJournal,
-    pub(super) recovered: Recovered,
     pub(super) entries: Vec<JournalEntry>,
+    pub(super) replica: Replica,
 }
 
-/// A journal that this node must not go on with (D2): the process ends with its own exit code.
+/// What follows a damaged file's name when the journal keeps it aside.
+const KEPT_ASIDE: &str = ".damaged-";
+
+/// A journal that this node must not go on with (D2): the process ends with its own exit code, now and
+/// at every start, until somebody has looked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{file} is damaged: {detail}. It was kept aside. This node must not sign before it is known what \
-     was lost; restore the journal from this node's own disk, or retire the key"
+    "journal file {file} is damaged: {detail}. This node must not sign before it is known what was \
+     lost: restore the journal from this node's own disk, or retire the key; then remove the files \
+     named `….damaged-…`"
 )]
 pub struct DamagedJournal {
     file: String,
@@ -38,7 +47,7 @@ pub struct DamagedJournal {
 }
 
 /// Opens everything and reads what is there.
-pub(super) fn open(home: &Home) -> Result<Disk> {
+pub(super) fn open(home: &Home, limits: Limits, fatal: Fatal) -> Result<Disk> {
     let network = home.genesis.network();
     let store = Store::open(&home.store_dir(), network)?;
     let disk = FileDisk::open(home.journal_dir())
@@ -50,31 +59,43 @@ pub(super) fn open(home: &Home) -> Result<Disk> {
         Some(bytes) => State::decode(&bytes)?,
         None => State::genesis(&home.genesis)?,
     };
-    let window = window(&store, &state)?;
+    let window = window(&store, &state, &home.store_dir())?;
     let recovered = Recovered {
         signer: Arc::new(home.keys.signer()),
         recover: Arc::new(Secp256k1),
         state,
         window,
-        logged: parcels(logged, network, "lane log")?,
-        stored: parcels(stored, network, "parcel store")?,
+        logged: parcels(logged, network, "lane")?,
+        stored: parcels(stored, network, "parcels")?,
     };
     let entries = vote_records.into_iter().map(entry).collect::<Result<_>>()?;
+    let index = StoreIndex {
+        store: store.clone(),
+        fatal,
+    };
     Ok(Disk {
         store,
         votes,
         lane_log,
         parcel_store,
-        recovered,
         entries,
+        replica: Replica::new(recovered, limits, Box::new(index))?,
     })
 }
 
-fn journal(
-    disk: &FileDisk,
+fn journal<D: Folder + Clone>(
+    disk: &D,
     name: &str,
     segment_bytes_max: u64,
-) -> Result<(SegmentedJournal, Vec<Record>)> {
+) -> Result<(SegmentedJournal<D>, Vec<Record>)> {
+    // Opening puts a damaged file aside, after which the journal looks whole: a supervisor that
+    // starts the node again must not get it to sign.
+    let is_aside = |file: &String| file.starts_with(name) && file.contains(KEPT_ASIDE);
+    let files = disk.list().wrap_err("listing the journals")?;
+    if let Some(file) = files.into_iter().find(is_aside) {
+        let detail = "it was kept aside at an earlier start".to_owned();
+        return Err(DamagedJournal { file, detail }.into());
+    }
     let opened = SegmentedJournal::open(disk.clone(), name, segment_bytes_max)?;
     for found in opened.outcomes {
         match found.outcome {
@@ -82,13 +103,14 @@ fn journal(
             Outcome::TornTail { .. } => {
                 tracing::info!(file = found.file, "an unsynced tail was cut off");
             }
-            damaged @ Outcome::Damaged { .. } => {
-                let detail = format!("{damaged:?}");
-                return Err(DamagedJournal {
-                    file: found.file,
-                    detail,
-                }
-                .into());
+            Outcome::Damaged {
+                offset,
+                reason,
+                kept_as,
+            } => {
+                let detail = format!("{reason}, at byte {offset}; it was kept aside as {kept_as}");
+                let file = found.file;
+                return Err(DamagedJournal { file, detail }.into());
             }
         }
     }
@@ -96,27 +118,41 @@ fn journal(
 }
 
 fn entry(record: Record) -> Result<JournalEntry> {
-    JournalEntry::decode(&record.payload.into())
-        .wrap_err("the vote journal was not written by this version of this node")
+    JournalEntry::decode(&record.payload.into()).map_err(|error| foreign("votes", &error))
 }
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes
 /// a parcel its author's.
-fn parcels(records: Vec<Record>, network: NetworkId, what: &str) -> Result<Vec<Arc<Prepared>>> {
+fn parcels(records: Vec<Record>, network: NetworkId, name: &str) -> Result<Vec<Arc<Prepared>>> {
     let recover: &dyn Recover = &Secp256k1;
     let prepared = records.into_iter().map(|record| {
         let parcel = Parcel::decode(record.payload.into())?.verify(network, recover)?;
         Ok::<_, cloverleaf_types::error::ParcelError>(Arc::new(Prepared::new(Arc::new(parcel))))
     });
-    prepared
-        .collect::<Result<_, _>>()
-        .wrap_err_with(|| format!("the {what} holds a bad parcel"))
+    let prepared: Result<_, _> = prepared.collect();
+    prepared.map_err(|error| foreign(name, &error))
+}
+
+/// The checksums are right, so the disk is well: the file is not this node's, or a later version's.
+fn foreign(name: &str, error: &dyn std::error::Error) -> eyre::Report {
+    let detail = format!("a record was not written by this version of this node: {error}");
+    let file = name.to_owned();
+    DamagedJournal { file, detail }.into()
 }
 
 /// W1: the replay window follows from the blocks.
-fn window(store: &Store, state: &State) -> Result<Window> {
-    let mut window = Window::new(state.parameters().replay_window_ms);
+fn window(store: &Store, state: &State, path: &Path) -> Result<Window> {
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_owned(),
+        what,
+    };
     let (tip, tip_ms) = (state.height(), state.timestamp_ms());
+    if store.tip().map_or(Height::GENESIS, |(height, _)| height) != tip {
+        return Err(damaged(format!("its state is not of its tip but of height {tip}")).into());
+    }
+    let missing =
+        |height: Height| damaged(format!("block {height} is missing, later ones are not"));
+    let mut window = Window::new(state.parameters().replay_window_ms);
     let mut first = tip.next();
     while first > Height(1) {
         let below = first.back(1);
@@ -131,12 +167,30 @@ fn window(store: &Store, state: &State) -> Result<Window> {
         window.push_block(&block.block);
         first = first.next();
     }
-    if store.tip().map_or(Height::GENESIS, |(height, _)| height) != tip {
-        bail!("the store's tip and its state are of different heights; keep the directory");
-    }
     Ok(window)
 }
 
-fn missing(height: Height) -> eyre::Report {
-    eyre!("block {height} is missing in the store although a later one is there")
+#[cfg(test)]
+mod tests {
+    use cloverleaf_journal::File as _;
+    use cloverleaf_journal::memory::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn journal_that_was_found_damaged_is_refused_at_every_start() {
+        let disk = MemoryDisk::new();
+        let (mut votes, _) = journal(&disk, "votes", 1_000).unwrap();
+        votes.append(7, b"prevote").unwrap();
+        votes.sync().unwrap();
+        let mut file = disk.open("votes-0000000001").unwrap();
+        file.append(b"no record").unwrap();
+        file.sync().unwrap();
+        for start in 0..3 {
+            let refused = journal(&disk, "votes", 1_000).map(|_| ()).unwrap_err();
+            assert!(refused.is::<DamagedJournal>(), "start {start}: {refused}");
+        }
+        // The other journals are their own.
+        assert!(journal(&disk, "lane", 1_000).is_ok());
+    }
 }

@@ -20,9 +20,13 @@ pub fn check(block: &Block) -> Result<(), Violation> {
         let mut free = 0;
         for span in batch.spans() {
             let chain_id = batch.header().chain_id;
-            if span.first < free || span.count == 0 || span.first + span.count > batch.header().count
+            if span.first < free
+                || span.count == 0
+                || span.first + span.count > batch.header().count
             {
-                return broken(format!("rollup {chain_id}: span {span:?} overlaps or is outside"));
+                return broken(format!(
+                    "rollup {chain_id}: span {span:?} overlaps or is outside"
+                ));
             }
             free = span.first + span.count;
             let place = (span.manifest, span.leg);
@@ -67,7 +71,9 @@ fn check_manifest(
             .map(|raw| transaction_id(raw))
             .collect();
         if leg_hash(chain_id, &ids) != leg.leg_hash {
-            return Err(format!("leg {position} of bundle {index} has other transactions"));
+            return Err(format!(
+                "leg {position} of bundle {index} has other transactions"
+            ));
         }
     }
     Ok(())

@@ -91,9 +91,19 @@ impl ChainChecker {
         Ok(Seen::New)
     }
 
-    /// A node starts again; what it decided before may have been lost with its disk's last write.
-    pub fn restarted(&mut self, node: Address, tip: Height) {
-        self.tips.insert(node, tip);
+    /// A node starts again with what its disk holds.
+    ///
+    /// # Errors
+    /// It lacks a block that it said is durable.
+    pub fn restarted(&mut self, node: Address, tip: Height) -> Result<(), Violation> {
+        match self.tips.insert(node, tip) {
+            Some(expected) if tip < expected => Err(Violation::Forgotten {
+                node,
+                tip,
+                expected,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn follow_node(&mut self, node: Address, height: Height) -> Result<(), Violation> {

@@ -28,6 +28,16 @@ pub enum Violation {
         /// The next.
         expected: Height,
     },
+    /// A node lost a block that it said is durable.
+    #[error("durability: {node} starts at height {tip}, after it said that {expected} is durable")]
+    Forgotten {
+        /// Who.
+        node: Address,
+        /// What it has.
+        tip: Height,
+        /// What it had.
+        expected: Height,
+    },
     /// A block does not continue the chain.
     #[error("chain: block {height} breaks the chain: {what}")]
     Chain {
@@ -121,5 +131,13 @@ pub enum Violation {
     Stalled {
         /// What was waited for, and how far each node is.
         what: String,
+    },
+    /// The same seed led to two different runs.
+    #[error("determinism: one seed gave digest {first} and then {second}")]
+    Undetermined {
+        /// Of the first run.
+        first: String,
+        /// Of the second run.
+        second: String,
     },
 }

@@ -61,8 +61,11 @@ impl Judge {
     }
 
     /// A node starts with this tip.
-    pub fn restarted(&mut self, node: Address, tip: Height) {
-        self.chain.restarted(node, tip);
+    ///
+    /// # Errors
+    /// It lacks a block that it said is durable.
+    pub fn restarted(&mut self, node: Address, tip: Height) -> Result<(), Violation> {
+        self.chain.restarted(node, tip)
     }
 
     /// Somebody holds a parcel.

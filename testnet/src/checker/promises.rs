@@ -17,7 +17,7 @@ pub struct Promises {
     /// again, unless its window closes first.
     put_off: BTreeMap<Name, Option<Terms>>,
     ended: BTreeSet<Name>,
-    made: u64,
+    made: BTreeMap<Address, u64>,
     height: Height,
     time_ms: u64,
 }
@@ -26,7 +26,7 @@ impl Promises {
     /// A node says that an item is available.
     pub fn available(&mut self, node: Address, name: Name) {
         if !self.ended.contains(&name) && self.open.insert(name, node).is_none() {
-            self.made += 1;
+            *self.made.entry(node).or_default() += 1;
         }
     }
 
@@ -65,7 +65,15 @@ impl Promises {
     /// How many were made.
     #[must_use]
     pub fn made(&self) -> u64 {
-        self.made
+        self.made.values().sum()
+    }
+
+    /// How many a node made, and how many of them are open.
+    #[must_use]
+    pub fn by(&self, node: Address) -> (u64, u64) {
+        let made = self.made.get(&node).copied().unwrap_or(0);
+        let open = self.open.values().filter(|maker| **maker == node).count();
+        (made, u64::try_from(open).expect("a count"))
     }
 
     /// A promise that is not kept yet, where `is_down` says which authors will not come back: what a

@@ -147,6 +147,8 @@ fn conserved(ordered: &Ordered, lanes: &[LaneSlice]) -> Result<(), String> {
         Ok(())
     } else {
         let dropped = ordered.drops.len();
-        Err(format!("{given} items given, {placed} placed, {dropped} dropped"))
+        Err(format!(
+            "{given} items given, {placed} placed, {dropped} dropped"
+        ))
     }
 }

@@ -22,7 +22,9 @@ impl Streams {
     #[must_use]
     pub fn new(genesis: &Genesis) -> Self {
         let registered = genesis.rollups.iter().map(|rollup| rollup.chain_id);
-        let order: Vec<ChainId> = std::iter::once(ChainId::CONTROL).chain(registered).collect();
+        let order: Vec<ChainId> = std::iter::once(ChainId::CONTROL)
+            .chain(registered)
+            .collect();
         let network: NetworkId = genesis.network();
         let head = |chain_id: &ChainId| Head {
             chain_id: *chain_id,

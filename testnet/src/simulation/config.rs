@@ -26,6 +26,8 @@ pub struct Config {
     pub byzantine: Vec<(usize, Kind)>,
     /// What is submitted.
     pub workload: WorkloadConfig,
+    /// A validator whose clock is ahead by so many milliseconds; the others' differ by little.
+    pub fast_clock: Option<(usize, u64)>,
     /// What is broken on purpose, to see that it is noticed.
     pub controls: Controls,
 }
@@ -72,6 +74,8 @@ pub struct WorkloadConfig {
     pub bundlers: usize,
     /// Time between two rounds of submissions, in milliseconds.
     pub interval_ms: u64,
+    /// Items that are sent to a second node too, and legs that are sent alone, of 1,000.
+    pub echo_permille: u64,
 }
 
 /// What is broken on purpose: the checker must notice.
@@ -108,7 +112,9 @@ impl Config {
                 senders: 8,
                 bundlers: 4,
                 interval_ms: 10,
+                echo_permille: 80,
             },
+            fast_clock: None,
             controls: Controls::default(),
         }
     }
@@ -128,20 +134,21 @@ impl Config {
         };
         config.disk.jitter_us = random.between(1_000, 10_000);
         config.parameters.block_time_ms = *random.pick(&[0, 20, 60]);
-        // Every fifth network runs for longer than the replay window.
-        let long = seed % 5 == 4;
+        // Every sixth network runs for longer than the replay window.
+        let long = seed % 6 == 5;
         config.heights = if long { 110 } else { 50 };
         config.faults = Some(FaultConfig {
             interval_ms: random.between(150, 700),
             repair_ms: random.between(200, 2_000),
             long_partition_blocks: long.then_some(70),
         });
-        let kinds = [None, Some(Kind::Votes), Some(Kind::Lane), Some(Kind::Items)];
-        let of_seed = usize::try_from(seed % 4).expect("below four");
-        let mut kinds: Vec<Kind> = kinds[of_seed].into_iter().collect();
+        let of_seed = usize::try_from(seed % 5).expect("below five");
+        let mut kinds: Vec<Kind> = Kind::ALL.get(of_seed).copied().into_iter().collect();
         if config.validators == 7 {
-            kinds.extend(*random.pick(&[None, Some(Kind::Votes), Some(Kind::Lane)]));
+            kinds.push(*random.pick(&Kind::ALL));
         }
+        // Who is cut off for long counts as faulty too: the others must be able to go on.
+        kinds.truncate(config.fault_count() - usize::from(long));
         let validators = config.validators;
         let first = random.index(validators);
         let spread = (0..).map(|step| (first + 2 * step) % validators);

@@ -63,6 +63,8 @@ counts! {
     one_way_partitions,
     /// Times of heavy loss.
     loss_phases,
+    /// Times that a replica was woken by its clock.
+    ticks,
     /// Messages that arrived.
     messages,
     /// Blocks that came by sync.

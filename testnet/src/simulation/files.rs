@@ -96,6 +96,11 @@ impl Files {
         }
     }
 
+    /// The length of all journals together, in bytes.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.votes.len_bytes() + self.lane.journal.len_bytes() + self.parcels.journal.len_bytes()
+    }
+
     /// What a sync that the power interrupts gets done: a part is written, nothing is durable.
     pub(crate) fn interrupt(&mut self) {
         let _: Result<(), JournalError> = self.votes.sync();

@@ -24,10 +24,12 @@ mod network;
 mod queue;
 pub mod random;
 mod store;
+pub mod suite;
 mod workload;
 mod world;
 
 pub use config::{Config, Controls};
 pub use counts::Counts;
 pub use memo::Memo;
+pub use network::keys;
 pub use world::{Report, Simulation};

@@ -26,7 +26,8 @@ pub(crate) const UNREGISTERED: ChainId = ChainId(999);
 pub(crate) const NARROW_WEIGHT: u64 = 1_800;
 
 /// The validators' keys, by rising address: validator i has lane i.
-pub(crate) fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
+#[must_use]
+pub fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
     let key = |name: usize| {
         let name = u8::try_from(name + 1).expect("a simulated network is small");
         Arc::new(LocalSigner::new(&[name; 32]).expect("not zero"))

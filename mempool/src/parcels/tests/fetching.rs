@@ -228,3 +228,46 @@ fn what_came_another_way_meanwhile_is_nobodys_fault() {
     ack_at(&mut parcels, 4, &lane[2], 2_000);
     assert_eq!(parcels.fetches(2_100)[0].0, address(3));
 }
+
+#[test]
+fn what_a_silent_proposer_names_is_asked_of_everybody_in_turn() {
+    let mut parcels = parcels();
+    let lane = chain(2, 0, 1, 10);
+    store(&mut parcels, &lane);
+    // Its author gave the others another parcel for the slot; their acks say nothing of ours.
+    let other = parcel(slot(2, 0, 0), B256::ZERO, 0, 90, vec![item(20)]);
+    let cut = [cut_entry(&other)];
+    parcels.on_proposal(&cut, address(2), 0);
+    assert_eq!(parcels.fetches(100), [(address(2), fetch(&other, 0))]);
+    // Silence.
+    let mut now_ms = 100 + FETCH_TIMEOUT_MS;
+    let none = Message::Parcels {
+        hash: other.hash(),
+        parcels: vec![],
+    };
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let (peer, _) = parcels.fetches(now_ms)[0];
+        asked.push(peer.0[0]);
+        deliver(&mut parcels, peer.0[0], &none, &lane, now_ms);
+    }
+    asked.sort_unstable();
+    assert_eq!(asked, [2, 3, 4]);
+    assert!(
+        parcels.fetches(now_ms).is_empty(),
+        "the next turn comes later"
+    );
+    now_ms += FETCH_TIMEOUT_MS;
+    let (peer, _) = parcels.fetches(now_ms)[0];
+    let mut holder = super::parcels();
+    store(&mut holder, std::slice::from_ref(&other));
+    let reply = holder.serve(&fetch(&other, 0));
+    deliver(
+        &mut parcels,
+        peer.0[0],
+        &reply,
+        std::slice::from_ref(&other),
+        now_ms,
+    );
+    assert!(matches!(parcels.resolve(&cut), Resolved::Ready(_)));
+}

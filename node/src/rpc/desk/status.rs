@@ -1,4 +1,4 @@
-//! What became of a transaction or a bundle: the pool knows what is alive, the store what is decided.
+//! What became of a transaction or a bundle: the pool knows what lives, the store what is decided.
 
 use cloverleaf_api::State;
 use cloverleaf_api::error::RpcError;
@@ -74,7 +74,7 @@ impl Desk {
         Ok(state.map(|state| bundle(hash, progress(&state, legs.as_deref()), legs.as_deref())))
     }
 
-    /// What is said of a bundle that was taken in and that the pool has looked at no more than that.
+    /// What is said of a bundle that was taken in and of which the pool says no more.
     pub(super) fn received_bundle(&self, hash: B256) -> BundleStatus {
         let legs = self.submitted.get(hash);
         bundle(hash, Progress::new(State::Received), legs.as_deref())

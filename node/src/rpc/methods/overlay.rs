@@ -34,8 +34,8 @@ impl Methods {
         }
     }
 
-    /// `eth_getTransactionByHash`: a transaction that the rollup has not executed yet, but that is in
-    /// a block, is pending for it.
+    /// `eth_getTransactionByHash`: a transaction that is in a block, but that the rollup has not
+    /// executed yet, is pending for it.
     pub(super) async fn transaction_by_hash(
         &self,
         chain_id: ChainId,

@@ -108,10 +108,10 @@ impl ItemForger {
         }
     }
 
-    fn alone(&mut self, chain_id: ChainId, filler: usize) -> Item {
+    fn alone(&mut self, chain_id: ChainId, data_bytes: usize) -> Item {
         Item::Transaction {
             chain_id,
-            transaction: self.transaction(chain_id, filler),
+            transaction: self.transaction(chain_id, data_bytes),
         }
     }
 
@@ -124,12 +124,14 @@ impl ItemForger {
         Item::Bundle(Bundle { terms, legs })
     }
 
-    fn transaction(&mut self, chain_id: ChainId, filler: usize) -> Transaction {
+    fn transaction(&mut self, chain_id: ChainId, data_bytes: usize) -> Transaction {
         self.nonce += 1;
+        let sender = Address::repeat_byte(0xBB);
+        let raw = raw_transaction(chain_id, sender, self.nonce, self.random.draw(), data_bytes);
         Transaction {
-            sender: Address::repeat_byte(0xBB),
+            sender,
             checked: false,
-            raw: raw_transaction(chain_id, self.nonce, self.random.draw(), filler),
+            raw,
         }
     }
 
@@ -138,7 +140,9 @@ impl ItemForger {
             return;
         }
         if let Ok(Message::Parcels { parcels, .. }) = Message::decode(&message.bytes) {
-            let decoded = parcels.into_iter().filter_map(|bytes| Parcel::decode(bytes).ok());
+            let decoded = parcels
+                .into_iter()
+                .filter_map(|bytes| Parcel::decode(bytes).ok());
             let items = decoded.flat_map(|parcel| parcel.claimed().items().to_vec());
             self.copies.extend(items.take(COPIES_MAX));
         }
@@ -154,13 +158,16 @@ impl Behaviour for ItemForger {
         // The replica's own lane, which is empty but for signs of life, gives way to the forged one.
         let own_parcel = match Message::decode(&message.bytes) {
             Ok(Message::Parcel(encoded)) if message.class == Class::Parcels => {
-                Parcel::decode(encoded).is_ok_and(|parcel| {
-                    parcel.claimed().header().author == scene.signer.address()
-                })
+                Parcel::decode(encoded)
+                    .is_ok_and(|parcel| parcel.claimed().header().author == scene.signer.address())
             }
             _ => false,
         };
-        if own_parcel { Vec::new() } else { vec![message] }
+        if own_parcel {
+            Vec::new()
+        } else {
+            vec![message]
+        }
     }
 
     fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {

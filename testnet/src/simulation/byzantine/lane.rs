@@ -23,7 +23,7 @@ impl LaneEquivocator {
 impl Behaviour for LaneEquivocator {
     fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
         let other = match message.class {
-            Class::Parcels if self.random.chance(PERMILLE) => other(scene, &message),
+            Class::Parcels if self.random.chance(PERMILLE) => other_parcel(scene, &message),
             _ => None,
         };
         let Some(bytes) = other else {
@@ -41,7 +41,7 @@ impl Behaviour for LaneEquivocator {
 }
 
 /// The parcel of an own slot, a moment later and without its last item.
-fn other(scene: &Scene<'_>, message: &Outgoing) -> Option<bytes::Bytes> {
+pub(super) fn other_parcel(scene: &Scene<'_>, message: &Outgoing) -> Option<bytes::Bytes> {
     let Ok(Message::Parcel(encoded)) = Message::decode(&message.bytes) else {
         return None;
     };

@@ -3,6 +3,7 @@
 mod items;
 mod lane;
 mod votes;
+mod withhold;
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
@@ -20,6 +21,13 @@ pub enum Kind {
     Lane,
     /// It seals items that no correct author seals.
     Items,
+    /// It gives one peer other parcels than the rest, has a block with them locked, and falls silent.
+    Withhold,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Votes, Self::Lane, Self::Items, Self::Withhold];
 }
 
 /// What a behaviour can see and use.
@@ -55,6 +63,7 @@ pub(crate) fn behaviour(kind: Kind, random: Random) -> Box<dyn Behaviour> {
     match kind {
         Kind::Votes => Box::new(votes::VoteEquivocator::new(random)),
         Kind::Lane => Box::new(lane::LaneEquivocator::new(random)),
+        Kind::Withhold => Box::new(withhold::Withholder::default()),
         Kind::Items => Box::new(items::ItemForger::new(random)),
     }
 }

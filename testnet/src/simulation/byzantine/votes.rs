@@ -62,11 +62,18 @@ impl Behaviour for VoteEquivocator {
             let choice = self.random.below(3);
             let to = Recipient::One(peer);
             if choice != 1 {
-                outgoing.push(Outgoing { to, ..message.clone() });
+                outgoing.push(Outgoing {
+                    to,
+                    ..message.clone()
+                });
             }
             if choice != 0 {
                 let bytes = bytes.clone();
-                outgoing.push(Outgoing { to, bytes, ..message.clone() });
+                outgoing.push(Outgoing {
+                    to,
+                    bytes,
+                    ..message.clone()
+                });
             }
         }
         outgoing

@@ -109,6 +109,11 @@ struct Running {
 }
 
 impl Host {
+    /// Sets its clock ahead, in milliseconds.
+    pub(crate) fn set_ahead(&mut self, skew_ms: u64) {
+        self.skew_ms = skew_ms;
+    }
+
     /// A machine with an empty disk, off.
     pub(crate) fn new(
         signer: Arc<LocalSigner>,
@@ -139,6 +144,11 @@ impl Host {
     /// The replica, while the machine is up.
     pub(crate) fn replica(&self) -> Option<&Replica> {
         self.running.as_ref().map(|running| &running.replica)
+    }
+
+    /// The length of its journals together, in bytes, while the machine is up.
+    pub(crate) fn journal_bytes(&self) -> Option<u64> {
+        Some(self.running.as_ref()?.files.len_bytes())
     }
 
     /// What it did to the world since it was last asked.

@@ -6,8 +6,8 @@ use cloverleaf_mempool::pool::PooledLeg;
 use cloverleaf_mempool::{Name, PooledBundle, PooledTransaction, Submission};
 use cloverleaf_types::{Address, ChainId, Height, Terms, TransactionKey};
 
-use super::transaction::{pooled, raw_transaction};
 use super::View;
+use super::transaction::{pooled, raw_transaction};
 use crate::simulation::network::{NARROW, THIRD, WIDE};
 use crate::simulation::random::Random;
 
@@ -92,7 +92,10 @@ impl Client {
             Submission::Transaction(self.transaction(chain_id, view, random))
         };
         self.open.push(Open {
-            missing: submission.transactions().map(PooledTransaction::key).collect(),
+            missing: submission
+                .transactions()
+                .map(PooledTransaction::key)
+                .collect(),
             submission: submission.clone(),
             tried_ms: view.now_ms,
             tries: 1,
@@ -138,11 +141,7 @@ impl Client {
     }
 
     /// A block was decided.
-    pub(super) fn follow(
-        &mut self,
-        placed: &BTreeSet<TransactionKey>,
-        dropped: &BTreeSet<Name>,
-    ) {
+    pub(super) fn follow(&mut self, placed: &BTreeSet<TransactionKey>, dropped: &BTreeSet<Name>) {
         for open in &mut self.open {
             let found = open.submission.transactions();
             let found = found.filter(|found| placed.contains(&found.key()));
@@ -166,9 +165,10 @@ impl Client {
                 if !open.missing.contains(&transaction.key()) {
                     continue;
                 }
-                let (Some(nonce), Some(next)) =
-                    (transaction.nonce, self.nonces.get_mut(&transaction.chain_id))
-                else {
+                let (Some(nonce), Some(next)) = (
+                    transaction.nonce,
+                    self.nonces.get_mut(&transaction.chain_id),
+                ) else {
                     continue;
                 };
                 *next = (*next).min(nonce);
@@ -214,13 +214,16 @@ impl Client {
             .find(|nonce| !self.is_taken(chain_id, *nonce))
             .expect("nonces do not end");
         self.nonces.insert(chain_id, nonce + 1);
-        let filler = random.index(120);
-        let raw = raw_transaction(chain_id, nonce, random.draw(), filler);
+        let data_bytes = random.index(120);
+        let raw = raw_transaction(chain_id, self.address, nonce, random.draw(), data_bytes);
         pooled(chain_id, self.address, nonce, raw, view.now_ms)
     }
 
     fn is_taken(&self, chain_id: ChainId, nonce: u64) -> bool {
-        let open = self.open.iter().flat_map(|open| open.submission.transactions());
+        let open = self
+            .open
+            .iter()
+            .flat_map(|open| open.submission.transactions());
         let mut open = open.map(|found| (found.chain_id, found.nonce));
         self.placed.contains(&(chain_id, nonce)) || open.any(|it| it == (chain_id, Some(nonce)))
     }

@@ -47,6 +47,7 @@ pub(crate) struct Workload {
     random: Random,
     clients: Vec<Client>,
     hosts: usize,
+    echo_permille: u64,
     /// No more new items; what is open is still looked after.
     closing: bool,
 }
@@ -62,6 +63,7 @@ impl Workload {
             clients: (0..total).map(client).collect(),
             random: random.split(),
             hosts,
+            echo_permille: config.echo_permille,
             closing: false,
         }
     }
@@ -98,14 +100,15 @@ impl Workload {
                 continue;
             };
             // The same through two nodes: one of the two lanes' copies is dropped.
-            if self.random.chance(80) {
+            if self.random.chance(self.echo_permille) {
                 orders.push(Order {
                     host: other,
                     submission: submission.clone(),
                 });
             }
             // A leg's transaction alone, as anybody who sees it can send it.
-            if let (Submission::Bundle(bundle), true) = (&submission, self.random.chance(50)) {
+            let alone = self.random.chance(self.echo_permille);
+            if let (Submission::Bundle(bundle), true) = (&submission, alone) {
                 let transaction = bundle.legs[0].transactions[0].clone();
                 orders.push(Order {
                     host: other,

@@ -12,18 +12,22 @@ const GAS_PRICE: u64 = 1_000_000_000;
 /// Enough for any data of these transactions.
 const GAS_LIMIT: u64 = 1_000_000;
 
-/// A legacy transaction (EIP-155); `salt` makes it unlike all others, `filler` is the length of its
-/// data in bytes.
-pub(crate) fn raw_transaction(chain_id: ChainId, nonce: u64, salt: u64, filler: usize) -> Bytes {
-    let to = Address::repeat_byte(0x70);
-    let data = vec![1_u8; filler];
+/// A legacy transaction (EIP-155) from a sender to itself; `salt` makes it unlike all others.
+pub(crate) fn raw_transaction(
+    chain_id: ChainId,
+    sender: Address,
+    nonce: u64,
+    salt: u64,
+    data_bytes: usize,
+) -> Bytes {
+    let data = vec![1_u8; data_bytes];
     let v = 35 + 2 * chain_id.0;
     let (r, s) = (salt.max(1), 1_u64);
     let fields: [&dyn Encodable; 9] = [
         &nonce,
         &GAS_PRICE,
         &GAS_LIMIT,
-        &to,
+        &sender,
         &salt,
         &data.as_slice(),
         &v,
@@ -72,7 +76,7 @@ mod tests {
 
     #[test]
     fn pool_reads_the_transactions_that_it_gets_back_from_its_lane_log() {
-        let raw = raw_transaction(ChainId(101), 7, 0xABCD, 60);
+        let raw = raw_transaction(ChainId(101), Address::repeat_byte(1), 7, 0xABCD, 60);
         let envelope = Envelope::decode(raw.clone(), 1_000).unwrap();
         assert_eq!(envelope.chain_id(), ChainId(101));
         assert_eq!(envelope.id(), transaction_id(&raw));

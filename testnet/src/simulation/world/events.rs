@@ -7,6 +7,7 @@ use cloverleaf_types::Address;
 use super::{Event, Repair, Simulation};
 use crate::checker::Violation;
 use crate::simulation::byzantine::Scene;
+use crate::simulation::host::Done;
 use crate::simulation::links::Change;
 use crate::simulation::network::GENESIS_MS;
 use crate::simulation::workload::View;
@@ -55,6 +56,7 @@ impl Simulation {
             }
             Event::Done { host, boot, done } => {
                 if self.hosts[host].boot == boot {
+                    self.counts.ticks += u64::from(matches!(done, Done::Wake));
                     self.hosts[host].done(at_us, done);
                     self.settle(host)?;
                 }
@@ -120,7 +122,8 @@ impl Simulation {
         bytes: bytes::Bytes,
     ) -> Result<(), Violation> {
         self.counts.messages += 1;
-        self.digest.number(u64::try_from(from * 64 + to).expect("small"));
+        self.digest
+            .number(u64::try_from(from * 64 + to).expect("small"));
         if class == Class::Sync
             && let Ok(SyncMessage::Response { from, blocks }) = SyncMessage::decode(&bytes)
         {
@@ -145,7 +148,7 @@ impl Simulation {
             self.counts.restarts += 1;
             self.counts.torn_tails += start.torn_tails;
         }
-        self.judge.restarted(address, start.tip);
+        self.judge.restarted(address, start.tip)?;
         self.settle(host)?;
         self.refresh_links();
         Ok(())

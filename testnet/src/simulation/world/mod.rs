@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_replica::Class;
-use cloverleaf_types::{Address, Signer};
+use cloverleaf_types::{Address, DecidedBlock, Genesis, Signer};
 
 use super::alarms::Alarms;
 use super::byzantine::{Behaviour, behaviour};
@@ -98,6 +98,9 @@ pub struct Simulation {
     /// Heights that came to a machine in answers of block sync since it started.
     pub(super) offered: Vec<BTreeSet<u64>>,
     pub(super) evidence: BTreeSet<Bytes>,
+    pub(super) genesis: Genesis,
+    /// What was decided, as the first node that said so has it.
+    pub(super) blocks: Vec<DecidedBlock>,
     pub(super) random: Random,
 }
 
@@ -123,6 +126,10 @@ impl Simulation {
         for (index, kind) in &config.byzantine {
             behaviours[*index] = Some(behaviour(*kind, random.split()));
         }
+        let mut hosts = hosts;
+        if let Some((host, skew_ms)) = config.fast_clock {
+            hosts[host].set_ahead(skew_ms);
+        }
         let faults = config.faults;
         Self {
             now_us: 0,
@@ -141,6 +148,8 @@ impl Simulation {
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),
+            genesis,
+            blocks: Vec::new(),
             random,
             hosts,
             config,
@@ -176,10 +185,30 @@ impl Simulation {
         &self.counts
     }
 
-    /// How many promises of availability are open or were kept.
+    /// How the network began.
     #[must_use]
-    pub fn promised(&self) -> u64 {
-        self.judge.promises().made()
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// What was decided, by rising height.
+    #[must_use]
+    pub fn blocks(&self) -> &[DecidedBlock] {
+        &self.blocks
+    }
+
+    /// The length of the longest journals of a validator, in bytes: vote journal, lane log and parcel
+    /// store together.
+    #[must_use]
+    pub fn journal_bytes(&self) -> u64 {
+        let bytes = self.hosts.iter().filter_map(Host::journal_bytes);
+        bytes.max().unwrap_or(0)
+    }
+
+    /// How many items a node has said are available, and of how many of them nothing became yet.
+    #[must_use]
+    pub fn promised_by(&self, host: usize) -> (u64, u64) {
+        self.judge.promises().by(self.hosts[host].address)
     }
 
     pub(super) fn is_correct(&self, host: usize) -> bool {

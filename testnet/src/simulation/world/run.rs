@@ -100,7 +100,11 @@ impl Simulation {
         };
         let known = self.hosts.iter().enumerate().filter_map(|(index, host)| {
             let state = host.replica()?.status(&item)?;
-            let correct = if self.is_correct(index) { "" } else { " (Byzantine)" };
+            let correct = if self.is_correct(index) {
+                ""
+            } else {
+                " (Byzantine)"
+            };
             Some(format!("{index}{correct}: {state:?}"))
         });
         let known: Vec<String> = known.collect();
@@ -149,11 +153,16 @@ impl Simulation {
             .iter()
             .enumerate()
             .map(|(index, host)| {
-                let correct = if self.is_correct(index) { "" } else { " (Byzantine)" };
+                let correct = if self.is_correct(index) {
+                    ""
+                } else {
+                    " (Byzantine)"
+                };
                 match host.replica() {
                     Some(replica) => format!(
-                        "{index}{correct}: height {}, wakes in {:?} ms",
+                        "{index}{correct}: height {}, {:?}, wakes in {:?} ms",
                         replica.state().height(),
+                        replica.consensus(),
                         replica
                             .next_wake_ms()
                             .map(|at_ms| at_ms.saturating_sub(host.clock_ms(self.now_us))),
@@ -166,7 +175,10 @@ impl Simulation {
         let open = self.kept_promises().err();
         let open = open.map_or_else(String::new, |open| format!("; {open}"));
         Violation::Stalled {
-            what: format!("{what} does not hold at {at_ms} ms; {}{open}", nodes.join("; ")),
+            what: format!(
+                "{what} does not hold at {at_ms} ms; {}{open}",
+                nodes.join("; ")
+            ),
         }
     }
 }

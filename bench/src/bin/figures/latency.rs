@@ -1,0 +1,102 @@
+//! How long a transaction takes from its submission to the answer that it is committed.
+
+use std::time::Duration;
+
+use cloverleaf_api::proto::sequencer::v1::State;
+use eyre::{Result, eyre};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::connection::Connection;
+use crate::wallet::Wallet;
+
+/// Measured times, sorted.
+#[derive(Clone, Debug)]
+pub(crate) struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// The time that so many of a thousand did not exceed, in milliseconds.
+    pub(crate) fn permille_ms(&self, permille: usize) -> f64 {
+        let rank = (self.0.len() * permille).div_ceil(1_000).max(1) - 1;
+        let time = self.0.get(rank).copied().unwrap_or_default();
+        time.as_secs_f64() * 1_000.0
+    }
+
+    /// How many were measured.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// One after the other: the next is submitted when the last is committed.
+pub(crate) async fn closed(
+    connection: &Connection,
+    wallet: &mut Wallet,
+    count: usize,
+) -> Result<Latencies> {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let raw = wallet.transfer()?;
+        let start = Instant::now();
+        committed(connection.commit(wallet.chain_id, raw).await)?;
+        times.push(start.elapsed());
+    }
+    Ok(Latencies::new(times))
+}
+
+/// On a schedule that was made before: every `interval`, whatever became of those before. Time counts
+/// from when a transaction was to be submitted, so a stall shows in all that it delays.
+pub(crate) async fn open(
+    connection: &Connection,
+    wallet: &mut Wallet,
+    count: usize,
+    interval: Duration,
+) -> Result<Latencies> {
+    let raws = (0..count).map(|_| wallet.transfer());
+    let raws = raws.collect::<Result<Vec<_>>>()?;
+    let begin = Instant::now() + interval;
+    let mut due = begin;
+    let mut waiting = JoinSet::new();
+    for raw in raws {
+        let (connection, chain_id, intended) = (connection.clone(), wallet.chain_id, due);
+        due += interval;
+        waiting.spawn(async move {
+            sleep_until(intended).await;
+            let answer = connection.commit(chain_id, raw).await;
+            (answer, intended.elapsed())
+        });
+    }
+    let mut times = Vec::with_capacity(count);
+    while let Some(done) = waiting.join_next().await {
+        let (answer, time) = done?;
+        committed(answer)?;
+        times.push(time);
+    }
+    Ok(Latencies::new(times))
+}
+
+fn committed(answer: Result<State, String>) -> Result<()> {
+    answer
+        .map(|_committed| ())
+        .map_err(|reason| eyre!("refused: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_and_ninety_nine_of_a_hundred_are_found() {
+        let times = (1..=200).rev().map(Duration::from_millis);
+        let latencies = Latencies::new(times.collect());
+        assert_eq!(latencies.count(), 200);
+        assert_eq!(latencies.permille_ms(500), 100.0);
+        assert_eq!(latencies.permille_ms(990), 198.0);
+        assert_eq!(latencies.permille_ms(1_000), 200.0);
+    }
+}

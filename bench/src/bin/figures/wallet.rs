@@ -1,0 +1,85 @@
+//! An account that signs transfers.
+
+use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
+use cloverleaf_consensus::LocalSigner;
+use cloverleaf_types::{ChainId, Signer as _};
+use eyre::Result;
+
+/// Gas of a transfer, and of a byte of data at most (EIP-7623).
+const TRANSFER_GAS: u64 = 21_000;
+const DATA_BYTE_GAS: u64 = 40;
+
+/// An account on one rollup, and its next nonce.
+#[derive(Debug)]
+pub(crate) struct Wallet {
+    pub(crate) chain_id: ChainId,
+    signer: LocalSigner,
+    nonce: u64,
+}
+
+impl Wallet {
+    /// The account of a name; the same name gives the same account.
+    pub(crate) fn new(name: &str, chain_id: ChainId) -> Result<Self> {
+        Ok(Self {
+            chain_id,
+            signer: LocalSigner::new(&keccak256(name).0)?,
+            nonce: 0,
+        })
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// Its next transfer of 1 wei.
+    pub(crate) fn transfer(&mut self) -> Result<Bytes> {
+        self.sign(Bytes::new())
+    }
+
+    /// Its next transaction, with data that nothing can compress.
+    pub(crate) fn with_data(&mut self, bytes: usize) -> Result<Bytes> {
+        let words = (0_u64..).map(|word| keccak256(word.to_be_bytes()).0);
+        let data: Vec<u8> = words.flatten().take(bytes).collect();
+        self.sign(data.into())
+    }
+
+    fn sign(&mut self, input: Bytes) -> Result<Bytes> {
+        let data_gas = DATA_BYTE_GAS * u64::try_from(input.len())?;
+        let transaction = TxEip1559 {
+            chain_id: self.chain_id.0,
+            nonce: self.nonce,
+            gas_limit: TRANSFER_GAS + data_gas,
+            max_fee_per_gas: 2_000_000_000,
+            max_priority_fee_per_gas: 1_000_000_000,
+            to: TxKind::Call(Address::repeat_byte(9)),
+            value: U256::from(1),
+            input,
+            ..TxEip1559::default()
+        };
+        self.nonce += 1;
+        let signature = self.signer.sign(transaction.signature_hash()).to_alloy()?;
+        let signed = TxEnvelope::from(transaction.into_signed(signature));
+        Ok(signed.encoded_2718().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_mempool::Envelope;
+
+    use super::*;
+
+    #[test]
+    fn pools_take_what_it_signs() {
+        let mut wallet = Wallet::new("test", ChainId(901)).unwrap();
+        let transactions = [wallet.transfer().unwrap(), wallet.with_data(1_000).unwrap()];
+        for (nonce, raw) in (0..).zip(transactions) {
+            let envelope = Envelope::decode(raw.0, 10_000).unwrap();
+            let pooled = envelope.recover(false, 0).unwrap();
+            assert_eq!(pooled.sender, wallet.address());
+            assert_eq!(pooled.nonce, Some(nonce));
+        }
+    }
+}

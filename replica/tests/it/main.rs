@@ -1,0 +1,14 @@
+//! Scenarios: what one validator, or four, do when writes, messages and power come and go.
+
+#[cfg(test)]
+mod durable;
+#[cfg(test)]
+mod ending;
+#[cfg(test)]
+mod judging;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod syncing;

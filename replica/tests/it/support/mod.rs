@@ -1,0 +1,10 @@
+//! Validators that are stepped by hand: real replicas, disks whose writes wait for the test, links that
+//! the test can cut, one virtual clock.
+
+mod machine;
+mod names;
+mod network;
+
+pub(crate) use machine::{Did, What, Write};
+pub(crate) use names::{NARROW, WIDE, parameters};
+pub(crate) use network::{Frame, Network};

@@ -1,0 +1,213 @@
+//! A network of processes: one per validator, and the demo rollups.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cloverleaf_types::{Address, Genesis};
+use serde_json::Value;
+
+use super::{Binary, Error, PortBase, Process};
+
+/// The demo rollups, in the order of their ports.
+const DEMO_ROLLUPS: [u64; 2] = [901, 902];
+
+/// How a network is made.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkPlan {
+    /// How many validators.
+    pub validators: usize,
+    /// Shortest time between two blocks, in milliseconds; the usual one without.
+    pub block_time_ms: Option<u64>,
+}
+
+/// A network of processes. Whoever drops it kills them.
+#[derive(Debug)]
+pub struct Network {
+    binary: Binary,
+    dir: PathBuf,
+    ports: PortBase,
+    genesis: Genesis,
+    nodes: Vec<Option<Process>>,
+    rollups: BTreeMap<u64, Process>,
+}
+
+/// What a node says when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The validator.
+    pub validator: Address,
+    /// The height of its last block.
+    pub height: u64,
+}
+
+impl Network {
+    /// Makes the directories of a network under `dir`, which is new; nothing runs yet.
+    ///
+    /// # Errors
+    /// `testnet init` fails.
+    pub fn init(binary: &Binary, dir: &Path, plan: NetworkPlan) -> Result<Self, Error> {
+        let ports = PortBase::free()?;
+        let mut arguments = vec!["testnet".to_owned(), "init".to_owned()];
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("--validators", plan.validators.to_string());
+        option("--out", dir.display().to_string());
+        option("--port-base", ports.number().to_string());
+        if let Some(block_time_ms) = plan.block_time_ms {
+            option("--block-time-ms", block_time_ms.to_string());
+        }
+        binary.run(&arguments)?.succeeded()?;
+        Ok(Self {
+            binary: binary.clone(),
+            dir: dir.to_owned(),
+            ports,
+            genesis: read_genesis(&dir.join("genesis.json"))?,
+            nodes: (0..plan.validators).map(|_| None).collect(),
+            rollups: BTreeMap::new(),
+        })
+    }
+
+    /// The network's beginning.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How many validators it has.
+    #[must_use]
+    pub fn validators(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// JSON-RPC of a node.
+    #[must_use]
+    pub fn http_url(&self, node: usize) -> String {
+        self.ports.http_url(node)
+    }
+
+    /// gRPC of every node.
+    #[must_use]
+    pub fn grpc_urls(&self) -> Vec<String> {
+        (0..self.validators())
+            .map(|node| self.ports.grpc_url(node))
+            .collect()
+    }
+
+    /// Starts a node that is down, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn start(&mut self, node: usize) -> Result<Started, Error> {
+        let name = format!("node{node}");
+        let home = self.dir.join(&name);
+        let arguments = ["node".as_ref(), "--home".as_ref(), home.as_os_str()];
+        let mut process = Process::start(&self.binary, &name, &self.dir, arguments)?;
+        let started = started(&process.ready()?)?;
+        self.nodes[node] = Some(process);
+        Ok(started)
+    }
+
+    /// Starts all nodes that are down.
+    ///
+    /// # Errors
+    /// One does not become ready.
+    pub fn start_all(&mut self) -> Result<(), Error> {
+        for node in 0..self.validators() {
+            if self.nodes[node].is_none() {
+                self.start(node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `kill -9` of a node, if it is up.
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn kill(&mut self, node: usize) -> Result<(), Error> {
+        self.nodes[node].take().map_or(Ok(()), Process::kill)
+    }
+
+    /// `kill -9` of all nodes at the same moment.
+    ///
+    /// # Errors
+    /// One had ended by itself.
+    pub fn kill_all(&mut self) -> Result<(), Error> {
+        let mut killed: Vec<Process> = self.nodes.iter_mut().filter_map(Option::take).collect();
+        killed.iter_mut().try_for_each(Process::send_kill)?;
+        killed.into_iter().try_for_each(Process::kill)
+    }
+
+    /// Starts the demo rollups, which follow all nodes, and waits until they are ready.
+    ///
+    /// # Errors
+    /// One does not become ready.
+    pub fn start_rollups(&mut self) -> Result<(), Error> {
+        for (index, chain_id) in (0_u16..).zip(DEMO_ROLLUPS) {
+            let name = format!("rollup{chain_id}");
+            let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), chain_id.to_string()];
+            let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+            option(
+                "--genesis",
+                self.dir.join("genesis.json").display().to_string(),
+            );
+            option("--data", self.dir.join(&name).display().to_string());
+            option(
+                "--listen",
+                format!("127.0.0.1:{}", self.ports.rollup(index)),
+            );
+            arguments.push("--upstream".to_owned());
+            arguments.extend(self.grpc_urls());
+            let mut process = Process::start(&self.binary, &name, &self.dir, &arguments)?;
+            process.ready()?;
+            self.rollups.insert(chain_id, process);
+        }
+        Ok(())
+    }
+
+    /// Checks that everything that was started and not killed still runs.
+    ///
+    /// # Errors
+    /// The first that ended by itself.
+    pub fn check(&mut self) -> Result<(), Error> {
+        let nodes = self.nodes.iter_mut().flatten();
+        nodes
+            .chain(self.rollups.values_mut())
+            .try_for_each(Process::check)
+    }
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, Error> {
+    let what = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(Error::system(&what))?;
+    serde_json::from_str(&text).map_err(|problem| Error::Shape {
+        what,
+        problem: problem.to_string(),
+    })
+}
+
+fn started(ready: &Value) -> Result<Started, Error> {
+    let read = || {
+        let validator = serde_json::from_value(ready["validator"].clone()).ok()?;
+        Some(Started {
+            validator,
+            height: ready["height"].as_u64()?,
+        })
+    };
+    read().ok_or_else(|| Error::Shape {
+        what: "what a node says when it is ready".to_owned(),
+        problem: ready.to_string(),
+    })
+}

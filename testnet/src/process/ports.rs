@@ -1,0 +1,117 @@
+//! Where the networks of one machine listen.
+//!
+//! ```text
+//! 11000 ..< 16000   nodes: base + 10 × node + {0: JSON-RPC, 1: gRPC, 4: validators}
+//! 16000 ..< 21000   the demo rollups: base + 5000 + {0, 1}
+//! ```
+//! All of it is below the range from which the system gives ports to connections.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Error;
+
+/// The first base.
+const FIRST: u16 = 11_000;
+
+/// From one network to the next: nine nodes.
+const STEP: u16 = 100;
+
+/// How many networks there is room for.
+const BASES: u32 = 50;
+
+/// How far the demo rollups are above their network's base.
+const ROLLUPS_OFFSET: u16 = 5_000;
+
+/// The base from which all ports of a network follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortBase(u16);
+
+impl PortBase {
+    /// A base that this process has not used before and whose ports are free.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn free() -> Result<Self, Error> {
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
+        // Other processes begin elsewhere; who is first has the ports, the other sees it.
+        let start = std::process::id();
+        for _ in 0..BASES {
+            let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
+            let place = u16::try_from(start.wrapping_add(taken) % BASES).unwrap_or(0);
+            let base = Self(FIRST + STEP * place);
+            if base.is_free() {
+                return Ok(base);
+            }
+        }
+        Err(Error::NoPorts {
+            first: FIRST,
+            last: FIRST + STEP * 49,
+        })
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+
+    /// JSON-RPC of a node.
+    #[must_use]
+    pub fn http_url(self, node: usize) -> String {
+        url(self.of_node(node))
+    }
+
+    /// gRPC of a node.
+    #[must_use]
+    pub fn grpc_url(self, node: usize) -> String {
+        url(self.of_node(node) + 1)
+    }
+
+    /// The port of the i-th demo rollup.
+    #[must_use]
+    pub fn rollup(self, index: u16) -> u16 {
+        self.0 + ROLLUPS_OFFSET + index
+    }
+
+    fn of_node(self, node: usize) -> u16 {
+        self.0 + 10 * u16::try_from(node).expect("a network of one machine has few nodes")
+    }
+
+    fn is_free(self) -> bool {
+        let rollups = [self.rollup(0), self.rollup(1)];
+        let mut ports = (self.0..self.0 + STEP).chain(rollups);
+        ports.all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    }
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_networks_share_a_port_and_none_is_one_that_the_system_gives_away() {
+        let used = |base: PortBase| {
+            let nodes = base.number()..base.number() + STEP;
+            nodes.chain([base.rollup(0), base.rollup(1)])
+        };
+        let all: Vec<u16> = (0..u16::try_from(BASES).unwrap())
+            .flat_map(|place| used(PortBase(FIRST + STEP * place)))
+            .collect();
+        let distinct: std::collections::BTreeSet<&u16> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(all.iter().all(|port| *port < 32_768));
+    }
+
+    #[test]
+    fn base_with_a_listener_is_not_given_out() {
+        let base = PortBase::free().unwrap();
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, base.number() + 31)).unwrap();
+        assert!(!base.is_free());
+        assert_ne!(PortBase::free().unwrap(), base);
+    }
+}

@@ -1,0 +1,29 @@
+//! Networks of real processes, judged from outside: what crosses their ports, their exit codes, and
+//! nothing else.
+//!
+//! They need the binary: `cargo build -p cloverleaf-node`. Networks take turns, because what they do
+//! while processes are killed is measured; only the judging of files runs beside them.
+//! `CLOVERLEAF_ROUNDS=n` kills each node in turn that often.
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod dev;
+#[cfg(test)]
+mod devnet;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod seen;
+#[cfg(test)]
+mod verify;
+#[cfg(test)]
+mod wallet;
+#[cfg(test)]
+mod watch;

@@ -1,0 +1,48 @@
+//! Negative controls: nodes that are broken on purpose. A checker that does not notice is broken
+//! itself.
+
+use cloverleaf_testnet::checker::Violation;
+use cloverleaf_testnet::simulation::{Config, Controls, Simulation};
+
+/// Seeds within which a broken node must be noticed.
+const SEEDS: u64 = 40;
+
+fn first_violation(controls: Controls) -> Option<(u64, Violation)> {
+    (0..SEEDS).find_map(|seed| {
+        let mut config = Config::hostile(seed);
+        config.controls = controls;
+        config.byzantine = Vec::new();
+        config.faults.as_mut().unwrap().interval_ms = 150;
+        let violation = Simulation::run(config).err()?;
+        Some((seed, violation))
+    })
+}
+
+#[test]
+fn vote_journal_that_is_synced_after_the_votes_have_left_is_noticed() {
+    let found = first_violation(Controls {
+        votes_leave_early: true,
+        ..Controls::default()
+    });
+    println!("{found:?}");
+    let (_, violation) = found.expect("a vote is signed twice");
+    assert!(
+        matches!(violation, Violation::SignedTwice { .. }),
+        "{violation}"
+    );
+}
+
+#[test]
+fn parcels_that_are_said_to_be_durable_before_they_are_are_noticed() {
+    let found = first_violation(Controls {
+        parcels_durable_early: true,
+        ..Controls::default()
+    });
+    println!("{found:?}");
+    let (_, violation) = found.expect("a slot is signed twice, or something is lost");
+    let of_lost_parcels = matches!(
+        violation,
+        Violation::SignedTwice { .. } | Violation::Lost { .. } | Violation::Node { .. }
+    );
+    assert!(of_lost_parcels, "{violation}");
+}

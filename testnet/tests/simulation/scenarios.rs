@@ -1,0 +1,273 @@
+//! Scenes that read as a sentence.
+
+use std::collections::BTreeMap;
+
+use cloverleaf_testnet::simulation::byzantine::Kind;
+use cloverleaf_testnet::simulation::config::FaultConfig;
+use cloverleaf_testnet::simulation::{Config, Report, Simulation};
+use cloverleaf_types::{Address, ChainId, DropReason};
+
+/// Virtual time, in milliseconds, in which a network without faults makes any height of these tests.
+const SOON_MS: u64 = 60_000;
+
+fn started(config: Config) -> Simulation {
+    let mut network = Simulation::new(config);
+    network.start().unwrap();
+    network
+}
+
+fn reach(network: &mut Simulation, height: u64) {
+    network
+        .run_until(SOON_MS, |it| it.height() >= height)
+        .unwrap();
+}
+
+#[test]
+fn four_validators_order_over_lossy_links_while_one_crashes_and_comes_back() {
+    let run = || {
+        let mut config = Config::calm(1);
+        config.links.loss_permille = 20;
+        let mut network = started(config);
+        reach(&mut network, 10);
+        network.crash(2);
+        reach(&mut network, 25);
+        network.restart(2).unwrap();
+        reach(&mut network, 50);
+        network.finish().unwrap()
+    };
+    let report = run();
+    let counts = &report.counts;
+    assert!(
+        counts.transactions > 100 && counts.bundles > 10,
+        "{counts:?}"
+    );
+    assert_eq!((counts.crashes, counts.restarts), (1, 1));
+    assert!(counts.synced > 0, "{counts:?}");
+    assert_eq!(report, run(), "the same seed twice gives the same digest");
+}
+
+#[test]
+fn quiet_network_still_makes_a_block_now_and_then() {
+    let mut config = Config::calm(2);
+    (config.workload.senders, config.workload.bundlers) = (0, 0);
+    let mut network = started(config);
+    network.run_for(5_000).unwrap();
+    let height = network.height();
+    assert!(
+        (10..=20).contains(&height),
+        "one each 300 ms or so, not {height}"
+    );
+    let ticks = network.counts().ticks / 4 / height;
+    assert!(
+        ticks < 20,
+        "a replica without work sleeps, but woke {ticks} times a height"
+    );
+}
+
+#[test]
+fn power_cut_between_any_two_steps_of_one_validator_costs_nothing() {
+    for step in 0..60 {
+        power_cut_at(step, &[1]).unwrap_or_else(|error| panic!("step {step}: {error}"));
+    }
+}
+
+#[test]
+fn power_cut_between_any_two_steps_of_all_validators_costs_nothing() {
+    for step in 0..40 {
+        power_cut_at(step, &[0, 1, 2, 3]).unwrap_or_else(|error| panic!("step {step}: {error}"));
+    }
+}
+
+#[test]
+fn power_cut_before_the_first_block_costs_nothing() {
+    for step in 0..20 {
+        let mut network = started(Config::calm(step));
+        for host in 0..4 {
+            let steps = u32::try_from(step).unwrap();
+            network.crash_after(host, steps, Some(200));
+        }
+        reach(&mut network, 5);
+        network.finish().unwrap();
+    }
+}
+
+fn power_cut_at(step: u32, hosts: &[usize]) -> Result<Report, Box<dyn std::error::Error>> {
+    let mut network = Simulation::new(Config::calm(u64::from(step)));
+    network.start()?;
+    network.run_until(SOON_MS, |it| it.height() >= 6)?;
+    for host in hosts {
+        network.crash_after(*host, step, Some(300));
+    }
+    network.run_until(SOON_MS, |it| hosts.iter().any(|host| !it.is_up(*host)))?;
+    network.run_until(SOON_MS, |it| hosts.iter().all(|host| it.is_up(*host)))?;
+    let height = network.height();
+    network.run_until(SOON_MS, |it| it.height() >= height + 4)?;
+    Ok(network.finish()?)
+}
+
+#[test]
+fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
+    let mut network = started(Config::calm(3));
+    reach(&mut network, 20);
+    (0..4).for_each(|host| network.crash(host));
+    let tip = network.height();
+    network.run_for(2_000).unwrap();
+    assert_eq!(network.height(), tip);
+    (0..4).for_each(|host| network.restart(host).unwrap());
+    reach(&mut network, tip + 20);
+    network.finish().unwrap();
+}
+
+#[test]
+fn validators_restart_one_after_the_other_under_load() {
+    let mut network = started(Config::calm(4));
+    for round in 0..8 {
+        let height = network.height();
+        reach(&mut network, height + 4);
+        network.crash(round % 4);
+        network.run_for(100).unwrap();
+        network.restart(round % 4).unwrap();
+    }
+    let report = network.finish().unwrap();
+    assert_eq!(report.counts.restarts, 8);
+}
+
+#[test]
+fn nothing_commits_while_two_of_four_are_down_and_it_goes_on_when_they_are_back() {
+    let mut network = started(Config::calm(5));
+    reach(&mut network, 10);
+    network.crash(0);
+    network.crash(3);
+    network.run_for(200).unwrap();
+    let height = network.height();
+    network.run_for(10_000).unwrap();
+    assert_eq!(network.height(), height);
+    network.restart(0).unwrap();
+    reach(&mut network, height + 10);
+    network.restart(3).unwrap();
+    reach(&mut network, height + 20);
+    network.finish().unwrap();
+}
+
+#[test]
+fn what_is_available_commits_although_its_author_dies_right_after_the_answer() {
+    for seed in 0..10 {
+        let mut config = Config::calm(seed);
+        // So few that no rollup is full: then nothing is put off.
+        (config.workload.senders, config.workload.bundlers) = (2, 0);
+        let mut network = started(config);
+        network
+            .run_until(SOON_MS, |it| it.promised_by(1).0 > 0)
+            .unwrap();
+        network.crash(1);
+        assert!(
+            network.promised_by(1).1 > 0,
+            "seed {seed}: it died too late"
+        );
+        network.finish().unwrap();
+        assert_eq!(network.promised_by(1).1, 0, "seed {seed}");
+        assert!(!network.is_up(1));
+    }
+}
+
+#[test]
+fn author_that_was_cut_off_longer_than_the_window_gets_its_items_back_and_they_commit() {
+    let mut network = started(Config::calm(6));
+    reach(&mut network, 10);
+    network.isolate_until(2, 90);
+    reach(&mut network, 95);
+    let report = network.finish().unwrap();
+    let stale = report.counts.drops.get(&DropReason::Stale).copied();
+    assert!(stale > Some(0), "{:?}", report.counts);
+    assert!(report.counts.synced > 60, "{:?}", report.counts);
+}
+
+#[test]
+fn nonces_stay_in_order_while_a_rollup_is_full_over_many_blocks() {
+    let mut config = Config::calm(7);
+    config.workload.senders = 16;
+    config.workload.bundlers = 0;
+    config.workload.interval_ms = 3;
+    config.workload.echo_permille = 0;
+    let mut network = started(config);
+    reach(&mut network, 60);
+    let report = network.finish().unwrap();
+    let full = report.counts.drops.get(&DropReason::RollupFull).copied();
+    assert!(full > Some(20), "{:?}", report.counts);
+    for chain_id in [101, 102, 103] {
+        let mut next: BTreeMap<Address, u64> = BTreeMap::new();
+        let batches = network
+            .blocks()
+            .iter()
+            .map(|it| it.block.batch(ChainId(chain_id)));
+        for raw in batches.flatten().flat_map(|batch| batch.transactions()) {
+            let (sender, nonce) = sender_and_nonce(raw);
+            let expected = next.entry(sender).or_default();
+            assert_eq!(nonce, *expected, "rollup {chain_id}, sender {sender}");
+            *expected += 1;
+        }
+        assert!(!next.is_empty());
+    }
+}
+
+/// The simulator's transactions go from their sender to itself.
+fn sender_and_nonce(raw: &[u8]) -> (Address, u64) {
+    use alloy_rlp::Decodable as _;
+    let mut fields = raw;
+    alloy_rlp::Header::decode(&mut fields).unwrap();
+    let nonce = u64::decode(&mut fields).unwrap();
+    let (_price, _limit) = (
+        u64::decode(&mut fields).unwrap(),
+        u64::decode(&mut fields).unwrap(),
+    );
+    (Address::decode(&mut fields).unwrap(), nonce)
+}
+
+#[test]
+fn impatient_clock_of_one_validator_does_not_stop_the_others() {
+    let mut config = Config::calm(8);
+    config.fast_clock = Some((1, 3_000));
+    let mut network = started(config);
+    reach(&mut network, 40);
+    network.finish().unwrap();
+}
+
+#[test]
+fn seven_validators_without_pause_between_blocks_survive_a_split_in_three_and_four() {
+    let mut config = Config::calm(9);
+    config.validators = 7;
+    config.parameters.block_time_ms = 0;
+    config.faults = Some(FaultConfig {
+        interval_ms: 300,
+        repair_ms: 500,
+        long_partition_blocks: None,
+    });
+    let mut network = started(config);
+    reach(&mut network, 100);
+    network.finish().unwrap();
+}
+
+#[test]
+fn block_with_parcels_that_its_byzantine_author_withheld_from_one_is_decided_without_its_author() {
+    for seed in 0..5 {
+        let mut config = Config::calm(seed);
+        config.byzantine = vec![(1, Kind::Withhold)];
+        let mut network = started(config);
+        let decided = network.run_until(SOON_MS, |it| it.height() >= 40);
+        decided.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        network.finish().unwrap();
+    }
+}
+
+#[test]
+fn journals_keep_what_is_undecided_and_do_not_grow_with_the_chain() {
+    let mut network = started(Config::calm(10));
+    let mut longest = 0;
+    for height in (20..=400).step_by(20) {
+        reach(&mut network, height);
+        longest = longest.max(network.journal_bytes());
+    }
+    network.finish().unwrap();
+    // Three journals, each of one or two segments of 16 KiB that still hold something.
+    assert!(longest < 6 * 16 * 1024, "{longest} bytes");
+}
