@@ -1,9 +1,10 @@
 //! Users: a steady stream of transactions and bundles, and what they were told of each.
 //!
 //! ```text
-//!  80 workers ─► Submit(AVAILABLE)        240 tx/s ┐
-//!   4 workers ─► JSON-RPC batches of 10   133 tx/s ├─► Answers
-//!  16 workers ─► SubmitBundle(AVAILABLE)    8  /s  ┘
+//!  80 workers ─► Submit(AVAILABLE)              240 tx/s ┐
+//!   4 workers ─► JSON-RPC batches of 10         133 tx/s ├─► Answers
+//!   8 workers ─► Submit(AVAILABLE) to two nodes   8 tx/s │
+//!  16 workers ─► SubmitBundle(AVAILABLE)          8  /s  ┘
 //! ```
 //! A worker uses an account at one node until that does not answer: what became of its last
 //! transaction is then unknown, so a new account goes on at the next node.
@@ -36,6 +37,9 @@ const BATCH_WORKERS: usize = 4;
 const BATCH_INTERVAL: Duration = Duration::from_millis(300);
 /// Calls of a JSON-RPC batch.
 const BATCH_CALLS: u64 = 10;
+
+const TWICE_WORKERS: usize = 8;
+const TWICE_INTERVAL: Duration = Duration::from_secs(1);
 
 const BUNDLE_WORKERS: usize = 16;
 const BUNDLE_INTERVAL: Duration = Duration::from_secs(2);
@@ -123,6 +127,9 @@ impl Load {
         }
         for worker in 0..BATCH_WORKERS {
             workers.spawn_on(users.clone().send_batches(1_000 + worker), runtime);
+        }
+        for worker in 0..TWICE_WORKERS {
+            workers.spawn_on(users.clone().send_twice(3_000 + worker), runtime);
         }
         for worker in 0..BUNDLE_WORKERS {
             workers.spawn_on(users.clone().send_bundles(2_000 + worker), runtime);
@@ -215,6 +222,32 @@ impl Users {
             let life = self.lives.of(node);
             for answer in self.http[node].send(&batch).await {
                 self.note(answer, |name| Told { name, node, life }, false);
+            }
+        }
+    }
+
+    /// Who gets no answer sends again elsewhere; here both ways are open, and one place is right.
+    async fn send_twice(self, worker: usize) {
+        let mut tick = interval(TWICE_INTERVAL);
+        for account in 0_u64.. {
+            if !self.next(&mut tick).await {
+                return;
+            }
+            let (node, chain_id) = self.route(worker, account);
+            let signed = Wallet::seeded(self.seed, worker, account).transfer(chain_id, 0);
+            let nodes = [node, (node + 1) % self.grpc.len()];
+            let lives = nodes.map(|node| self.lives.of(node));
+            let [mut one, mut two] = nodes.map(|node| self.grpc[node].clone());
+            let answers = tokio::join!(
+                one.submit(&signed, Wait::Available),
+                two.submit(&signed, Wait::Available),
+            );
+            for ((node, life), answer) in nodes
+                .into_iter()
+                .zip(lives)
+                .zip(<[Answer; 2]>::from(answers))
+            {
+                self.note(answer, |name| Told { name, node, life }, true);
             }
         }
     }
