@@ -73,7 +73,7 @@ stage-processes:
 
 # Each bench once, for the work that it asserts; a figure needs `make bench`.
 stage-benches:
-	cargo test --workspace --benches
+	cargo test --workspace --bench '*'
 
 stage-clients:
 	@if command -v npm >/dev/null; then \
