@@ -14,6 +14,8 @@ export CXX = $(shell command -v ccache >/dev/null && echo 'ccache g++' || echo g
 STAGES := format lint unit rules simulation network evm node processes benches
 # The whole workspace is always selected and tests are chosen by name, so that every stage builds
 # dependencies with the same features, once.
+# The node's own tests build the binary too; a plain build would do it again with other features.
+binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
 .PHONY: help setup dev test clients bench $(addprefix stage-,$(STAGES) clients)
@@ -68,7 +70,7 @@ stage-node:
 	$(call tests,wire)
 
 stage-processes:
-	cargo build --workspace --bin cloverleaf
+	$(binary)
 	$(call tests,processes)
 
 # Each bench once, for the work that it asserts; a figure needs `make bench`.
@@ -77,6 +79,6 @@ stage-benches:
 
 stage-clients:
 	@if command -v npm >/dev/null; then \
-		cargo build --workspace --bin cloverleaf && \
+		$(binary) && \
 		testnet/clients/run.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf"; \
 	else echo 'SKIPPED: npm is not installed; no client was tested'; fi
