@@ -153,6 +153,14 @@ impl Config {
         let first = random.index(validators);
         let spread = (0..).map(|step| (first + 2 * step) % validators);
         config.byzantine = spread.zip(kinds).collect();
+        // A Byzantine validator that is silent uses up f: the others need times when all are well.
+        if let Some(faults) = config
+            .faults
+            .as_mut()
+            .filter(|_| !config.byzantine.is_empty())
+        {
+            faults.interval_ms *= 2;
+        }
         config
     }
 

@@ -132,8 +132,28 @@ fn nothing_commits_while_two_are_down_and_it_goes_on_when_they_are_back() {
 
 #[test]
 fn what_was_available_commits_although_its_author_is_killed_after_the_answer_and_stays_down() {
+    promises_survive_their_author("author", |scene| {
+        scene.kill(0);
+        scene.seen().tip()
+    });
+}
+
+#[test]
+fn what_was_available_commits_although_all_are_killed_and_its_author_stays_down() {
+    promises_survive_their_author("author-and-all", |scene| {
+        scene.kill_all();
+        let tip = scene.seen().tip();
+        for node in 1..4 {
+            scene.restart(node);
+        }
+        tip
+    });
+}
+
+/// Node 0 promises, then is killed at the height that is returned; it stays down, the others are up.
+fn promises_survive_their_author(name: &str, kill: impl FnOnce(&mut Scene) -> u64) {
     // A second between blocks: what is sent just after one is available long before the next.
-    let mut scene = Scene::start("author", Some(1_000));
+    let mut scene = Scene::start(name, Some(1_000));
     let (answered, answers) = sync_channel(64);
     let mut submissions = JoinSet::new();
     let client = scene.grpc(0);
@@ -160,8 +180,7 @@ fn what_was_available_commits_although_its_author_is_killed_after_the_answer_and
     while !has_both(&promised) {
         note(&mut promised, answers.recv().unwrap());
     }
-    scene.kill(0);
-    let tip = scene.seen().tip();
+    let tip = kill(&mut scene);
     answers
         .iter()
         .for_each(|answer| note(&mut promised, answer));

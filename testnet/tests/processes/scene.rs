@@ -1,5 +1,6 @@
 //! Four processes and those who watch them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -35,16 +36,25 @@ pub(crate) struct Scene {
     _turn: Turn,
 }
 
-/// Held while a network runs: what two at a time do says nothing about either.
-pub(crate) struct Turn(
-    #[expect(dead_code, reason = "held, not looked at")] MutexGuard<'static, ()>,
-);
+/// Held while a network runs: what two do at a time says nothing about either. Other processes that
+/// run these tests wait too, so the directories are this one's.
+pub(crate) struct Turn {
+    _in_this_process: MutexGuard<'static, ()>,
+    _on_this_machine: File,
+}
 
 impl Turn {
     /// Waits for all others.
     pub(crate) fn take() -> Self {
         static TURN: Mutex<()> = Mutex::new(());
-        Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+        let in_this_process = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("processes.lock");
+        let lock = File::create(lock).unwrap();
+        lock.lock().unwrap();
+        Self {
+            _in_this_process: in_this_process,
+            _on_this_machine: lock,
+        }
     }
 }
 
@@ -199,9 +209,9 @@ impl Scene {
     /// ordered again.
     pub(crate) fn wait_until_it_takes_part(&mut self, node: Node) {
         let (tip, validator) = (self.seen().tip(), self.validators[node]);
-        self.make_available(node, &Wallet::seeded(tip, node, 0).transfer(CHAINS[0], 0));
         let what = |doing: &str| format!("node {node} {doing} after height {tip}");
         self.wait(&what("has the blocks"), |seen| seen.tip_of(node) >= tip);
+        self.make_available(node, &Wallet::seeded(tip, node, 0).transfer(CHAINS[0], 0));
         self.wait(&what("signs"), |seen| seen.has_signed(node, validator, tip));
         self.wait(&what("has its parcels ordered"), |seen| {
             seen.has_sealed(validator, tip)

@@ -1,7 +1,10 @@
 //! `verify` believes nothing: whatever is changed in a proof, it says which step fails.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloverleaf_mempool::Name;
 use cloverleaf_testnet::process::{Binary, Finished};
@@ -10,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::devnet::DevNetwork;
 use crate::load::bundle_legs;
-use crate::scene::Dir;
 
 /// Bundles that are sent at once: at least two of them share a block, so that their branches are not
 /// empty.
@@ -19,7 +21,6 @@ const BUNDLES: u64 = 6;
 /// Proofs of a network that runs no more.
 struct Evidence {
     binary: Binary,
-    dir: Dir,
     /// Two bundles of different heights.
     bundles: [Value; 2],
     head: Value,
@@ -43,7 +44,6 @@ static EVIDENCE: LazyLock<Evidence> = LazyLock::new(|| {
     let foreign_trust = fs::read_to_string(other.join("trust.json")).unwrap();
     Evidence {
         binary: Binary::find().unwrap(),
-        dir: Dir::new("verify-files"),
         bundles,
         head: json!(head.unwrap().unwrap()),
         trust: network.ask(&["trust"]).succeeded().unwrap().json().unwrap(),
@@ -76,22 +76,30 @@ fn bundle_proof(network: &DevNetwork, round: usize) -> Value {
 }
 
 impl Evidence {
-    fn verify(&self, name: &str, proof: &str, trust: &Value, flags: &[&str]) -> Finished {
-        let proof_path = self.dir.path().join(format!("{name}-proof.json"));
-        let trust_path = self.dir.path().join(format!("{name}-trust.json"));
+    fn verify(&self, proof: &str, trust: &Value, flags: &[&str]) -> Finished {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        let path = |what: &str| {
+            let file = format!("verify-{}-{call}-{what}.json", std::process::id());
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(file)
+        };
+        let (proof_path, trust_path) = (path("proof"), path("trust"));
         fs::write(&proof_path, proof).unwrap();
         fs::write(&trust_path, trust.to_string()).unwrap();
-        let (proof, trust) = (
-            proof_path.display().to_string(),
-            trust_path.display().to_string(),
-        );
-        let arguments = ["verify", &proof, "--trust", &trust];
-        self.binary.run(arguments.iter().chain(flags)).unwrap()
+        let arguments = ["verify".as_ref(), proof_path.as_os_str()];
+        let arguments = arguments
+            .into_iter()
+            .chain(["--trust".as_ref(), trust_path.as_os_str()]);
+        let flags = flags.iter().map(OsStr::new);
+        let told = self.binary.run(arguments.chain(flags)).unwrap();
+        fs::remove_file(proof_path).unwrap();
+        fs::remove_file(trust_path).unwrap();
+        told
     }
 
     /// Asserts that a proof is refused for this step.
     fn refuses(&self, name: &str, proof: &Value, trust: &Value, step: &str) {
-        let told = self.verify(name, &proof.to_string(), trust, &["--json"]);
+        let told = self.verify(&proof.to_string(), trust, &["--json"]);
         let answer = told.json().unwrap();
         assert_eq!(told.code, Some(1), "{name}: {answer}");
         assert_eq!(answer["valid"], false, "{name}: {answer}");
@@ -163,19 +171,19 @@ fn step_of_block(pointer: &str) -> Option<&'static str> {
 #[test]
 fn true_proofs_are_proven_with_exit_code_0() {
     let evidence = &*EVIDENCE;
-    for (name, proof, kind) in [
-        ("one", &evidence.bundles[0], "bundle"),
-        ("two", &evidence.bundles[1], "bundle"),
-        ("head", &evidence.head, "head"),
+    for (proof, kind) in [
+        (&evidence.bundles[0], "bundle"),
+        (&evidence.bundles[1], "bundle"),
+        (&evidence.head, "head"),
     ] {
-        let told = evidence.verify(name, &proof.to_string(), &evidence.trust, &["--json"]);
+        let told = evidence.verify(&proof.to_string(), &evidence.trust, &["--json"]);
         let answer = told.succeeded().unwrap().json().unwrap();
         assert_eq!(
             (&answer["valid"], &answer["kind"]),
             (&json!(true), &json!(kind))
         );
     }
-    let text = evidence.verify("text", &evidence.head.to_string(), &evidence.trust, &[]);
+    let text = evidence.verify(&evidence.head.to_string(), &evidence.trust, &[]);
     assert!(text.succeeded().unwrap().stdout.starts_with("proven: "));
 }
 
@@ -254,7 +262,7 @@ fn missing_signer_is_refused_and_so_is_one_who_signs_twice() {
         );
         let signatures = proof["certificate"]["signatures"].as_array_mut().unwrap();
         signatures[2] = last;
-        let told = evidence.verify(name, &proof.to_string(), &evidence.trust, &[]);
+        let told = evidence.verify(&proof.to_string(), &evidence.trust, &[]);
         told.succeeded().unwrap();
     }
 }
@@ -283,7 +291,7 @@ fn proof_older_than_the_trust_root_and_what_is_no_proof_are_refused() {
         &evidence.trust,
         "format",
     );
-    let told = evidence.verify("no-json", "{", &evidence.trust, &[]);
+    let told = evidence.verify("{", &evidence.trust, &[]);
     assert_eq!(told.code, Some(1));
     assert!(
         told.stdout.contains("NOT PROVEN, step format"),

@@ -179,6 +179,12 @@ impl Simulation {
         self.judge.state().height().0
     }
 
+    /// The virtual time since the start, in milliseconds.
+    #[must_use]
+    pub fn time_ms(&self) -> u64 {
+        self.now_us / 1_000
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn counts(&self) -> &Counts {

@@ -6,8 +6,9 @@ use super::{Report, Simulation};
 use crate::checker::Violation;
 use crate::simulation::config::Config;
 
-/// Most virtual time, in milliseconds, that a network may need for its heights while things break.
-const RUN_MS: u64 = 900_000;
+/// Most virtual time, in milliseconds, that a network may need for its heights while things break: an
+/// hour, since more than f may be faulty for most of it.
+const RUN_MS: u64 = 3_600_000;
 
 /// Most virtual time, in milliseconds, until everything is well again after the last repair.
 const HEAL_MS: u64 = 60_000;
