@@ -30,14 +30,48 @@ fn each_node_is_killed_in_turn_under_load_the_others_go_on_and_it_comes_back_and
     let load = scene.load(1);
     scene.wait("load is ordered", |seen| seen.transactions_above(0) > 300);
     let (watch, before) = (Stopwatch::start(), load.taken());
+    let slowest = kill_each_in_turn(&mut scene);
+    let (seconds, after) = (watch.elapsed().as_secs_f64(), load.taken());
+    let answers = scene.runtime().block_on(load.stop());
+    scene.judge(&answers);
+    let audit = scene.command(0, &["rollup", "audit", "901", "902"]);
+    let checked = audit.succeeded().unwrap().json().unwrap()["bundlesChecked"].clone();
+    let totals = scene.seen().totals();
+    assert_eq!(checked, totals.bundles);
+
+    let per_second = |count: usize| f64::from(u32::try_from(count).unwrap()) / seconds;
+    let rates = (
+        per_second(after.0 - before.0),
+        per_second(after.1 - before.1),
+    );
+    let (available, received) = (answers.available.len(), answers.received.len());
+    println!(
+        "killed each of four in {seconds:.0} s at {:.0} tx/s and {:.1} bundles/s; back after at most \
+         {} ms; {available} available, {received} received, {} unanswered; {totals}, all audited",
+        rates.0,
+        rates.1,
+        slowest.as_millis(),
+        answers.silence,
+    );
+    assert!(
+        rates.0 >= TRANSACTIONS_PER_SECOND && rates.1 >= BUNDLES_PER_SECOND,
+        "{rates:?}"
+    );
+}
+
+/// Kills one after the other; how long it took at most until one that was started again took part.
+fn kill_each_in_turn(scene: &mut Scene) -> Duration {
+    let mut slowest = Duration::ZERO;
     for node in (0..rounds()).flat_map(|_| 0..4) {
         scene.kill(node);
         let tip = scene.seen().tip();
         scene.wait("the others go on", |seen| {
             seen.tip() >= tip + BLOCKS_WITHOUT && seen.transactions_above(tip) > 0
         });
+        let back = Stopwatch::start();
         scene.restart(node);
         scene.wait_until_it_takes_part(node);
+        slowest = slowest.max(back.elapsed());
         let demo = scene
             .command(node, &["bundle", "demo"])
             .succeeded()
@@ -47,33 +81,7 @@ fn each_node_is_killed_in_turn_under_load_the_others_go_on_and_it_comes_back_and
             Some(2)
         );
     }
-    let (seconds, after) = (watch.elapsed().as_secs_f64(), load.taken());
-    let answers = scene.runtime().block_on(load.stop());
-    scene.judge(&answers);
-    let audit = scene
-        .command(0, &["rollup", "audit", "901", "902"])
-        .succeeded()
-        .unwrap();
-    let checked = audit.json().unwrap()["bundlesChecked"].as_u64().unwrap();
-    let totals = scene.seen().totals();
-    assert_eq!(usize::try_from(checked).unwrap(), totals.bundles);
-
-    let per_second =
-        |after: usize, before: usize| f64::from(u32::try_from(after - before).unwrap()) / seconds;
-    let rates = (per_second(after.0, before.0), per_second(after.1, before.1));
-    println!(
-        "killed each of four in {seconds:.0} s at {:.0} tx/s and {:.1} bundles/s; {} available, {} \
-         received, {} unanswered; {totals}, {checked} bundles audited",
-        rates.0,
-        rates.1,
-        answers.available.len(),
-        answers.received.len(),
-        answers.silence,
-    );
-    assert!(
-        rates.0 >= TRANSACTIONS_PER_SECOND && rates.1 >= BUNDLES_PER_SECOND,
-        "{rates:?}"
-    );
+    slowest
 }
 
 #[test]
