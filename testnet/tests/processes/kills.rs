@@ -13,9 +13,10 @@ use crate::load::bundle_legs;
 use crate::scene::{Scene, now_ms};
 use crate::wallet::Wallet;
 
-/// The load under which nodes are killed.
-const TRANSACTIONS_PER_SECOND: f64 = 300.0;
-const BUNDLES_PER_SECOND: f64 = 5.0;
+/// What the others order at least while one is down: a second of the load that is offered. Rates are
+/// printed and not asserted, since they are the machine's.
+const TRANSACTIONS_WITHOUT: usize = 300;
+const BUNDLES_WITHOUT: usize = 5;
 
 /// Blocks that the others decide while one is down: every proposer's turn comes four times.
 const BLOCKS_WITHOUT: u64 = 16;
@@ -53,10 +54,6 @@ fn each_node_is_killed_in_turn_under_load_the_others_go_on_and_it_comes_back_and
         slowest.as_millis(),
         answers.silence,
     );
-    assert!(
-        rates.0 >= TRANSACTIONS_PER_SECOND && rates.1 >= BUNDLES_PER_SECOND,
-        "{rates:?}"
-    );
 }
 
 /// Kills one after the other; how long it took at most until one that was started again took part.
@@ -66,7 +63,9 @@ fn kill_each_in_turn(scene: &mut Scene) -> Duration {
         scene.kill(node);
         let tip = scene.seen().tip();
         scene.wait("the others go on", |seen| {
-            seen.tip() >= tip + BLOCKS_WITHOUT && seen.transactions_above(tip) > 0
+            seen.tip() >= tip + BLOCKS_WITHOUT
+                && seen.transactions_above(tip) >= TRANSACTIONS_WITHOUT
+                && seen.bundles_above(tip) >= BUNDLES_WITHOUT
         });
         let back = Stopwatch::start();
         scene.restart(node);

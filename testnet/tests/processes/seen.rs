@@ -36,6 +36,7 @@ pub(crate) struct Seen {
 struct Facts {
     hash: B256,
     transactions: usize,
+    bundles: usize,
     /// The validators in the certificate that each node has.
     signers: BTreeMap<Node, BTreeSet<u32>>,
     /// The lanes that advance, with the height that their authors had applied.
@@ -132,6 +133,7 @@ impl Seen {
         let facts = Facts {
             hash: block.hash(),
             transactions: block.transaction_count(),
+            bundles: block.manifests.len(),
             signers: BTreeMap::new(),
             lanes: lanes.collect(),
         };
@@ -187,6 +189,12 @@ impl Seen {
     pub(crate) fn transactions_above(&self, height: u64) -> usize {
         let blocks = self.blocks.range(height + 1..);
         blocks.map(|(_, facts)| facts.transactions).sum()
+    }
+
+    /// The number of bundles above a height.
+    pub(crate) fn bundles_above(&self, height: u64) -> usize {
+        let blocks = self.blocks.range(height + 1..);
+        blocks.map(|(_, facts)| facts.bundles).sum()
     }
 
     /// True if another node than `node` has a certificate above a height with this validator in it.
