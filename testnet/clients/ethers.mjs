@@ -1,6 +1,7 @@
 // ethers, unchanged; it sends JSON-RPC batches by default.
 import { HDNodeWallet, JsonRpcProvider, Mnemonic, parseEther } from "ethers";
 
+import { compare } from "./expectations.mjs";
 import { check, finish, mnemonic, receiver, rollup } from "./support.mjs";
 
 const provider = new JsonRpcProvider(rollup(902), undefined, {
@@ -20,11 +21,25 @@ check("ethers reads the balance it sent", after - before === parseEther("1"));
 const two = await Promise.all([provider.getBlockNumber(), provider.getBalance(wallet.address)]);
 check("ethers batches calls", two[0] > 0 && two[1] > 0n);
 
-try {
-  await wallet.sendTransaction({ to: receiver, value: 1n, nonce: 0, gasLimit: 21_000n });
-  check("ethers understands a nonce that is too low", false, "it was accepted");
-} catch (error) {
-  check("ethers understands a nonce that is too low", error.code === "NONCE_EXPIRED", error.code);
-}
+const refused = async (call, action) => {
+  try {
+    await action();
+    check(`ethers ${call}`, false, "it was accepted");
+  } catch (error) {
+    const said = error.info?.error ?? error.error ?? {};
+    const { passed, detail } = compare("ethers", call, `${error.code} ${said.code}\n${said.message}`);
+    check(`ethers ${call}`, passed, detail);
+  }
+};
+const transfer = {
+  to: receiver, value: 1n, nonce: 900, gasLimit: 21_000n, type: 2, chainId: 902,
+  maxFeePerGas: 3_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n,
+};
+const publish = async (changes) =>
+  provider.broadcastTransaction(await wallet.signTransaction({ ...transfer, ...changes }));
+await refused("nonce too low", () => publish({ nonce: 0 }));
+await refused("wrong chain", () => publish({ chainId: 901 }));
+await refused("gas below intrinsic", () => publish({ gasLimit: 20_999n }));
+await refused("unknown method", () => provider.send("eth_doesNotExist", []));
 provider.destroy();
 finish("ethers");

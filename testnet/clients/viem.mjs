@@ -2,6 +2,7 @@
 import { createPublicClient, createWalletClient, defineChain, http, parseEther } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
 
+import { compare } from "./expectations.mjs";
 import { check, finish, mnemonic, receiver, rollup, rpc, endpoint } from "./support.mjs";
 
 const account = mnemonicToAccount(mnemonic, { addressIndex: 2 });
@@ -48,28 +49,26 @@ const landed = await beta.public.waitForTransactionReceipt({
 });
 check("the bundle's second leg is executed", landed.status === "success");
 
-const refused = async (what, action, pattern) => {
+const refused = async (call, action) => {
   try {
     await action();
-    check(what, false, "it was accepted");
+    check(`viem ${call}`, false, "it was accepted");
   } catch (error) {
-    check(what, pattern.test(error.message), error.shortMessage ?? error.message.split("\n")[0]);
+    const cause = error.walk?.((inner) => inner.code !== undefined) ?? error;
+    const { passed, detail } = compare("viem", call, `${cause.name} ${cause.code}\n${error.details}`);
+    check(`viem ${call}`, passed, detail);
   }
 };
-await refused(
-  "viem understands a nonce that is too low",
-  () => alpha.wallet.sendTransaction({ to: receiver, value: 1n, nonce: 0, gas: 21_000n }),
-  /nonce/i,
-);
-await refused(
-  "viem understands a wrong chain",
-  async () => {
-    const foreign = await beta.wallet.signTransaction({
-      to: receiver, value: 1n, nonce: 999, gas: 21_000n, type: "eip1559",
-      maxFeePerGas: 2_000_000_000n, maxPriorityFeePerGas: 1n, chainId: 902,
-    });
-    await alpha.public.sendRawTransaction({ serializedTransaction: foreign });
-  },
-  /chain/i,
-);
+const signed = (side, changes) =>
+  side.wallet.signTransaction({
+    to: receiver, value: 1n, nonce: 900, gas: 21_000n, type: "eip1559",
+    maxFeePerGas: 3_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n, ...changes,
+  });
+const publish = async (raw) =>
+  alpha.public.sendRawTransaction({ serializedTransaction: await raw });
+await refused("nonce too low", () => publish(signed(alpha, { nonce: 0 })));
+await refused("wrong chain", () => publish(signed(beta, {})));
+await refused("gas below intrinsic", () => publish(signed(alpha, { gas: 20_999n })));
+await refused("malformed", () => publish("0x02deadbeef"));
+await refused("unknown method", () => alpha.public.request({ method: "eth_doesNotExist" }));
 finish("viem");
