@@ -8,7 +8,8 @@ use alloy_consensus::{
 use alloy_primitives::{B256, Bloom, Log};
 use reth_primitives::{Recovered, SealedHeader};
 
-use crate::{output::BatchOutput, transaction::Transaction};
+use crate::transaction::Transaction;
+use cloverleaf_api::json::BatchOutput;
 
 /// One block, which never changes.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::{eip1559::BaseFeeParams, eip2935::HISTORY_STORAGE_ADDRESS};
 use alloy_primitives::{B256, Bytes, keccak256};
+use cloverleaf_api::json::{BatchOutput, Span, TransactionOutcome};
 use cloverleaf_types::Batch;
 use reth_primitives::{Recovered, SealedHeader};
 use revm::{ExecuteCommitEvm as _, SystemCallCommitEvm as _, context::result::EVMError};
@@ -17,7 +18,6 @@ use crate::{
     error::Error,
     genesis::empty_header,
     machine::{Machine, Purpose, machine},
-    output::{BatchOutput, TransactionOutcome},
     skip::Skip,
     state::{State, WorkingState},
     transaction::{Transaction, decode, environment},
@@ -107,14 +107,18 @@ pub(crate) fn output(
     transactions: Vec<TransactionOutcome>,
 ) -> BatchOutput {
     BatchOutput {
-        chain_id: batch.header().chain_id.0,
+        chain_id: batch.header().chain_id,
         seq: batch.header().seq,
         batch_hash: batch.hash(),
-        height: batch.header().height.0,
+        height: batch.header().height,
         timestamp_ms: batch.header().timestamp_ms,
         block_number: header.number,
         block_hash: header.hash(),
-        spans: batch.spans().to_vec(),
+        spans: batch
+            .spans()
+            .iter()
+            .map(|span| Span::of(span, &[]))
+            .collect(),
         transactions,
     }
 }
@@ -142,7 +146,7 @@ impl Run<'_> {
             }
             Err(Skip { reason, message }) => TransactionOutcome::Skipped {
                 hash: keccak256(raw),
-                reason,
+                reason: reason.text().to_owned(),
                 message,
             },
         });

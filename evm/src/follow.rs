@@ -36,9 +36,9 @@ pub async fn follow(rollup: &Rollup, source: &mut impl BatchSource) -> Result<()
         };
         let output = rollup.execute(batch).await?;
         tracing::debug!(
-            chain_id = output.chain_id,
+            chain_id = %output.chain_id,
             seq = output.seq,
-            height = output.height,
+            height = %output.height,
             block = %output.block_hash,
             "batch executed"
         );

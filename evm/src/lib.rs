@@ -45,7 +45,6 @@ mod transaction;
 
 mod block;
 mod executor;
-mod output;
 
 mod block_log;
 mod chain;
@@ -65,7 +64,6 @@ mod rpc;
 pub use error::Error;
 pub use follow::{BatchSource, follow};
 pub use genesis::{DEV_ACCOUNTS, DEV_BALANCE_ETH, DEV_MNEMONIC, FAUCET_BALANCE_ETH};
-pub use output::{BatchOutput, TransactionOutcome};
 pub use rollup::{Rollup, RollupConfig};
 pub use rpc::{router, serve};
 pub use skip::SkipReason;

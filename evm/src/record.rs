@@ -13,13 +13,13 @@ use alloy_consensus::Header;
 use alloy_eips::eip2718::Decodable2718 as _;
 use alloy_primitives::{Address, Bytes, Log, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use cloverleaf_api::json::TransactionOutcome;
 use cloverleaf_types::Batch;
 use reth_primitives::{Recovered, SealedHeader};
 
 use crate::{
     block::{Block, Included},
     executor,
-    output::TransactionOutcome,
     skip::SkipReason,
     transaction::Transaction,
 };
@@ -70,7 +70,7 @@ impl Record {
                     TransactionOutcome::Executed { .. } => included.next().map(Outcome::executed),
                     TransactionOutcome::Skipped {
                         reason, message, ..
-                    } => Some(Outcome::skipped(*reason, message)),
+                    } => Some(Outcome::skipped(reason, message)),
                 })
                 .collect(),
         }
@@ -138,10 +138,15 @@ impl Outcome {
         })
     }
 
-    fn skipped(reason: SkipReason, message: &str) -> Self {
+    fn skipped(reason: &str, message: &str) -> Self {
+        let number = SkipReason::ALL
+            .iter()
+            .position(|known| known.text() == reason);
         Self::Skipped(Refusal {
             kind: SKIPPED,
-            reason: reason as u8,
+            reason: number
+                .and_then(|number| u8::try_from(number).ok())
+                .expect("the executor skips for one of the reasons"),
             message: message.to_owned(),
         })
     }
@@ -167,7 +172,7 @@ impl Refusal {
             .ok_or_else(|| format!("skip reason {} of another program version", self.reason))?;
         Ok(TransactionOutcome::Skipped {
             hash: keccak256(raw),
-            reason: *reason,
+            reason: reason.text().to_owned(),
             message: self.message,
         })
     }

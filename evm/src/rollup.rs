@@ -6,11 +6,12 @@ use std::{
 };
 
 use alloy_primitives::Address;
+use cloverleaf_api::json::BatchOutput;
 use cloverleaf_types::{Batch, ChainId, Head, NetworkId, Verified};
 
 use crate::{
-    block::Block, chain::Chain, error::Error, executor::execute, genesis::genesis,
-    output::BatchOutput, record::Record, store::Store,
+    block::Block, chain::Chain, error::Error, executor::execute, genesis::genesis, record::Record,
+    store::Store,
 };
 
 /// What a rollup is started with. All of it but the folder enters the genesis block: nodes that

@@ -6,63 +6,57 @@
 
 use alloy_primitives::U256;
 use revm::context::result::InvalidTransaction;
-use serde::{Deserialize, Serialize};
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident = $text:literal,)+) => {
+        /// The closed list of reasons.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum SkipReason {
+            $($(#[$doc])* $reason,)+
+        }
 
-/// The closed list of reasons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SkipReason {
-    /// The bytes are no transaction.
-    Malformed,
-    /// A type that this rollup does not take: blobs, deposits, unknown ones.
-    TransactionTypeNotSupported,
-    /// A legacy transaction that names no chain (EIP-155).
-    NotReplayProtected,
-    /// It names another chain.
-    WrongChainId,
-    /// The signature does not verify.
-    InvalidSender,
-    /// Its nonce has been used.
-    NonceTooLow,
-    /// A transaction before it in the sender's order is missing.
-    NonceTooHigh,
-    /// The sender cannot pay for value and gas.
-    InsufficientFunds,
-    /// It offers less per gas than the block's base fee.
-    FeeCapTooLow,
-    /// It offers a tip above all that it offers.
-    FeeCapBelowTip,
-    /// Its gas limit does not cover its own bytes.
-    IntrinsicGasTooLow,
-    /// Its gas limit is above what a block, or this block, has left.
-    GasLimitReached,
-    /// It creates a contract from too much code.
-    InitCodeTooLarge,
-    /// The sender is a contract (EIP-3607).
-    SenderNotAnAccount,
-    /// Anything else that the protocol's rules refuse.
-    Invalid,
+        impl SkipReason {
+            /// All reasons; the position of each is its number on disk, so new ones go to the end.
+            pub const ALL: &'static [Self] = &[$(Self::$reason,)+];
+
+            /// Its name in outputs.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$reason => $text,)+ }
+            }
+        }
+    };
 }
 
-impl SkipReason {
-    /// All reasons; the position of each is its number on disk, so new ones go to the end.
-    pub const ALL: [Self; 15] = [
-        Self::Malformed,
-        Self::TransactionTypeNotSupported,
-        Self::NotReplayProtected,
-        Self::WrongChainId,
-        Self::InvalidSender,
-        Self::NonceTooLow,
-        Self::NonceTooHigh,
-        Self::InsufficientFunds,
-        Self::FeeCapTooLow,
-        Self::FeeCapBelowTip,
-        Self::IntrinsicGasTooLow,
-        Self::GasLimitReached,
-        Self::InitCodeTooLarge,
-        Self::SenderNotAnAccount,
-        Self::Invalid,
-    ];
+reasons! {
+    /// The bytes are no transaction.
+    Malformed = "malformed",
+    /// A type that this rollup does not take: blobs, deposits, unknown ones.
+    TransactionTypeNotSupported = "transactionTypeNotSupported",
+    /// A legacy transaction that names no chain (EIP-155).
+    NotReplayProtected = "notReplayProtected",
+    /// It names another chain.
+    WrongChainId = "wrongChainId",
+    /// The signature does not verify.
+    InvalidSender = "invalidSender",
+    /// Its nonce has been used.
+    NonceTooLow = "nonceTooLow",
+    /// A transaction before it in the sender's order is missing.
+    NonceTooHigh = "nonceTooHigh",
+    /// The sender cannot pay for value and gas.
+    InsufficientFunds = "insufficientFunds",
+    /// It offers less per gas than the block's base fee.
+    FeeCapTooLow = "feeCapTooLow",
+    /// It offers a tip above all that it offers.
+    FeeCapBelowTip = "feeCapBelowTip",
+    /// Its gas limit does not cover its own bytes.
+    IntrinsicGasTooLow = "intrinsicGasTooLow",
+    /// Its gas limit is above what a block, or this block, has left.
+    GasLimitReached = "gasLimitReached",
+    /// It creates a contract from too much code.
+    InitCodeTooLarge = "initCodeTooLarge",
+    /// The sender is a contract (EIP-3607).
+    SenderNotAnAccount = "senderNotAnAccount",
+    /// Anything else that the protocol's rules refuse.
+    Invalid = "invalid",
 }
 
 /// A reason with its evidence in words.
@@ -154,9 +148,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_keeps_its_number() {
-        for (number, reason) in SkipReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, number);
-        }
+    fn every_reason_keeps_its_number_and_its_name() {
+        let named: Vec<&str> = SkipReason::ALL.iter().map(|reason| reason.text()).collect();
+        let expected = "malformed transactionTypeNotSupported notReplayProtected wrongChainId \
+                        invalidSender nonceTooLow nonceTooHigh insufficientFunds feeCapTooLow \
+                        feeCapBelowTip intrinsicGasTooLow gasLimitReached initCodeTooLarge \
+                        senderNotAnAccount invalid";
+        assert_eq!(named.join(" "), expected);
     }
 }

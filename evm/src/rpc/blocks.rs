@@ -73,7 +73,7 @@ pub(super) fn head(rollup: &Rollup) -> Result<Value, RpcError> {
         "chainId": hex(rollup.chain_id()),
         "seq": hex(block.number()),
         "batchHash": output.map(|output| output.batch_hash),
-        "height": output.map(|output| hex(output.height)),
+        "height": output.map(|output| hex(output.height.0)),
         "timestampMs": output.map(|output| hex(output.timestamp_ms)),
         "blockNumber": hex(block.number()),
         "blockHash": block.hash(),

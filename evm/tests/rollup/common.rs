@@ -9,9 +9,8 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use cloverleaf_evm::{
-    BatchOutput, DEV_MNEMONIC, Rollup, RollupConfig, SkipReason, TransactionOutcome, router,
-};
+use cloverleaf_api::json::{BatchOutput, TransactionOutcome};
+use cloverleaf_evm::{DEV_MNEMONIC, Rollup, RollupConfig, SkipReason, router};
 use cloverleaf_types::{Batch, BatchDraft, ChainId, Height, Span, Verified, transaction_id};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
@@ -255,7 +254,10 @@ pub(crate) fn skipped(output: &BatchOutput, index: usize) -> (SkipReason, &str) 
     match &output.transactions[index] {
         TransactionOutcome::Skipped {
             reason, message, ..
-        } => (*reason, message),
+        } => {
+            let known = SkipReason::ALL.iter().find(|known| known.text() == reason);
+            (*known.expect("a reason of the closed list"), message)
+        }
         executed => panic!("{executed:?}"),
     }
 }

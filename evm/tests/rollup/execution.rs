@@ -3,7 +3,8 @@ use alloy_eips::{eip2930::AccessList, eip7702::Authorization};
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 use alloy_rpc_types_eth::{Block, TransactionReceipt};
 use alloy_signer::SignerSync as _;
-use cloverleaf_evm::{DEV_ACCOUNTS, Error, SkipReason, TransactionOutcome};
+use cloverleaf_api::json::TransactionOutcome;
+use cloverleaf_evm::{DEV_ACCOUNTS, Error, SkipReason};
 use cloverleaf_types::Span;
 use serde_json::json;
 
@@ -374,8 +375,11 @@ async fn a_blocks_header_commits_to_its_batch_and_to_what_is_in_it() {
     };
     let batch = world.batch_with(&transactions, vec![span]);
     let output = world.rollup.execute_here(&batch).unwrap();
-    assert_eq!(output.spans, [span]);
-    assert_eq!((output.seq, output.block_number, output.height), (2, 2, 20));
+    assert_eq!(output.spans, [cloverleaf_api::json::Span::of(&span, &[])]);
+    assert_eq!(
+        (output.seq, output.block_number, output.height),
+        (2, 2, cloverleaf_types::Height(20))
+    );
     assert!(
         output
             .transactions

@@ -1,7 +1,8 @@
 use std::fs;
 
 use alloy_rpc_types_eth::{Block, TransactionReceipt};
-use cloverleaf_evm::{BatchOutput, DEV_ACCOUNTS, Error, Rollup};
+use cloverleaf_api::json::BatchOutput;
+use cloverleaf_evm::{DEV_ACCOUNTS, Error, Rollup};
 use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use serde_json::{Value, json};
 
@@ -52,12 +53,6 @@ async fn a_restart_gives_the_same_head_and_answers() {
     for output in outputs {
         let again: BatchOutput = world.ask("rollup_getOutput", json!([output.seq])).await;
         assert_eq!(again, output);
-        // An audit reads it in the shape that `api` documents.
-        let read: cloverleaf_api::json::BatchOutput =
-            world.ask("rollup_getOutput", json!([output.seq])).await;
-        assert_eq!(read.batch_hash, output.batch_hash);
-        assert_eq!(read.spans.len(), output.spans.len());
-        assert_eq!(read.transactions.len(), output.transactions.len());
     }
     world.execute(&[sign(&wallet(2), plain(1))]);
     world.restart();

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::{Block, FeeHistory, Log, Transaction, TransactionReceipt};
 use axum::http::StatusCode;
-use cloverleaf_evm::{BatchOutput, DEV_ACCOUNTS};
+use cloverleaf_api::json::BatchOutput;
+use cloverleaf_evm::DEV_ACCOUNTS;
 use serde_json::{Value, json};
 
 use crate::common::{
