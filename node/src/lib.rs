@@ -27,5 +27,3 @@ mod embedded;
 mod grpc;
 mod rpc;
 mod terminal;
-
-pub mod testing;

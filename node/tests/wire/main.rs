@@ -16,6 +16,7 @@ mod full_pool;
 mod grpc;
 #[cfg(test)]
 mod network;
+mod node;
 #[cfg(test)]
 mod overlay;
 #[cfg(test)]

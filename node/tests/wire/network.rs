@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
 
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_node::testing::{TestNode, TestOptions};
 use cloverleaf_types::ChainId;
 use tokio::net::TcpListener;
 
 use crate::endpoint::Http;
+use crate::node::{TestNode, TestOptions};
 use crate::overlay;
 
 /// The rollup whose execution RPC is the stub.

@@ -1,0 +1,105 @@
+//! One validator with its public ports, in the caller's runtime.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_mempool::pool::Limits;
+use cloverleaf_types::{ChainId, Parameters};
+use eyre::Result;
+use tokio::net::TcpListener;
+
+use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Ports, create_network};
+use cloverleaf_node::service::{Service, ServiceOptions};
+
+/// The network's port is so far above its base.
+const NETWORK_OFFSET: u16 = 4;
+
+/// What is special about a test's node.
+#[derive(Debug)]
+pub(crate) struct TestOptions {
+    /// Where it lives: a new directory.
+    pub(crate) dir: PathBuf,
+    /// What its pool holds at most.
+    pub(crate) limits: Limits,
+    /// The rollups' own JSON-RPC URLs.
+    pub(crate) executions: BTreeMap<ChainId, String>,
+    /// It has a faucet, whose account nobody else knows.
+    pub(crate) faucet: bool,
+}
+
+/// A running node of a network of one.
+pub(crate) struct TestNode {
+    /// JSON-RPC.
+    pub(crate) http_url: String,
+    /// gRPC.
+    pub(crate) grpc_url: String,
+    service: Service,
+}
+
+impl TestNode {
+    /// Starts a network of one validator that decides as fast as it can.
+    ///
+    /// # Errors
+    /// The directory is not new, or a port is taken.
+    pub(crate) async fn start(options: TestOptions) -> Result<Self> {
+        let parameters = Parameters {
+            block_time_ms: 0,
+            empty_block_interval_ms: 100,
+            ..Parameters::default()
+        };
+        let plan = NetworkPlan {
+            name: "test".to_owned(),
+            validators: 1,
+            ports: Ports::new(free_base().await?)?,
+            parameters,
+            time_ms: now_ms(),
+        };
+        let network = create_network(&options.dir, &plan)?;
+        let mut home = Home::open(&network.homes[0])?;
+        let executions = options.executions.into_iter();
+        home.config.execution = executions
+            .map(|(chain_id, url)| ExecutionRpc { chain_id, url })
+            .collect();
+        let special = ServiceOptions {
+            limits: options.limits,
+            faucet: options.faucet.then(PrivateKeySigner::random),
+            any_origin: false,
+        };
+        let service =
+            Service::start_on(home, special, listener().await?, listener().await?).await?;
+        Ok(Self {
+            http_url: service.http_url(),
+            grpc_url: service.grpc_url(),
+            service,
+        })
+    }
+
+    /// Stops it as a node stops: the ports first.
+    pub(crate) async fn stop(self) {
+        self.service.stop().await;
+    }
+}
+
+async fn listener() -> Result<TcpListener> {
+    Ok(TcpListener::bind("127.0.0.1:0").await?)
+}
+
+/// A base whose network port was free a moment ago.
+async fn free_base() -> Result<u16> {
+    loop {
+        let port = listener().await?.local_addr()?.port();
+        let base = port.saturating_sub(NETWORK_OFFSET);
+        if Ports::new(base).is_ok() {
+            return Ok(base);
+        }
+    }
+}
+
+/// The network begins now: bundles' windows are told from its latest block's time.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("after 1970");
+    u64::try_from(since.as_millis()).expect("a few decades")
+}
