@@ -111,12 +111,6 @@ impl BlockSync {
         core::mem::take(&mut self.outputs)
     }
 
-    /// Whether peers in good standing claim heights that this node lacks.
-    #[must_use]
-    pub fn is_behind(&self) -> bool {
-        self.peers.best_tip(self.now_ms) > self.tip
-    }
-
     fn applied(&mut self, tip: Height, first: Height, validators: Arc<ValidatorSet>) {
         (self.tip, self.first, self.validators) = (tip, first, Some(validators));
         self.applying = None;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
-use cloverleaf_types::{Address, B256, Parcel, Slot, TransactionId};
+use cloverleaf_types::{Address, Parcel, Slot, TransactionId};
 
 use super::Parcels;
 use super::chain::{Held, Place};
@@ -83,19 +83,6 @@ pub fn check_marked(prepared: &Prepared) -> Result<(), FalseSender> {
 }
 
 impl Parcels {
-    /// Whether a parcel is worth verifying, from what its header claims: nobody pays for a signature
-    /// only to find the parcel known or out of reach.
-    #[must_use]
-    pub fn is_wanted(&self, slot: Slot, hash: B256) -> bool {
-        !self.held.contains_key(&hash)
-            && self.validators.index_of(slot.author).is_some()
-            && slot.epoch.0 <= self.height.next().0
-            && self
-                .lanes
-                .get(&slot.author)
-                .is_none_or(|chain| matches!(chain.place(slot), Place::Free | Place::Taken(_)))
-    }
-
     /// Takes in a well-formed parcel, or says why not (L4).
     pub fn accept(&mut self, prepared: Arc<Prepared>) -> Accept {
         let (slot, hash) = (prepared.parcel.slot(), prepared.parcel.hash());

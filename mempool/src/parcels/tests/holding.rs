@@ -36,7 +36,6 @@ fn second_parcel_of_a_slot_is_evidence_and_never_acked() {
 
     // Once a proposal names it, it is kept beside the first, until the height is decided.
     parcels.on_proposal(&[cut_entry(&other)], address(3), 0);
-    assert!(parcels.is_wanted(other.slot(), other.hash()));
     assert!(matches!(
         accept(&mut parcels, &other),
         Accept::Evidence { store: true, .. }
@@ -70,47 +69,41 @@ fn what_is_out_of_reach_is_not_taken_in() {
     let mut parcels = parcels();
     let empty =
         |name, epoch, seq| parcel(slot(name, epoch, seq), B256::repeat_byte(1), 0, 0, vec![]);
-    let verdict = |parcels: &mut Parcels, parcel: &Sealed| {
-        let wanted = parcels.is_wanted(parcel.slot(), parcel.hash());
-        let accepted = accept(parcels, parcel);
-        assert_eq!(wanted, matches!(accepted, Accept::Store), "{accepted:?}");
-        accepted
-    };
     assert!(matches!(
-        verdict(&mut parcels, &empty(9, 0, 1)),
+        accept(&mut parcels, &empty(9, 0, 1)),
         Accept::Stranger
     ));
     assert!(matches!(
-        verdict(&mut parcels, &empty(2, 0, 255)),
+        accept(&mut parcels, &empty(2, 0, 255)),
         Accept::Store
     ));
     assert!(matches!(
-        verdict(&mut parcels, &empty(2, 0, 256)),
+        accept(&mut parcels, &empty(2, 0, 256)),
         Accept::OutOfWindow
     ));
     assert!(
-        matches!(verdict(&mut parcels, &empty(2, 7, 1)), Accept::OutOfWindow),
+        matches!(accept(&mut parcels, &empty(2, 7, 1)), Accept::OutOfWindow),
         "height + 2"
     );
     assert!(matches!(
-        verdict(&mut parcels, &empty(2, 6, 1)),
+        accept(&mut parcels, &empty(2, 6, 1)),
         Accept::Store
     ));
     assert!(
-        matches!(verdict(&mut parcels, &empty(2, 5, 1)), Accept::OutOfWindow),
+        matches!(accept(&mut parcels, &empty(2, 5, 1)), Accept::OutOfWindow),
         "a third epoch"
     );
 
     let lane = chain(3, 4, 3, 10);
     store(&mut parcels, &lane);
     decide(&mut parcels, &[&lane[1]]);
-    assert!(matches!(verdict(&mut parcels, &lane[0]), Accept::Old));
+    assert!(matches!(accept(&mut parcels, &lane[0]), Accept::Old));
     assert!(
-        matches!(verdict(&mut parcels, &empty(3, 3, 8)), Accept::Old),
+        matches!(accept(&mut parcels, &empty(3, 3, 8)), Accept::Old),
         "an ended epoch"
     );
     assert!(
-        matches!(verdict(&mut parcels, &empty(3, 4, 257)), Accept::Store),
+        matches!(accept(&mut parcels, &empty(3, 4, 257)), Accept::Store),
         "the window moved"
     );
 }
