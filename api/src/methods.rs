@@ -94,7 +94,7 @@ pub const METHODS: &[Method] = {
             Seq,
             "seq_sendBundle",
             &["bundle"],
-            "Takes a bundle in: all legs in one block, or none.",
+            "Takes a bundle in: all legs in one block, or none. That is inclusion: a leg may still revert in its rollup, and whoever sees a leg can place it alone, which drops the whole bundle.",
         ),
         method(
             Seq,
