@@ -1,6 +1,10 @@
-//! What a block or a plan can do wrong. `order` itself never fails (O2).
+//! What a block, a plan or a control transaction can do wrong. `order` itself never fails (O2).
 
-use cloverleaf_types::{ChainId, Height, Slot};
+use cloverleaf_types::error::DecodeError;
+use cloverleaf_types::genesis::ParameterError;
+use cloverleaf_types::rollup::RollupError;
+use cloverleaf_types::validator::ValidatorSetError;
+use cloverleaf_types::{Address, ChainId, Height, Slot};
 
 /// A block that does not follow from its parent's state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +31,16 @@ pub enum BlockError {
         /// Its height.
         height: Height,
     },
+    /// Chain 0's batch holds a control transaction that the state does not allow.
+    #[error("block {height}: control transaction {position}: {source}")]
+    Control {
+        /// Its height.
+        height: Height,
+        /// The transaction's position in the batch.
+        position: usize,
+        /// What is wrong.
+        source: ControlError,
+    },
     /// A batch for a rollup that is not registered.
     #[error("block {height}: it has a batch for rollup {chain_id}, which is not registered")]
     UnknownRollup {
@@ -45,6 +59,117 @@ pub enum BlockError {
         /// The rollup.
         chain_id: ChainId,
     },
+}
+
+/// A control transaction that the state does not allow (S1). Its signer is at fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// Bytes that are no control transaction.
+    #[error("it is no control transaction: {0}")]
+    Decode(#[from] DecodeError),
+    /// Signed by somebody who may not.
+    #[error("{signer} signed it; only {needed} may")]
+    NotAllowed {
+        /// Who signed.
+        signer: Address,
+        /// Who may.
+        needed: &'static str,
+    },
+    /// Not its signer's next one.
+    #[error("its nonce is {found}; the next of {signer} is {expected}")]
+    Nonce {
+        /// Who signed.
+        signer: Address,
+        /// The transaction's.
+        found: u64,
+        /// The next one.
+        expected: u64,
+    },
+    /// Chain 0 cannot be changed.
+    #[error("chain 0 is the network's own and cannot be changed")]
+    ControlChain,
+    /// The rollup is registered already.
+    #[error("rollup {chain_id} is registered already; change it instead")]
+    RollupExists {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// No such rollup.
+    #[error("rollup {chain_id} is not registered")]
+    UnknownRollup {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// The registry is full; retired rollups count.
+    #[error("the registry is full: a network has at most 1024 rollups, retired ones included")]
+    TooManyRollups,
+    /// An entry that no network takes.
+    #[error(transparent)]
+    Rollup(#[from] RollupError),
+    /// A retired rollup stays as it is, and none is registered as retired.
+    #[error("rollup {chain_id} is retired, which is final")]
+    Retired {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// A field that this action cannot change.
+    #[error("the {field} of rollup {chain_id} cannot be changed with its entry")]
+    Fixed {
+        /// The rollup.
+        chain_id: ChainId,
+        /// The field.
+        field: &'static str,
+    },
+    /// A parameter out of range.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// The replay window is as long as genesis says.
+    #[error("replay_window_ms is fixed at genesis; leave it {expected}")]
+    ReplayWindow {
+        /// What it is.
+        expected: u64,
+    },
+    /// A validator change with less than two heights' notice.
+    #[error(
+        "the change is for height {effective}; the next block can change {earliest} at the earliest"
+    )]
+    TooSoon {
+        /// The change's height.
+        effective: Height,
+        /// The earliest possible.
+        earliest: Height,
+    },
+    /// Too many changes wait.
+    #[error("128 validator changes wait for their height already; try again after one of them")]
+    TooManyChanges,
+    /// A removal of somebody who will be no validator then.
+    #[error("{address} is no validator at that height")]
+    NotAValidator {
+        /// Who.
+        address: Address,
+    },
+    /// No peer id where one is needed, or one where none belongs.
+    #[error("the change of {address} needs a peer id in base58, and none if it is a removal")]
+    PeerId {
+        /// Who.
+        address: Address,
+    },
+    /// More than a third of the power would change at one height.
+    #[error(
+        "at height {height} power of {changed_power} would change; at most a third of {total_power} \
+         may: spread the changes over more heights"
+    )]
+    TooMuchPower {
+        /// The height.
+        height: Height,
+        /// What would change: added, removed and moved power together.
+        changed_power: u64,
+        /// The power before.
+        total_power: u64,
+    },
+    /// A set that cannot be.
+    #[error(transparent)]
+    Validators(#[from] ValidatorSetError),
 }
 
 /// A plan that no correct proposer makes (V2): a pure function of parent state, plan and parcels.

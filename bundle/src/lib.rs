@@ -37,7 +37,7 @@ pub mod prepare;
 pub mod state;
 pub mod window;
 
-pub use error::{BlockError, PlanError};
+pub use error::{BlockError, ControlError, PlanError};
 pub use order::{DropPlace, Dropped, Ordered, order};
 pub use plan::{LaneSlice, check_header, check_plan};
 pub use prepare::Prepared;

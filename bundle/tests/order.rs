@@ -8,12 +8,14 @@ mod rules {
     mod absent;
     mod blocks;
     mod bundles;
+    mod control;
     mod drops;
     mod drops_in_order;
     mod full;
     mod linear;
     mod plans;
     mod state;
+    mod validators;
     mod window;
 }
 

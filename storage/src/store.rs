@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::keys;
 
 /// The version of the layout of columns, keys and values.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Keys of the column `meta`.
 pub(crate) mod meta {

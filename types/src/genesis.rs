@@ -5,8 +5,8 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Preimage, Tag};
-use crate::limits::{BATCH_BYTES_MAX, PARCEL_WEIGHT_MAX, TRANSACTION_BYTES_MAX};
-use crate::rollup::Rollup;
+use crate::limits::{BATCH_BYTES_MAX, PARCEL_WEIGHT_MAX, ROLLUPS_MAX, TRANSACTION_BYTES_MAX};
+use crate::rollup::{Rollup, RollupError};
 use crate::validator::{Validator, ValidatorSet, ValidatorSetError};
 use crate::{ChainId, Height, NetworkId};
 
@@ -24,6 +24,14 @@ macro_rules! parameters {
         impl Default for Parameters {
             fn default() -> Self {
                 Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Parameters {
+            /// Every parameter with its name, in the order of their encoding.
+            #[must_use]
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
             }
         }
     };
@@ -97,31 +105,43 @@ pub enum GenesisError {
     /// The validators are no set.
     #[error("genesis: {0}")]
     Validators(#[from] ValidatorSetError),
-    /// A rollup is registered twice, or as chain 0.
-    #[error("genesis: rollup {chain_id} is registered twice, or is 0, which is the network's own")]
-    Rollup {
+    /// A rollup is registered twice.
+    #[error("genesis: rollup {chain_id} is registered twice")]
+    Twice {
         /// The rollup.
         chain_id: ChainId,
     },
-    /// A parameter outside what the protocol's constants allow.
-    #[error("genesis: {name} is {value}; it must be between {min} and {max}")]
-    Parameter {
-        /// Its name.
-        name: &'static str,
-        /// Its value.
-        value: u64,
-        /// The smallest allowed.
-        min: u64,
-        /// The largest allowed.
-        max: u64,
+    /// More rollups than [`ROLLUPS_MAX`].
+    #[error("genesis: a network has at most 1024 rollups, not {count}")]
+    TooManyRollups {
+        /// How many.
+        count: usize,
     },
-    /// A rollup's share is 0.
-    #[error("genesis: rollup {chain_id} has share 0; the smallest is 1")]
-    Share {
-        /// The rollup.
-        chain_id: ChainId,
-    },
+    /// An entry that no network takes.
+    #[error("genesis: {0}")]
+    Rollup(#[from] RollupError),
+    /// A parameter out of range.
+    #[error("genesis: {0}")]
+    Parameter(#[from] ParameterError),
 }
+
+/// A parameter outside what the protocol's constants allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {value}; it must be between {min} and {max}")]
+pub struct ParameterError {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// The smallest allowed.
+    pub min: u64,
+    /// The largest allowed.
+    pub max: u64,
+}
+
+/// Longest of the waits that a parameter can ask for, in milliseconds: a network that was told to
+/// wait longer could not be told otherwise within a working day.
+const WAIT_MAX_MS: u64 = 60_000;
 
 impl Parameters {
     /// Checks the parameters that the protocol's constants bound: a block must hold any parcel, and a
@@ -129,7 +149,7 @@ impl Parameters {
     ///
     /// # Errors
     /// The first that is out of range.
-    pub fn check(&self) -> Result<(), GenesisError> {
+    pub fn check(&self) -> Result<(), ParameterError> {
         let fits = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         let bounds = [
             (
@@ -150,12 +170,22 @@ impl Parameters {
                 1,
                 fits(TRANSACTION_BYTES_MAX),
             ),
-            ("propose_timeout_ms", self.propose_timeout_ms, 1, 60_000),
-            ("vote_timeout_ms", self.vote_timeout_ms, 1, 60_000),
+            (
+                "propose_timeout_ms",
+                self.propose_timeout_ms,
+                1,
+                WAIT_MAX_MS,
+            ),
+            ("vote_timeout_ms", self.vote_timeout_ms, 1, WAIT_MAX_MS),
+            ("timeout_growth_ms", self.timeout_growth_ms, 0, WAIT_MAX_MS),
+            ("block_time_ms", self.block_time_ms, 0, WAIT_MAX_MS),
+            ("parcel_age_ms", self.parcel_age_ms, 0, WAIT_MAX_MS),
+            ("fetch_delay_ms", self.fetch_delay_ms, 0, WAIT_MAX_MS),
+            ("clock_drift_ms", self.clock_drift_ms, 0, WAIT_MAX_MS),
         ];
         for (name, value, min, max) in bounds {
             if value < min || value > max {
-                return Err(GenesisError::Parameter {
+                return Err(ParameterError {
                     name,
                     value,
                     min,
@@ -201,16 +231,16 @@ impl Genesis {
     pub fn check(&self) -> Result<(), GenesisError> {
         self.validator_set()?;
         self.parameters.check()?;
+        let count = self.rollups.len();
+        if count > ROLLUPS_MAX {
+            return Err(GenesisError::TooManyRollups { count });
+        }
         for (index, rollup) in self.rollups.iter().enumerate() {
+            rollup.check()?;
             let chain_id = rollup.chain_id;
-            let twice = self.rollups[..index]
-                .iter()
-                .any(|other| other.chain_id == chain_id);
-            if twice || chain_id == ChainId::CONTROL {
-                return Err(GenesisError::Rollup { chain_id });
-            }
-            if rollup.share == 0 {
-                return Err(GenesisError::Share { chain_id });
+            let mut before = self.rollups[..index].iter();
+            if before.any(|other| other.chain_id == chain_id) {
+                return Err(GenesisError::Twice { chain_id });
             }
         }
         Ok(())

@@ -38,6 +38,7 @@ pub mod genesis;
 pub mod rollup;
 pub mod validator;
 
+pub mod control;
 pub mod item;
 pub mod parcel;
 pub mod weight;
@@ -58,6 +59,7 @@ pub use ids::{ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, Tra
 pub use batch::{Batch, BatchDraft, BatchHeader, Span};
 pub use block::{Block, DecidedBlock};
 pub use certificate::{CommitCertificate, CommitSignature};
+pub use control::{Action, ControlDraft, ControlTransaction};
 pub use cut::{Cut, CutEntry, Header, L1Ref, Plan, Value};
 pub use genesis::{Genesis, GenesisValidator, Parameters, TrustRoot};
 pub use hash::transaction_id;
@@ -69,5 +71,5 @@ pub use reason::DropReason;
 pub use rollup::Rollup;
 pub use signature::{Recover, Secp256k1, Signature, Signer};
 pub use unchecked::{Unchecked, Verified};
-pub use validator::{Validator, ValidatorSet};
+pub use validator::{Validator, ValidatorChange, ValidatorSet};
 pub use vote::VoteKind;

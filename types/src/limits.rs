@@ -31,6 +31,24 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Most validators of a height: what a value of [`VALUE_BYTES_MAX`] can name lanes for.
 pub const VALIDATORS_MAX: usize = 128;
 
+/// Longest control transaction, in bytes (S1): an entry with the longest name, or every parameter.
+pub const CONTROL_BYTES_MAX: usize = 1024;
+
+/// Most rollups ever registered: the state is committed to by every block, and retired ones stay.
+pub const ROLLUPS_MAX: usize = 1024;
+
+/// Longest name of a rollup, in bytes: a line of a list.
+pub const ROLLUP_NAME_BYTES_MAX: usize = 64;
+
+/// Largest share of a rollup: shares are multiplied by weights without overflow.
+pub const ROLLUP_SHARE_MAX: u64 = 1_000_000;
+
+/// Longest peer id, in bytes: base58 of the longest that libp2p's keys give has 52.
+pub const PEER_ID_BYTES_MAX: usize = 64;
+
+/// Most changes of validators that wait for their height (S1): every validator once.
+pub const SCHEDULED_CHANGES_MAX: usize = VALIDATORS_MAX;
+
 /// Most voting power in total: thresholds multiply it by 3 without overflow, and it stays exact
 /// as a JSON number.
 pub const TOTAL_POWER_MAX: u64 = 1 << 53;

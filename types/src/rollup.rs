@@ -5,9 +5,12 @@ use alloy_rlp::{BufMut, Decodable, Encodable, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::ChainId;
+use crate::limits::{ROLLUP_NAME_BYTES_MAX, ROLLUP_SHARE_MAX};
 
 macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident = $number:literal $text:literal,)+
+    }) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
@@ -15,6 +18,14 @@ macro_rules! choice {
         #[serde(rename_all = "lowercase")]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Its name in files, on interfaces and in what wallets sign.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
         }
 
         impl Encodable for $name {
@@ -44,9 +55,9 @@ choice! {
     Format {
         /// EIP-2718 envelopes with the rollup's chain id.
         #[default]
-        Evm = 0,
+        Evm = 0 "evm",
         /// Bytes that only the rollup understands.
-        Opaque = 1,
+        Opaque = 1 "opaque",
     }
 }
 
@@ -55,11 +66,11 @@ choice! {
     Verification {
         /// The author.
         #[default]
-        Once = 0,
+        Once = 0 "once",
         /// Every validator, before it acknowledges a parcel.
-        Everywhere = 1,
+        Everywhere = 1 "everywhere",
         /// Nobody: the bytes are opaque.
-        Opaque = 2,
+        Opaque = 2 "opaque",
     }
 }
 
@@ -68,9 +79,9 @@ choice! {
     Policy {
         /// As they arrived.
         #[default]
-        Fifo = 0,
+        Fifo = 0 "fifo",
         /// By `max_priority_fee_per_gas`.
-        Priority = 1,
+        Priority = 1 "priority",
     }
 }
 
@@ -79,11 +90,11 @@ choice! {
     Status {
         /// It does.
         #[default]
-        Active = 0,
+        Active = 0 "active",
         /// Its transactions are dropped for now.
-        Paused = 1,
+        Paused = 1 "paused",
         /// For good; its head stays in the tree.
-        Retired = 2,
+        Retired = 2 "retired",
     }
 }
 
@@ -93,7 +104,7 @@ choice! {
 pub struct Rollup {
     /// Its EIP-155 chain id, not 0.
     pub chain_id: ChainId,
-    /// Its name for people.
+    /// Its name for people: 1 to [`ROLLUP_NAME_BYTES_MAX`] bytes.
     pub name: String,
     /// How its transactions are encoded.
     #[serde(default)]
@@ -118,6 +129,51 @@ pub struct Rollup {
     /// It accepts legs of bundles (B2).
     #[serde(default = "yes")]
     pub bundles: bool,
+}
+
+/// A registry entry that no network takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RollupError {
+    /// Chain 0 is the network's own.
+    #[error("chain 0 is the network's own; a rollup needs a chain id from 1")]
+    ControlChain,
+    /// A name that is empty, long or not printable.
+    #[error("the name of rollup {chain_id} must have 1 to 64 bytes and no control characters")]
+    Name {
+        /// The rollup.
+        chain_id: ChainId,
+    },
+    /// A share of nothing, or beyond [`ROLLUP_SHARE_MAX`].
+    #[error("rollup {chain_id} has share {share}; it must be between 1 and 1000000")]
+    Share {
+        /// The rollup.
+        chain_id: ChainId,
+        /// Its share.
+        share: u64,
+    },
+}
+
+impl Rollup {
+    /// Checks what holds of every registry entry, on every network.
+    ///
+    /// # Errors
+    /// What to change in the entry.
+    pub fn check(&self) -> Result<(), RollupError> {
+        let Self {
+            chain_id, share, ..
+        } = *self;
+        if chain_id == ChainId::CONTROL {
+            return Err(RollupError::ControlChain);
+        }
+        let lengths = 1..=ROLLUP_NAME_BYTES_MAX;
+        if !lengths.contains(&self.name.len()) || self.name.chars().any(char::is_control) {
+            return Err(RollupError::Name { chain_id });
+        }
+        if !(1..=ROLLUP_SHARE_MAX).contains(&share) {
+            return Err(RollupError::Share { chain_id, share });
+        }
+        Ok(())
+    }
 }
 
 fn one() -> u64 {

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
+use crate::Height;
 use crate::hash::{Preimage, Tag};
 use crate::limits::{TOTAL_POWER_MAX, VALIDATORS_MAX};
 
@@ -17,6 +18,21 @@ pub struct Validator {
     pub power: u64,
     /// Its libp2p peer id, in base58: the network's allow-list.
     pub peer_id: String,
+}
+
+/// A change of the validator set at a height (S1): a new validator, another power or peer id, or a
+/// removal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorChange {
+    /// The address of its consensus key.
+    pub address: Address,
+    /// Its voting power from then on; 0 removes it.
+    pub power: u64,
+    /// Its peer id from then on, in base58; empty for a removal.
+    pub peer_id: String,
+    /// The first height that the changed set decides.
+    pub effective: Height,
 }
 
 /// The validators of a height by rising address; a lane's index is a position in it (O1).

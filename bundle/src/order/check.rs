@@ -25,7 +25,8 @@ pub(super) struct Checks<'a> {
 pub(super) type Refusal = (DropReason, DropPlace);
 
 impl Checks<'_> {
-    /// The first check that fails.
+    /// The first check that fails, but for `badControl`, which is [`super::place`]'s: it depends on
+    /// the control transactions placed before.
     pub(super) fn refusal(&self, item: &LinearItem<'_>) -> Option<Refusal> {
         self.stale(item)
             .or_else(|| self.malformed(item))
@@ -34,7 +35,6 @@ impl Checks<'_> {
             .or_else(|| self.too_large(item))
             .or_else(|| self.duplicate(item))
             .or_else(|| self.full(item))
-            .or_else(|| bad_control(item))
     }
 
     fn rollup(&self, chain_id: ChainId) -> Option<&Rollup> {
@@ -51,9 +51,7 @@ impl Checks<'_> {
     fn malformed(&self, item: &LinearItem<'_>) -> Option<Refusal> {
         let unchecked = |chain_id: ChainId, checked: bool| {
             let rollup = self.rollup(chain_id);
-            !checked
-                && rollup.is_some_and(|rollup| rollup.verification == Verification::Everywhere)
-                && chain_id != ChainId::CONTROL
+            !checked && rollup.is_some_and(|rollup| rollup.verification == Verification::Everywhere)
         };
         let at = match &item.parcel.parcel.items()[item.index] {
             Item::Transaction {
@@ -186,16 +184,6 @@ impl Checks<'_> {
             .position(|leg| refuses(leg.weight, self.rollup(leg.chain_id)))?;
         Some(place_of(item, leg))
     }
-}
-
-/// S1: control transactions are not part of this version; chain 0 stays empty.
-fn bad_control(item: &LinearItem<'_>) -> Option<Refusal> {
-    let control = item
-        .item
-        .legs
-        .iter()
-        .position(|leg| leg.chain_id == ChainId::CONTROL)?;
-    Some((DropReason::BadControl, place_of(item, control)))
 }
 
 fn place_of(item: &LinearItem<'_>, leg: usize) -> DropPlace {

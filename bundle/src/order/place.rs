@@ -1,12 +1,18 @@
 //! Placing (O1, B5, B6): each item in turn at the end of its rollups' batches, or not at all.
 
-use alloy_primitives::map::HashSet;
-use cloverleaf_types::{Atomicity, DropReason, Manifest, ManifestLeg, Plan, Span, TransactionKey};
+use std::borrow::Cow;
 
-use super::check::{Checks, Drafts};
+use alloy_primitives::map::HashSet;
+use cloverleaf_types::{
+    Atomicity, ChainId, ControlTransaction, DropReason, Item, Manifest, ManifestLeg, Plan, Span,
+    TransactionKey,
+};
+
+use super::check::{Checks, Drafts, Refusal};
 use super::linear::LinearItem;
 use super::shares::Shares;
 use super::{Draft, Dropped};
+use crate::error::ControlError;
 use crate::prepare::{PreparedBundle, PreparedLeg};
 use crate::state::State;
 use crate::window::Window;
@@ -14,6 +20,8 @@ use crate::window::Window;
 /// A block in the making.
 pub(super) struct Placement<'a> {
     parent: &'a State,
+    /// The parent's state with the control transactions that were placed so far (S1).
+    controlled: Cow<'a, State>,
     window: &'a Window,
     plan: &'a Plan,
     shares: Shares<'a>,
@@ -40,6 +48,7 @@ impl<'a> Placement<'a> {
     ) -> Self {
         Self {
             parent,
+            controlled: Cow::Borrowed(parent),
             window,
             plan,
             shares,
@@ -60,9 +69,12 @@ impl<'a> Placement<'a> {
             shares: &self.shares,
         };
         match checks.refusal(item) {
-            None => self.place(item),
-            Some((reason, place)) => {
-                let closes = match reason {
+            None => match self.control(item) {
+                Ok(()) => self.place(item),
+                Err(_) => self.drop(item, (DropReason::BadControl, Default::default())),
+            },
+            Some(refusal) => {
+                let closes = match refusal.0 {
                     DropReason::RollupFull if checks.first_closed(item).is_none() => {
                         checks.first_without_room(item)
                     }
@@ -71,15 +83,33 @@ impl<'a> Placement<'a> {
                 if let Some(leg) = closes {
                     self.close(item, leg);
                 }
-                let slot = item.parcel.parcel.slot();
-                self.drops.push(Dropped {
-                    slot,
-                    item: item.index,
-                    reason,
-                    place,
-                });
+                self.drop(item, refusal);
             }
         }
+    }
+
+    /// S1: does what a control transaction says, if the state and those placed before allow it. No
+    /// bundle has a leg on chain 0 (B1).
+    fn control(&mut self, item: &LinearItem<'_>) -> Result<(), ControlError> {
+        let Item::Transaction {
+            chain_id: ChainId::CONTROL,
+            transaction,
+        } = &item.parcel.parcel.items()[item.index]
+        else {
+            return Ok(());
+        };
+        let transaction = ControlTransaction::decode(&transaction.raw)?;
+        self.controlled.check_control(transaction.claimed())?;
+        self.controlled.to_mut().enact(transaction.claimed())
+    }
+
+    fn drop(&mut self, item: &LinearItem<'_>, (reason, place): Refusal) {
+        self.drops.push(Dropped {
+            slot: item.parcel.parcel.slot(),
+            item: item.index,
+            reason,
+            place,
+        });
     }
 
     pub(super) fn finish(self) -> Placed<'a> {

@@ -1,7 +1,7 @@
 //! From one state to the next by what a decided block says, and by nothing else (S2).
 
 use alloy_primitives::Address;
-use cloverleaf_types::{Batch, Block, ChainId, CutEntry, Head, Header};
+use cloverleaf_types::{Batch, Block, ChainId, ControlTransaction, CutEntry, Head, Header};
 
 use super::{Metering, State};
 use crate::error::BlockError;
@@ -45,10 +45,13 @@ impl State {
         batches: &[Batch],
     ) -> Result<Self, BlockError> {
         let mut next = self.clone();
+        for batch in batches {
+            next.enact_all(batch)?; // S1, by the state before the block
+        }
         next.height = header.height;
         next.timestamp_ms = header.timestamp_ms;
         next.l1 = header.l1;
-        next.validators = self.next_validators.clone();
+        next.rotate_validators();
         next.mark_absent(header.height, self.missed_proposers(header.round));
         for entry in cut {
             let height = header.height;
@@ -60,7 +63,27 @@ impl State {
         for batch in batches {
             next.append(batch)?;
         }
+        next.forget_departed();
         Ok(next)
+    }
+
+    /// Does what chain 0's batch says: every control transaction that was placed was allowed.
+    fn enact_all(&mut self, batch: &Batch) -> Result<(), BlockError> {
+        let height = batch.header().height;
+        if batch.header().chain_id != ChainId::CONTROL {
+            return Ok(());
+        }
+        for (position, raw) in batch.transactions().iter().enumerate() {
+            let refused = |source| BlockError::Control {
+                height,
+                position,
+                source,
+            };
+            let transaction = ControlTransaction::decode(raw);
+            let transaction = transaction.map_err(|error| refused(error.into()))?;
+            self.enact(transaction.claimed()).map_err(refused)?;
+        }
+        Ok(())
     }
 
     /// Names the block that made this state.

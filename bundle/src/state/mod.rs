@@ -1,8 +1,10 @@
 //! The replicated state: what every validator knows after a block, and nothing else (section 5).
 
 mod advance;
+mod control;
 mod parts;
 mod proposer;
+mod schedule;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,8 @@ use cloverleaf_types::{
 
 pub use advance::apply;
 pub use parts::StateDecodeError;
+
+use schedule::Schedule;
 
 /// How far a lane was cut: what may follow is decided by this alone (L2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
@@ -75,6 +79,9 @@ pub struct State {
     lanes: BTreeMap<Address, LastCut>,
     closed: BTreeMap<(Address, ChainId), Height>,
     absent: BTreeMap<Address, Height>,
+    scheduled: Schedule,
+    /// The next nonce of whoever signed a control transaction (S1).
+    nonces: BTreeMap<Address, u64>,
 }
 
 impl State {
@@ -111,6 +118,8 @@ impl State {
             lanes: BTreeMap::new(),
             closed: BTreeMap::new(),
             absent: BTreeMap::new(),
+            scheduled: Schedule::new(),
+            nonces: BTreeMap::new(),
         })
     }
 

@@ -1,9 +1,9 @@
 //! The state as bytes: what `state_root` commits to, and what a node keeps of it.
 //!
 //! ```text
-//! state = rlp([block_hash, part × 9])      state_root = RFC 6962 root, one leaf per part
+//! state = rlp([block_hash, part × 11])     state_root = RFC 6962 root, one leaf per part
 //! parts = position, authority, parameters, validators, next validators,
-//!         rollups, lanes, closed, absent
+//!         rollups, lanes, closed, absent, scheduled, nonces
 //! leaf  = number of the part ‖ H("clv/state/1", part)
 //! ```
 //! The block's hash is not a part: it commits to the root.
@@ -16,11 +16,13 @@ use cloverleaf_types::codec::decode_exact;
 use cloverleaf_types::error::DecodeError;
 use cloverleaf_types::hash::{Tag, hash_encoded};
 use cloverleaf_types::validator::ValidatorSetError;
-use cloverleaf_types::{ChainId, Height, L1Ref, NetworkId, Validator, ValidatorSet, merkle};
+use cloverleaf_types::{
+    ChainId, Height, L1Ref, NetworkId, Validator, ValidatorChange, ValidatorSet, merkle,
+};
 
 use super::{LastCut, RollupState, State, heads_tree, index};
 
-/// Longest encoded state, in bytes: 100,000 rollups with long names and every lane closed to some.
+/// Longest encoded state, in bytes: every rollup with every lane closed to it takes a twentieth.
 const STATE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Too few parts, or too many.
@@ -72,6 +74,12 @@ struct AbsentEntry {
     height: Height,
 }
 
+#[derive(RlpEncodable, RlpDecodable)]
+struct NonceEntry {
+    signer: Address,
+    next: u64,
+}
+
 impl State {
     /// `state_root` (section 5).
     #[must_use]
@@ -108,6 +116,8 @@ impl State {
         let lanes: Vec<LaneEntry> = part(&mut parts)?;
         let closed: Vec<ClosedEntry> = part(&mut parts)?;
         let absent: Vec<AbsentEntry> = part(&mut parts)?;
+        let scheduled: Vec<ValidatorChange> = part(&mut parts)?;
+        let nonces: Vec<NonceEntry> = part(&mut parts)?;
         if parts.next().is_some() {
             return Err(PART_COUNT.into());
         }
@@ -136,6 +146,14 @@ impl State {
                 .into_iter()
                 .map(|entry| (entry.address, entry.height))
                 .collect(),
+            scheduled: scheduled
+                .into_iter()
+                .map(|change| ((change.effective, change.address), change))
+                .collect(),
+            nonces: nonces
+                .into_iter()
+                .map(|entry| (entry.signer, entry.next))
+                .collect(),
         })
     }
 
@@ -163,6 +181,14 @@ impl State {
                 height: *height,
             })
             .collect();
+        let scheduled: Vec<ValidatorChange> = self.scheduled().cloned().collect();
+        let nonces = self.nonces.iter();
+        let nonces: Vec<NonceEntry> = nonces
+            .map(|(signer, next)| NonceEntry {
+                signer: *signer,
+                next: *next,
+            })
+            .collect();
         let position = Position {
             network: self.network,
             height: self.height,
@@ -179,6 +205,8 @@ impl State {
             list(&lanes),
             list(&closed),
             list(&absent),
+            list(&scheduled),
+            list(&nonces),
         ]
     }
 }

@@ -1,13 +1,20 @@
 //! Networks and what happens to them, drawn at random: every reason, every kind of rollup.
 
 use cloverleaf_types::rollup::{Status, Verification};
-use cloverleaf_types::{Height, Item, Rollup, Slot, Terms};
+use cloverleaf_types::{Action, Address, Height, Item, Parameters, Rollup, Slot, Terms};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use crate::support::controls::{self, AUTHORITY};
 use crate::support::items::TX_WEIGHT;
 use crate::support::network::{START_MS, narrow};
 use crate::support::{Network, bundle_in, checked, genesis, rollup, sized};
+
+/// The replay window of the networks, in block time.
+const REPLAY_WINDOW_MS: u64 = 2_000;
+
+/// The operator of rollups that control transactions register or change.
+const SOMEBODY: Address = Address::repeat_byte(0x0b);
 
 /// A parcel to be sealed.
 #[derive(Clone, Debug)]
@@ -63,7 +70,7 @@ fn begin(validators: u8) -> Network {
         validators,
         vec![rollup(901), tight, loose, paused, single, everywhere],
     );
-    genesis.parameters.replay_window_ms = 2_000;
+    genesis.parameters.replay_window_ms = REPLAY_WINDOW_MS;
     Network::of(&genesis)
 }
 
@@ -89,7 +96,45 @@ impl Step {
 }
 
 pub(super) fn item() -> impl Strategy<Value = Item> {
-    prop_oneof![3 => alone(), 2 => bundle()]
+    prop_oneof![6 => alone(), 4 => bundle(), 3 => control()]
+}
+
+/// A control transaction by the authority or by somebody: good nonces and bad ones, all actions.
+fn control() -> impl Strategy<Value = Item> {
+    let entry = || {
+        let fields = (select(vec![0, 901, 902, 905, 907, 908]), 0_u64..3, status());
+        fields.prop_map(|(chain_id, share, status)| Rollup {
+            share,
+            status,
+            operator: SOMEBODY,
+            ..rollup(chain_id)
+        })
+    };
+    let set_status = (select(vec![0, 902, 904, 907, 999]), status())
+        .prop_map(|(chain_id, status)| controls::status(chain_id, status));
+    let validators = (1_u8..9, 0_u64..3, 2_u64..9)
+        .prop_map(|(name, power, effective)| controls::validator(name, power, effective));
+    let parameters = select(vec![1 << 18, 1 << 19, 1 << 20, 1 << 22]).prop_map(|block_weight| {
+        Action::SetParameters(Parameters {
+            block_weight,
+            replay_window_ms: REPLAY_WINDOW_MS,
+            ..Parameters::default()
+        })
+    });
+    let action = prop_oneof![
+        2 => entry().prop_map(Action::RegisterRollup),
+        1 => entry().prop_map(Action::ChangeRollup),
+        2 => set_status,
+        3 => validators,
+        1 => parameters,
+    ];
+    let signer = prop_oneof![4 => Just(AUTHORITY), 1 => Just(SOMEBODY)];
+    (signer, 0_u64..4, action)
+        .prop_map(|(signer, nonce, action)| controls::signed(signer, nonce, action))
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![4 => Just(Status::Active), 1 => Just(Status::Paused), 1 => Just(Status::Retired)]
 }
 
 fn chain_id() -> impl Strategy<Value = u64> {

@@ -205,8 +205,3 @@ fn item_without_room_in_its_rollup_is_dropped_and_taken_back() {
     let ordered = network().place(vec![tx(906, 1), tx(906, 2), bundle(legs)]);
     assert_eq!(only_drop(&ordered).place, at(1, None));
 }
-
-#[test]
-fn control_transaction_is_bad_and_chain_0_stays_empty() {
-    assert_dropped(tx(0, 1), DropReason::BadControl, DropPlace::default());
-}

@@ -1,7 +1,7 @@
 //! O2: the first check that fails is the reason; what fails two checks shows their order.
 //!
-//! `rollupFull` before `badControl` cannot be seen: nothing is ever placed on chain 0, so it is never
-//! full, and no bundle may have a leg there.
+//! `rollupFull` before `badControl` cannot be seen: chain 0's limit is the block's, so whatever a cut
+//! may add has room there, and no bundle may have a leg there.
 
 use cloverleaf_types::{DropReason, Item, Terms};
 

@@ -6,6 +6,7 @@ use cloverleaf_types::codec::decode_exact;
 use cloverleaf_types::genesis::GenesisError;
 use cloverleaf_types::{B256, ChainId, Head};
 
+use crate::support::controls::{control, validator};
 use crate::support::items::TX_WEIGHT;
 use crate::support::network::narrow;
 use crate::support::{Network, genesis, rollup, tx};
@@ -13,7 +14,8 @@ use crate::support::{Network, genesis, rollup, tx};
 /// A state with something in every part.
 fn state() -> State {
     let mut network = Network::new(4, vec![rollup(901), narrow(902, TX_WEIGHT)]);
-    network.seal(0, vec![tx(901, 1), tx(902, 2), tx(902, 3)]);
+    let later = control(0, validator(9, 1, 9));
+    network.seal(0, vec![tx(901, 1), tx(902, 2), tx(902, 3), later]);
     network.commit_in_round(1);
     network.state
 }
@@ -73,8 +75,8 @@ fn state_without_validators_is_refused() {
 }
 
 #[test]
-fn lanes_closings_and_absences_are_in_the_root() {
-    for part in [6, 7, 8] {
+fn lanes_closings_absences_schedule_and_nonces_are_in_the_root() {
+    for part in [6, 7, 8, 9, 10] {
         let emptied = with_parts(|parts| parts[part] = vec![0xc0].into());
         assert_ne!(State::decode(&emptied).unwrap().root(), state().root());
     }
@@ -98,7 +100,7 @@ fn genesis_registers_chain_0_first_and_every_rollup_with_an_empty_head() {
 fn genesis_that_registers_a_rollup_twice_is_refused() {
     let chain_id = ChainId(901);
     let refused = State::genesis(&genesis(1, vec![rollup(901), rollup(901)]));
-    assert_eq!(refused, Err(GenesisError::Rollup { chain_id }));
+    assert_eq!(refused, Err(GenesisError::Twice { chain_id }));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A network small enough to see through: items with names, lanes that seal, blocks that follow.
 
+pub(crate) mod controls;
 pub(crate) mod items;
 pub(crate) mod network;
 pub(crate) mod oracle;
+mod registry;
 
 use cloverleaf_bundle::{Dropped, Ordered};
 use cloverleaf_types::{Block, ChainId, DropReason};

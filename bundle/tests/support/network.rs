@@ -18,7 +18,7 @@ pub(crate) const START_MS: u64 = 1_700_000_000_000;
 pub(crate) const BLOCK_MS: u64 = 1_000;
 
 /// Signatures are not what these tests are about; parcels are verified by construction.
-struct NoKey(Address);
+pub(crate) struct NoKey(pub(crate) Address);
 
 impl Signer for NoKey {
     fn address(&self) -> Address {
@@ -172,7 +172,11 @@ impl Network {
     pub(crate) fn propose_some(&self, after_ms: u64, counts: &[usize]) -> Proposal {
         let mut cut = Vec::new();
         let mut slices = Vec::new();
-        for ((index, lane), count) in (0..).zip(&self.lanes).zip(counts) {
+        for (lane, count) in self.lanes.iter().zip(counts) {
+            // Who is no validator any more has no lane.
+            let Some(index) = self.state.validators().index_of(lane.author) else {
+                continue;
+            };
             let epoch = lane.uncut.first().map(|parcel| parcel.parcel.slot().epoch);
             let uncut = lane.uncut.iter().take(*count);
             let slice: LaneSlice = uncut
@@ -204,8 +208,9 @@ impl Network {
         let ordered = self.order(proposal);
         oracle::check(self, proposal, &ordered);
         for (entry, slice) in proposal.plan.cut.iter().zip(&proposal.slices) {
-            let lane = usize::try_from(entry.lane).expect("a lane");
-            self.lanes[lane].uncut.drain(..slice.len());
+            let author = self.state.author_of(entry).expect("a validator");
+            let lane = self.lanes.iter_mut().find(|lane| lane.author == author);
+            lane.expect("a lane").uncut.drain(..slice.len());
         }
         let header = &ordered.block.header;
         self.window

@@ -17,6 +17,7 @@ use cloverleaf_types::{
 
 use super::items::keys;
 use super::network::{Network, Proposal};
+use super::registry::Registry;
 
 /// Checks a block that nobody has decided yet against everything it came from.
 pub(crate) fn check(network: &Network, proposal: &Proposal, ordered: &Ordered) {
@@ -32,6 +33,7 @@ pub(crate) fn check(network: &Network, proposal: &Proposal, ordered: &Ordered) {
         walk.step(&parcel, index, dropped.map(|drop| drop.reason));
     }
     assert_eq!(drops.next(), None, "a drop of nothing that was given");
+    walk.registry.check(&ordered.state);
     walk.finish();
 }
 
@@ -98,6 +100,8 @@ struct Walk<'a> {
     window: &'a Window,
     plan: &'a Plan,
     block: &'a Block,
+    /// What the control transactions placed so far make of the registry (S1).
+    registry: Registry,
     placed: BTreeSet<TransactionKey>,
     fingers: BTreeMap<ChainId, usize>,
     weights: BTreeMap<ChainId, u64>,
@@ -114,6 +118,7 @@ impl<'a> Walk<'a> {
             window: &network.window,
             plan,
             block,
+            registry: Registry::of(&network.state),
             placed: BTreeSet::new(),
             fingers: BTreeMap::new(),
             weights: BTreeMap::new(),
@@ -162,7 +167,7 @@ impl<'a> Walk<'a> {
                 item.transactions().any(|(chain_id, transaction)| {
                     let wants = rollup(chain_id).map(|rollup| rollup.verification);
                     let everywhere = wants == Some(Verification::Everywhere);
-                    everywhere && chain_id != ChainId::CONTROL && !transaction.checked
+                    everywhere && !transaction.checked
                 }),
             ),
             (
@@ -198,7 +203,8 @@ impl<'a> Walk<'a> {
             ),
             (
                 DropReason::BadControl,
-                item.transactions().any(|(id, _)| id == ChainId::CONTROL),
+                item.transactions()
+                    .any(|(id, it)| id == ChainId::CONTROL && !self.registry.allows(&it.raw)),
             ),
         ];
         let failed = checks.into_iter().find(|(_, failed)| *failed);
@@ -217,6 +223,9 @@ impl<'a> Walk<'a> {
             let batch = self.block.batch(chain_id).expect("a batch");
             assert_eq!(batch.transactions().get(*finger), Some(&transaction.raw));
             *finger += 1;
+            if chain_id == ChainId::CONTROL {
+                self.registry.enact(&transaction.raw);
+            }
             let key = (chain_id, transaction_id(&transaction.raw));
             assert!(self.placed.insert(key), "W1: placed twice");
         }

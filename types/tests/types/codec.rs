@@ -14,10 +14,12 @@ use cloverleaf_types::limits::{
     BATCH_TRANSACTIONS_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX, PARCEL_BYTES_MAX,
     TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX,
 };
+use cloverleaf_types::rollup::{Policy, Status};
 use cloverleaf_types::{
-    Address, B256, Batch, BatchDraft, Bundle, ChainId, CommitCertificate, CutEntry, DecidedBlock,
-    Epoch, Head, Header, Height, Item, L1Ref, Leg, Manifest, Parcel, ParcelDraft, ParcelHeader,
-    Rollup, Signature, Slot, Span, Terms, Transaction, Validator, Value, transaction_id,
+    Action, Address, B256, Batch, BatchDraft, Bundle, ChainId, CommitCertificate,
+    ControlTransaction, CutEntry, DecidedBlock, Epoch, Head, Header, Height, Item, L1Ref, Leg,
+    Manifest, Parameters, Parcel, ParcelDraft, ParcelHeader, Rollup, Signature, Slot, Span, Terms,
+    Transaction, Validator, ValidatorChange, Value, transaction_id,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -97,6 +99,13 @@ fn batch() -> Codec<Batch> {
             bytes.extend(batch.transactions().iter().flatten());
             bytes
         },
+    }
+}
+
+fn control() -> Codec<ControlTransaction> {
+    Codec {
+        decode: |bytes| Ok(ControlTransaction::decode(bytes)?.claimed().clone()),
+        encode: ControlTransaction::encode,
     }
 }
 
@@ -383,6 +392,58 @@ fn decided_blocks() -> impl Strategy<Value = DecidedBlock> {
         })
 }
 
+fn entries() -> impl Strategy<Value = Rollup> {
+    let flags = (any::<[bool; 2]>(), 0_usize..3);
+    (numbers(), "[a-z]{0,20}", flags, numbers(), addresses()).prop_map(
+        |(number, name, ([policy, bundles], status), share, operator)| Rollup {
+            chain_id: ChainId(number),
+            name,
+            policy: [Policy::Fifo, Policy::Priority][usize::from(policy)],
+            weight_limit: number,
+            share,
+            status: [Status::Active, Status::Paused, Status::Retired][status],
+            operator,
+            bundles,
+            ..samples::rollup(1)
+        },
+    )
+}
+
+fn actions() -> impl Strategy<Value = Action> {
+    let change = (addresses(), numbers(), "[1-9]{0,20}", numbers()).prop_map(
+        |(address, power, peer_id, height)| ValidatorChange {
+            address,
+            power,
+            peer_id,
+            effective: Height(height),
+        },
+    );
+    let status = (numbers(), entries()).prop_map(|(number, entry)| Action::SetRollupStatus {
+        chain_id: ChainId(number),
+        status: entry.status,
+    });
+    let parameters = numbers().prop_map(|block_time_ms| {
+        Action::SetParameters(Parameters {
+            block_time_ms,
+            ..Parameters::default()
+        })
+    });
+    prop_oneof![
+        entries().prop_map(Action::RegisterRollup),
+        entries().prop_map(Action::ChangeRollup),
+        status,
+        change.prop_map(Action::ScheduleValidator),
+        parameters,
+    ]
+}
+
+fn controls() -> impl Strategy<Value = ControlTransaction> {
+    (addresses(), numbers(), actions()).prop_map(|(signer, nonce, action)| ControlTransaction {
+        signer,
+        ..crate::control::transaction(nonce, action)
+    })
+}
+
 fn heads() -> impl Strategy<Value = Head> {
     (numbers(), numbers(), hashes()).prop_map(|(chain_id, seq, batch_hash)| Head {
         chain_id: ChainId(chain_id),
@@ -393,6 +454,11 @@ fn heads() -> impl Strategy<Value = Head> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn control_transactions_have_one_encoding(value in controls(), flip in flips()) {
+        check_rlp(&control(), &value, flip);
+    }
 
     #[test]
     fn items_have_one_encoding(value in items(), flip in flips()) {

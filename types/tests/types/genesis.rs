@@ -1,7 +1,8 @@
 //! What a network may begin with, and that all of it enters the network's name.
 
 use cloverleaf_types::genesis::GenesisError;
-use cloverleaf_types::rollup::{Format, Policy, Rollup, Status, Verification};
+use cloverleaf_types::limits::ROLLUPS_MAX;
+use cloverleaf_types::rollup::{Format, Policy, Rollup, RollupError, Status, Verification};
 use cloverleaf_types::validator::ValidatorSetError;
 use cloverleaf_types::{Address, ChainId, Genesis, Parameters};
 
@@ -45,28 +46,54 @@ fn every_part_of_a_genesis_changes_the_networks_name() {
 }
 
 #[test]
-fn rollup_that_is_registered_twice_or_is_chain_0_is_refused() {
+fn rollup_that_is_registered_twice_or_that_no_network_takes_is_refused() {
     let with = |rollups: &[Rollup]| Genesis {
         rollups: rollups.to_vec(),
         ..genesis()
     };
     let chain_id = ChainId(901);
     let twice = with(&[rollup(901), rollup(902), rollup(901)]);
-    assert_eq!(twice.check(), Err(GenesisError::Rollup { chain_id }));
-    let chain_id = ChainId::CONTROL;
+    assert_eq!(twice.check(), Err(GenesisError::Twice { chain_id }));
     assert_eq!(
         with(&[rollup(0)]).check(),
-        Err(GenesisError::Rollup { chain_id })
+        Err(RollupError::ControlChain.into())
     );
-    let chain_id = ChainId(901);
     let shareless = Rollup {
         share: 0,
         ..rollup(901)
     };
-    assert_eq!(
-        with(&[shareless]).check(),
-        Err(GenesisError::Share { chain_id })
-    );
+    let share = RollupError::Share { chain_id, share: 0 };
+    assert_eq!(with(&[shareless]).check(), Err(share.into()));
+}
+
+#[test]
+fn network_has_at_most_as_many_rollups_as_its_limit() {
+    let with = |count: u64| Genesis {
+        rollups: (1..=count).map(rollup).collect(),
+        ..genesis()
+    };
+    let limit = u64::try_from(ROLLUPS_MAX).unwrap();
+    assert_eq!(with(limit).check(), Ok(()));
+    let count = ROLLUPS_MAX + 1;
+    let refused = with(limit + 1).check();
+    assert_eq!(refused, Err(GenesisError::TooManyRollups { count }));
+}
+
+#[test]
+fn parameters_out_of_range_are_refused() {
+    let with = |change: fn(&mut Parameters)| {
+        let mut parameters = Parameters::default();
+        change(&mut parameters);
+        parameters.check().map_err(|error| error.name)
+    };
+    assert_eq!(with(|_| {}), Ok(()));
+    assert_eq!(with(|it| it.block_weight = 524_287), Err("block_weight"));
+    assert_eq!(with(|it| it.block_weight = 524_288), Ok(()));
+    assert_eq!(with(|it| it.vote_timeout_ms = 0), Err("vote_timeout_ms"));
+    assert_eq!(with(|it| it.block_time_ms = 60_001), Err("block_time_ms"));
+    assert_eq!(with(|it| it.block_time_ms = 60_000), Ok(()));
+    let growth = with(|it| it.timeout_growth_ms = u64::MAX);
+    assert_eq!(growth, Err("timeout_growth_ms"));
 }
 
 #[test]

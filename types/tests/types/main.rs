@@ -9,6 +9,8 @@ mod certificate;
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod decided_block;
 #[cfg(test)]
 mod genesis;

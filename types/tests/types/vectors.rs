@@ -6,6 +6,7 @@ use std::path::Path;
 
 use alloy_rlp::Encodable;
 use cloverleaf_types::batch::{empty_head, spans_hash, transactions_root};
+use cloverleaf_types::control::typed_data::TypedData;
 use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::hash::{Preimage, Tag};
 use cloverleaf_types::item::{bundle_hash, leg_hash};
@@ -255,6 +256,23 @@ fn genesis_validators_certificates_and_blocks_are_pinned() {
         "blocks",
         &json!([{ "blockHash": decided.block.hash(), "encoded": bytes(&decided.encode()) }]),
     );
+}
+
+#[test]
+fn control_transactions_are_pinned() {
+    let transactions = crate::control::actions().into_iter().zip(0..);
+    let transactions = transactions.map(|(action, nonce)| {
+        let transaction = crate::control::transaction(nonce, action);
+        let draft = &transaction.draft;
+        json!({
+            "transaction": transaction,
+            "typedData": TypedData::of(draft, samples::network()),
+            "digest": draft.digest(samples::network()),
+            "raw": bytes(&transaction.encode()),
+            "id": transaction.id(),
+        })
+    });
+    pin("control", &transactions.collect());
 }
 
 #[test]
