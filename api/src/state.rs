@@ -71,7 +71,7 @@ states! {
     Available = "available", 100;
     /// In a decided block.
     Committed = "committed", 200;
-    /// Refused when it came.
+    /// Refused when it came, or gave way to what pays more in a full pool.
     Rejected = "rejected", 400;
     /// Another took its place in the pool.
     Replaced = "replaced", 400;

@@ -48,6 +48,18 @@ pub enum Refusal {
         /// The limit in bytes.
         bytes_max: usize,
     },
+    /// Heavier than one block gives its rollup (W4): it could never be placed.
+    #[error(
+        "oversized data: it weighs {weight} for rollup {chain_id}, of which a block holds {limit}"
+    )]
+    TooHeavy {
+        /// The rollup.
+        chain_id: ChainId,
+        /// What it weighs against the rollup's limit.
+        weight: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// It cannot pay for its own bytes.
     #[error("intrinsic gas too low: gas {gas}, minimum needed {needed}")]
     IntrinsicGasTooLow {
@@ -86,7 +98,7 @@ pub enum Refusal {
         /// The sender's next.
         expected: u64,
     },
-    /// Another transaction holds the sender's nonce and pays about as much (B8).
+    /// What holds the sender's nonce pays about as much (B8).
     #[error("replacement transaction underpriced; pay at least 10 % more for both fees")]
     ReplacementUnderpriced {
         /// What holds the nonce.
@@ -132,9 +144,26 @@ pub enum Refusal {
         /// The chain id.
         chain_id: ChainId,
     },
-    /// The pool holds as much as it may.
-    #[error("the pool is full; try again later")]
-    PoolFull,
+    /// The pool holds as much as it may, and nothing in it gives way.
+    #[error("the pool is full; pay more than the cheapest pooled transaction, or try again later")]
+    PoolFull {
+        /// When to come back, in milliseconds: a hundredth of the pool has left by then.
+        retry_after_ms: u64,
+    },
+    /// The pool is full, the rollup holds its share of it, and nothing of the rollup gives way.
+    #[error("the rollup's share of the pool is full: rollup {chain_id} holds as much as it may")]
+    RollupShareFull {
+        /// The rollup.
+        chain_id: ChainId,
+        /// When to come back, in milliseconds: a hundredth of what it holds has left by then.
+        retry_after_ms: u64,
+    },
+    /// The pool is full, and blocks take nothing of this node's lane, which is full too.
+    #[error("this node's lane is full; send to another node, or try again later")]
+    LaneFull {
+        /// When to come back, in milliseconds: a block may have cut the lane by then.
+        retry_after_ms: u64,
+    },
     /// The sender has as many transactions waiting as it may.
     #[error("sender {sender} may have {limit} transactions waiting, from nonce {expected} on")]
     SenderFull {
@@ -144,6 +173,9 @@ pub enum Refusal {
         expected: u64,
         /// How many.
         limit: u64,
+        /// When to come back, in milliseconds: what waits before them has left by then, unless the
+        /// sender's own next nonce is missing.
+        retry_after_ms: u64,
     },
 }
 
@@ -157,7 +189,7 @@ impl Refusal {
             Self::LegChainMismatch { .. } => "legChainMismatch",
             Self::TransactionTypeNotSupported { .. } => "transactionTypeNotSupported",
             Self::NotReplayProtected => "notReplayProtected",
-            Self::OversizedData { .. } => "oversizedData",
+            Self::OversizedData { .. } | Self::TooHeavy { .. } => "oversizedData",
             Self::IntrinsicGasTooLow { .. } => "intrinsicGasTooLow",
             Self::FeeCapBelowTip { .. } => "feeCapBelowTip",
             Self::InvalidSender => "invalidSender",
@@ -171,7 +203,9 @@ impl Refusal {
             Self::UnknownRollup { .. } => "unknownRollup",
             Self::InactiveRollup { .. } => "inactiveRollup",
             Self::AtomicityRefused { .. } => "atomicityRefused",
-            Self::PoolFull => "poolFull",
+            Self::PoolFull { .. } => "poolFull",
+            Self::RollupShareFull { .. } => "rollupShareFull",
+            Self::LaneFull { .. } => "laneFull",
             Self::SenderFull { .. } => "senderFull",
         }
     }

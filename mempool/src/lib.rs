@@ -22,8 +22,7 @@
 //! Every limit is a named constant of its part, or a parameter of the network.
 //!
 //! # Not here
-//! Policies other than first in, first out, weighted shares, cancellation and replacement of bundles;
-//! what a block makes of a cut (`bundle`), and who decides it (`consensus`).
+//! Cancellation and replacement of bundles by their submitter (B10); what a block makes of a cut (`bundle`), and who decides it (`consensus`).
 #![forbid(unsafe_code)]
 
 mod holding;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::JournalEntry;
+use cloverleaf_mempool::parcels::FalseSender;
 use cloverleaf_mempool::{AckEntry, Fetch};
 use cloverleaf_types::{Address, B256, Height};
 
@@ -87,6 +88,8 @@ pub enum Intake {
         /// What the sender has of it, newest first.
         parcels: Vec<Arc<Prepared>>,
     },
+    /// A parcel whose author marked a transaction that its sender did not sign (L1).
+    FalseSender(FalseSender),
     /// The answer to a fetch of what a block took: the sender has that block.
     Decided {
         /// What was asked for.

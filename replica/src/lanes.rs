@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::Input as Drive;
-use cloverleaf_mempool::parcels::{Accept, View};
+use cloverleaf_mempool::parcels::{Accept, FalseSender, View};
 use cloverleaf_mempool::{AckEntry, Change, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
@@ -34,6 +34,7 @@ impl Replica {
                 }
                 self.parcels.on_reply(from, hash, delivered, self.now_ms);
             }
+            Intake::FalseSender(found) => self.note_false_sender(from, found),
             Intake::Decided { hash, .. } => self.parcels.on_decided_reply(from, hash),
         }
     }
@@ -131,7 +132,7 @@ impl Replica {
             Accept::Evidence { evidence, store } => {
                 let slot = evidence.second.parcel.slot();
                 tracing::warn!(%from, %slot, "an author signed two parcels for one slot");
-                self.equivocations += 1;
+                self.misdeeds.two_parcels(evidence);
                 store
             }
             Accept::Duplicate | Accept::Old | Accept::Stranger | Accept::OutOfWindow => false,
@@ -139,6 +140,17 @@ impl Replica {
         if store {
             self.store_parcel(parcel);
         }
+    }
+
+    /// L1: the parcel is not well-formed, so it is neither kept nor acked, whoever sent it on.
+    fn note_false_sender(&mut self, from: Address, found: FalseSender) {
+        let author = found.slot().author;
+        if self.chain.state().validators().index_of(author).is_none() {
+            tracing::debug!(%from, %author, "a parcel with a false mark, of no validator");
+            return;
+        }
+        tracing::warn!(%from, %author, %found, "an author claims a sender that did not sign");
+        self.misdeeds.false_sender(found);
     }
 
     fn receive_ack(&mut self, from: Address, entries: &[AckEntry]) {

@@ -31,6 +31,7 @@ mod index;
 mod input;
 mod intake;
 mod kept;
+mod misdeeds;
 mod output;
 
 mod replica;
@@ -48,5 +49,6 @@ pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};
 pub use intake::{IntakeError, intake};
+pub use misdeeds::Misdeed;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;

@@ -18,6 +18,7 @@ use crate::config::Halt;
 use crate::index::PlacedIndex;
 use crate::input::Input;
 use crate::kept::Kept;
+use crate::misdeeds::{Misdeed, Misdeeds};
 use crate::output::Output;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
@@ -51,8 +52,8 @@ pub struct Replica {
     pub(crate) kept: Kept,
     /// Stored parcels above the cuts that nothing named yet made welcome; until the start.
     pub(crate) set_aside: Vec<Arc<Prepared>>,
-    /// Authors that were seen signing one slot twice.
-    pub(crate) equivocations: u64,
+    /// What other authors were seen doing.
+    pub(crate) misdeeds: Misdeeds,
     pub(crate) outputs: Vec<Output>,
     pub(crate) halted: bool,
 }
@@ -83,10 +84,21 @@ impl Replica {
             .min()
     }
 
-    /// Authors that were seen signing one slot twice, since the start.
+    /// Times that an author was seen with two parcels for one slot, since the start (L4).
     #[must_use]
     pub fn equivocations(&self) -> u64 {
-        self.equivocations
+        self.misdeeds.equivocations()
+    }
+
+    /// Parcels that came with a mark for what their claimed senders did not sign, since the start (L1).
+    #[must_use]
+    pub fn false_senders(&self) -> u64 {
+        self.misdeeds.false_senders()
+    }
+
+    /// Proof against authors of lanes: the first of each kind against each.
+    pub fn misdeeds(&self) -> impl Iterator<Item = &Misdeed> {
+        self.misdeeds.first()
     }
 
     /// Proof of validators that voted or proposed twice in a slot, as far as it is kept, oldest first.

@@ -15,6 +15,7 @@ use crate::chain::Chain;
 use crate::config::{Halt, Recovered};
 use crate::index::PlacedIndex;
 use crate::kept::Kept;
+use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
 
 impl Replica {
@@ -38,6 +39,7 @@ impl Replica {
         let own = signer.address();
         let lane = lane(&state, own, &logged)?;
         let mut pool = Pool::new(limits, state.height(), state.timestamp_ms());
+        pool.follow_registry(&state);
         let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
@@ -74,7 +76,7 @@ impl Replica {
             acked_ms: 0,
             kept,
             set_aside,
-            equivocations: 0,
+            misdeeds: Misdeeds::default(),
             outputs: Vec::new(),
             halted: false,
         })
@@ -177,11 +179,11 @@ fn restore_pool(
         if again.contains(&name) || nonces(&submission).any(|nonce| taken.contains(&nonce)) {
             continue;
         }
-        let admitted = pool.admit(&submission, |key| index.placed(key));
-        if let Ok(Admission::New { replaced, .. }) = admitted {
+        let admitted = pool.put_back(&submission, |key| index.placed(key));
+        if let Ok(Admission::New { displaced, .. }) = admitted {
             put_off.insert(name);
-            if let Some(replaced) = replaced {
-                put_off.remove(&replaced.name);
+            for change in displaced {
+                put_off.remove(&change.name);
             }
         }
     }

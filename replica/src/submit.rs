@@ -18,14 +18,24 @@ impl Replica {
         self.now_ms = self.now_ms.max(now_ms);
         let index = &self.index;
         let admitted = self.pool.admit(submission, |key| index.placed(key)); // W2
-        if let Ok(Admission::New {
-            replaced: Some(replaced),
-            ..
-        }) = &admitted
-        {
-            self.announce([*replaced]);
+        if let Ok(Admission::New { displaced, .. }) = &admitted {
+            self.announce(displaced.iter().copied());
         }
+        let admitted = admitted.map_err(|refusal| self.or_lane_full(refusal));
         (admitted, self.settle())
+    }
+
+    /// A2: a pool that is full because no block cuts the lane has another reason, and another wait.
+    fn or_lane_full(&self, refusal: Refusal) -> Refusal {
+        let is_full = matches!(
+            refusal,
+            Refusal::PoolFull { .. } | Refusal::RollupShareFull { .. }
+        );
+        if is_full && self.lane.is_full(self.pool.ready_weight()) {
+            let retry_after_ms = self.pool.block_wait_ms(self.now_ms);
+            return Refusal::LaneFull { retry_after_ms };
+        }
+        refusal
     }
 
     /// Hears which nonce a rollup expects next of a sender, and says what must be done, in order.
@@ -88,6 +98,7 @@ impl Replica {
             drops,
             full: &full,
         };
+        self.pool.follow_registry(state);
         let changes = self.pool.on_decided(&decision);
         self.note_put_off(&changes);
         self.announce(changes);

@@ -27,11 +27,7 @@ impl Lane {
         if self.window_used() >= LANE_WINDOW_PARCELS {
             return None;
         }
-        let room = self
-            .config
-            .outstanding_weight_max
-            .saturating_sub(self.uncut_weight);
-        let weight_max = room.min(PARCEL_WEIGHT_MAX);
+        let weight_max = self.room().min(PARCEL_WEIGHT_MAX);
         let even_empty = self
             .marked
             .is_some_and(|marked| self.next.seen < marked && marked <= applied);
@@ -46,6 +42,14 @@ impl Lane {
             weight_max,
             even_empty,
         })
+    }
+
+    /// True when a parcel of what waits would be cut short, or cannot be at all, until a block cuts the
+    /// lane: the backlog waits in the pool (A2).
+    #[must_use]
+    pub fn is_full(&self, waiting_weight: u64) -> bool {
+        let wanted = waiting_weight.min(PARCEL_WEIGHT_MAX);
+        self.window_used() >= LANE_WINDOW_PARCELS || self.room() < wanted
     }
 
     /// When what waits is old enough to be sealed; nothing when time alone seals nothing.
@@ -100,6 +104,12 @@ impl Lane {
     fn is_idle(&self) -> bool {
         self.held_by(|power| self.validators.is_quorum(power)) >= self.next.seq
             || self.uncut.is_empty()
+    }
+
+    /// A2: the weight that may be sealed before a block cuts the lane.
+    fn room(&self) -> u64 {
+        let outstanding_max = self.config.outstanding_weight_max;
+        outstanding_max.saturating_sub(self.uncut_weight)
     }
 
     fn window_used(&self) -> u64 {

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
-use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
-use cloverleaf_types::{Address, Parcel, Slot, TransactionId};
 
 use super::Parcels;
 use super::chain::{Held, Place};
-use crate::pool::Envelope;
 
 /// What to do with a parcel.
 #[derive(Clone, Debug)]
@@ -41,45 +38,6 @@ pub struct Evidence {
     pub first: Arc<Prepared>,
     /// The other.
     pub second: Arc<Prepared>,
-}
-
-/// A parcel whose author claims a sender that did not sign: not well-formed, and evidence (L1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("parcel {slot} marks transaction {id} as checked, but {claimed} did not sign it")]
-pub struct FalseSender {
-    /// The parcel.
-    pub slot: Slot,
-    /// The transaction.
-    pub id: TransactionId,
-    /// Who its author says has signed.
-    pub claimed: Address,
-}
-
-/// Verifies the signatures of the transactions that are marked `checked` (L1). Tens of microseconds
-/// of a core each, and they weigh accordingly (W4); called before the parcel is taken in.
-///
-/// # Errors
-/// A claimed sender did not sign. The author is at fault.
-pub fn check_marked(prepared: &Prepared) -> Result<(), FalseSender> {
-    let parcel: &Parcel = &prepared.parcel;
-    let transactions = parcel
-        .items()
-        .iter()
-        .flat_map(cloverleaf_types::Item::transactions);
-    for (chain_id, transaction) in transactions.filter(|(_, transaction)| transaction.checked) {
-        let envelope = Envelope::decode(transaction.raw.clone(), TRANSACTION_BYTES_MAX);
-        let recovered = envelope
-            .and_then(|envelope| envelope.check_chain(chain_id).map(|()| envelope))
-            .and_then(|envelope| envelope.recover(true, 0));
-        if !recovered.is_ok_and(|recovered| recovered.sender == transaction.sender) {
-            return Err(FalseSender {
-                slot: parcel.slot(),
-                id: cloverleaf_types::transaction_id(&transaction.raw),
-                claimed: transaction.sender,
-            });
-        }
-    }
-    Ok(())
 }
 
 impl Parcels {

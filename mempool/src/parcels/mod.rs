@@ -16,6 +16,7 @@ mod accept;
 mod acks;
 mod chain;
 mod fetch;
+mod marked;
 mod plan;
 mod resolve;
 mod serve;
@@ -36,8 +37,9 @@ use acks::{Acks, Here, LaneEpoch};
 use chain::{Chain, Held256};
 use fetch::Fetches;
 
-pub use accept::{Accept, Evidence, FalseSender, check_marked};
+pub use accept::{Accept, Evidence};
 pub use fetch::{EXCLUSION_MS, FETCH_TIMEOUT_MS};
+pub use marked::{FalseSender, check_marked};
 pub use message::{AckEntry, Fetch, Message};
 pub use resolve::{InvalidCut, Missing, Resolved};
 

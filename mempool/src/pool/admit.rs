@@ -1,9 +1,11 @@
-//! Admission: idempotent, whole or not at all.
+//! Admission: idempotent, whole or not at all. What it displaces, by replacement or in a full pool,
+//! ends only once everything was checked.
 
 use cloverleaf_types::limits::BUNDLE_LIFETIME_MAX_MS;
-use cloverleaf_types::{Address, ChainId, Height, Item, TransactionKey};
+use cloverleaf_types::{Address, ChainId, Height, Item, TransactionId, TransactionKey};
 
-use super::entry::{Entry, EntryId, SenderKey};
+use super::drain::RETRY_MAX_MS;
+use super::entry::{Claim, Entry, EntryId, SenderKey};
 use super::lifecycle::{Event, Name, State};
 use super::limits::REPLACEMENT_PERCENT;
 use super::queue::{NonceRefusal, Occupant, Queue};
@@ -17,8 +19,9 @@ pub enum Admission {
     New {
         /// Its state.
         state: State,
-        /// The transaction that it replaced ended (B8).
-        replaced: Option<Change>,
+        /// What ended for it: transactions and bundles whose nonces it takes (B8), and what gave way
+        /// to it in a full pool.
+        displaced: Vec<Change>,
     },
     /// It was here before, or is in a block: the answer is the same as then.
     AlreadyKnown {
@@ -38,26 +41,55 @@ impl Pool {
         submission: &Submission,
         placed: impl Fn(&TransactionKey) -> Option<Height>,
     ) -> Result<Admission, Refusal> {
+        self.take_in(submission, placed, false)
+    }
+
+    /// Takes in again what a block may have put off before a restart. It may have been available, so
+    /// it never gives way, and the pool's size does not keep it out: it was in the pool before.
+    ///
+    /// # Errors
+    /// As of [`Pool::admit`].
+    pub fn put_back(
+        &mut self,
+        submission: &Submission,
+        placed: impl Fn(&TransactionKey) -> Option<Height>,
+    ) -> Result<Admission, Refusal> {
+        self.take_in(submission, placed, true)
+    }
+
+    fn take_in(
+        &mut self,
+        submission: &Submission,
+        placed: impl Fn(&TransactionKey) -> Option<Height>,
+        promised: bool,
+    ) -> Result<Admission, Refusal> {
         if let Some(state) = self.known(submission, &placed) {
             return Ok(Admission::AlreadyKnown { state });
         }
         if let Submission::Bundle(_) = submission {
             self.check_bundle(submission, &placed)?;
         }
-        let entry = Entry::new(submission);
+        let mut entry = Entry::new(submission);
+        entry.promised = promised;
+        self.mark(&mut entry);
         let replaced = self.check_nonces(&entry)?;
-        self.check_room(&entry, replaced)?;
-        let mut changes = Vec::new();
-        if let Some(replaced) = replaced {
-            let by = entry.keys.first().map(|(_, id)| *id);
-            self.end(replaced, Event::Replace(by), &mut changes);
+        let old: Vec<EntryId> = replaced.iter().map(|(old, _)| *old).collect();
+        let evicted = if promised {
+            Vec::new()
+        } else {
+            self.check_weight(&entry)?;
+            self.make_room(&entry, &old)?
+        };
+        let mut displaced = Vec::new();
+        for (old, by) in replaced {
+            self.end(old, Event::Replace(Some(by)), &mut displaced);
+        }
+        for old in evicted {
+            self.end(old, Event::Evict, &mut displaced);
         }
         let id = self.insert(entry);
         let state = self.entries[&id].state;
-        Ok(Admission::New {
-            state,
-            replaced: changes.pop(),
-        })
+        Ok(Admission::New { state, displaced })
     }
 
     /// The rollup's answer: the nonce that it expects next of a sender. What is pooled below it is
@@ -70,11 +102,12 @@ impl Pool {
             self.idle.insert(key, known.max(nonce));
             return changes;
         };
+        let gap_before = queue.first_gap();
         queue.tell(nonce);
         for outdated in queue.outdated() {
             self.end(outdated, Event::Replace(None), &mut changes);
         }
-        self.review_sender(key, 0);
+        self.review_sender(key, gap_before);
         changes
     }
 
@@ -82,7 +115,7 @@ impl Pool {
     pub(super) fn insert(&mut self, entry: Entry) -> EntryId {
         let id = self.next_id();
         self.holders.extend(entry.keys.iter().map(|key| (*key, id)));
-        self.bytes += entry.bytes;
+        self.room.add(&entry.parts);
         if let Name::Bundle(hash) = entry.name {
             self.bundles.insert(hash, id);
         }
@@ -93,23 +126,26 @@ impl Pool {
             self.opening
                 .insert(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
-        let mut reviews = Vec::new();
-        for (sender, nonce) in &entry.nonces {
-            if !self.queues.contains_key(sender) {
-                let queue = self.new_queue(*sender, *nonce);
-                self.queues.insert(*sender, queue);
-                self.idle.remove(sender);
+        let mut gaps = Vec::with_capacity(1);
+        for claims in entry.by_sender() {
+            let sender = claims[0].sender;
+            if !self.queues.contains_key(&sender) {
+                let queue = self.new_queue(sender, claims[0].nonce);
+                self.queues.insert(sender, queue);
+                self.idle.remove(&sender);
             }
             let queue = self
                 .queues
-                .get_mut(sender)
+                .get_mut(&sender)
                 .expect("it was inserted just now");
-            reviews.push((*sender, queue.first_gap().min(*nonce)));
-            queue.insert(*nonce, id);
+            gaps.push((sender, queue.first_gap()));
+            for claim in claims {
+                queue.insert(claim.nonce, id);
+            }
         }
         self.entries.insert(id, entry);
-        for (sender, nonce) in reviews {
-            self.review_sender(sender, nonce);
+        for (sender, gap_before) in gaps {
+            self.review_sender(sender, gap_before);
         }
         self.review(id);
         id
@@ -162,89 +198,98 @@ impl Pool {
         Ok(())
     }
 
-    /// Checks every nonce; returns the entry that a transaction alone replaces (B8).
-    fn check_nonces(&self, entry: &Entry) -> Result<Option<EntryId>, Refusal> {
-        let mut replaced = None;
-        for nonces in entry.nonces.chunk_by(|left, right| left.0 == right.0) {
-            let (sender, lowest) = nonces[0];
+    /// An item that no block could hold is not held here either.
+    fn check_weight(&self, entry: &Entry) -> Result<(), Refusal> {
+        for part in &entry.parts {
+            let limit = self.rules_of(part.chain_id).weight_limit;
+            if part.weight > limit {
+                let (chain_id, weight) = (part.chain_id, part.weight);
+                return Err(Refusal::TooHeavy {
+                    chain_id,
+                    weight,
+                    limit,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every nonce; returns the entries that it replaces, each with the transaction that takes
+    /// its nonce (B8).
+    fn check_nonces(&self, entry: &Entry) -> Result<Vec<(EntryId, TransactionId)>, Refusal> {
+        let mut replaced: Vec<(EntryId, TransactionId)> = Vec::new();
+        for claims in entry.by_sender() {
+            let sender = claims[0].sender;
             let fresh;
             let queue = match self.queues.get(&sender) {
                 Some(queue) => queue,
                 None => {
-                    fresh = self.new_queue(sender, lowest);
+                    fresh = self.new_queue(sender, claims[0].nonce);
                     &fresh
                 }
             };
-            for (position, (_, nonce)) in nonces.iter().enumerate() {
-                if nonces[..position]
-                    .iter()
-                    .any(|(_, earlier)| earlier == nonce)
-                {
+            for (position, claim) in claims.iter().enumerate() {
+                if claims[..position].last().map(|earlier| earlier.nonce) == Some(claim.nonce) {
                     // Two transactions of a bundle for one nonce: only one could ever be executed.
                     return Err(Refusal::NonceTooLow {
-                        nonce: *nonce,
-                        expected: nonce + 1,
+                        nonce: claim.nonce,
+                        expected: claim.nonce + 1,
                     });
                 }
-                self.check_nonce(queue, sender, *nonce)?;
-                if let Some(occupant) = queue.occupant(*nonce) {
-                    replaced = Some(self.check_replacement(entry, *nonce, occupant)?);
+                self.check_nonce(queue, claim, entry.received_ms)?;
+                if let Some(occupant) = queue.occupant(claim.nonce) {
+                    let old = self.check_replacement(claim, occupant)?;
+                    if replaced.iter().all(|(known, _)| *known != old) {
+                        replaced.push((old, claim.id));
+                    }
                 }
             }
         }
         Ok(replaced)
     }
 
-    fn check_nonce(&self, queue: &Queue, sender: SenderKey, nonce: u64) -> Result<(), Refusal> {
-        let limit = self.limits.sender_transactions_max;
+    fn check_nonce(&self, queue: &Queue, claim: &Claim, now_ms: u64) -> Result<(), Refusal> {
+        let (nonce, limit) = (claim.nonce, self.limits.sender_transactions_max);
         queue.check(nonce, limit).map_err(|refusal| match refusal {
             NonceRefusal::TooLow { expected } => Refusal::NonceTooLow { nonce, expected },
             NonceRefusal::TooHigh { expected } => Refusal::SenderFull {
-                sender: sender.1,
+                sender: claim.sender.1,
                 expected,
                 limit,
+                retry_after_ms: if queue.first_gap() == expected {
+                    RETRY_MAX_MS // nothing leaves before its sender sends it
+                } else {
+                    self.room.drain().wait_ms(self.len(), now_ms)
+                },
             },
         })
     }
 
-    /// B8, for transactions alone: both fees at least 10 % higher.
-    fn check_replacement(
-        &self,
-        entry: &Entry,
-        nonce: u64,
-        occupant: Occupant,
-    ) -> Result<EntryId, Refusal> {
-        let Occupant::Pooled(id) = occupant else {
-            return Err(Refusal::NonceTooLow {
-                nonce,
-                expected: nonce.saturating_add(1),
-            });
+    /// B8: both fees at least 10 % higher, whether the nonce is a bundle's or not. A bundle that loses
+    /// one nonce ends whole.
+    fn check_replacement(&self, new: &Claim, occupant: Occupant) -> Result<EntryId, Refusal> {
+        let nonce = new.nonce;
+        let used = Refusal::NonceTooLow {
+            nonce,
+            expected: nonce.saturating_add(1),
         };
-        let old = &self.entries[&id];
+        let Occupant::Pooled(id) = occupant else {
+            return Err(used);
+        };
+        let Some(old) = self.entries[&id].claim_of(new.sender, nonce) else {
+            return Err(used);
+        };
         let enough = |new: u128, old: u128| {
             new >= old.saturating_add(old.saturating_mul(REPLACEMENT_PERCENT).div_ceil(100))
         };
-        let pays = enough(entry.fees.0, old.fees.0) && enough(entry.fees.1, old.fees.1);
-        if entry.is_bundle() || old.is_bundle() || !pays {
-            return Err(Refusal::ReplacementUnderpriced {
-                pooled: old.keys[0].1,
-            });
+        if enough(new.fees.cap, old.fees.cap) && enough(new.fees.tip, old.fees.tip) {
+            Ok(id)
+        } else {
+            Err(Refusal::ReplacementUnderpriced { pooled: old.id })
         }
-        Ok(id)
     }
 
-    fn check_room(&self, entry: &Entry, replaced: Option<EntryId>) -> Result<(), Refusal> {
-        let freed = replaced.and_then(|id| self.entries.get(&id));
-        let (freed_count, freed_bytes) = freed.map_or((0, 0), |old| (old.keys.len(), old.bytes));
-        let count = self.len() + entry.keys.len() - freed_count;
-        let bytes = self.bytes + entry.bytes - freed_bytes;
-        if count > self.limits.transactions_max || bytes > self.limits.bytes_max {
-            return Err(Refusal::PoolFull);
-        }
-        Ok(())
-    }
-
-    fn new_queue(&self, sender: SenderKey, first_seen: u64) -> Queue {
+    pub(super) fn new_queue(&self, sender: SenderKey, first_seen: u64) -> Queue {
         match self.idle.get(&sender) {
             Some(expected) => Queue::known(expected),
             None => Queue::guessed(first_seen),

@@ -61,6 +61,7 @@ impl Pool {
                 self.review(opened);
             }
         }
+        self.room.block(decision.time_ms);
         changes
     }
 
@@ -145,14 +146,16 @@ impl Pool {
         let entry = &self.entries[&id];
         let (last_height, last_ms) = self.expiry(entry);
         self.closing.insert(last_height, last_ms, id);
-        let (nonces, senders) = (entry.nonces.clone(), entry.senders());
-        for (sender, nonce) in nonces {
-            if let Some(queue) = self.queues.get_mut(&sender) {
-                queue.retry(nonce);
+        let mut gaps = Vec::with_capacity(1);
+        for claims in entry.by_sender() {
+            if let Some(queue) = self.queues.get_mut(&claims[0].sender) {
+                gaps.push((claims[0].sender, queue.first_gap()));
+                claims.iter().for_each(|claim| queue.retry(claim.nonce));
             }
         }
-        for sender in senders {
-            self.review_sender(sender, 0);
+        self.mark_again(id);
+        for (sender, gap_before) in gaps {
+            self.review_sender(sender, gap_before);
         }
         self.review(id);
         changes.extend(self.entries[&id].changes());
@@ -167,7 +170,10 @@ impl Pool {
             .state
             .after(event)
             .expect("the pool follows the table of states");
-        self.ready.remove(entry.line(), id);
+        self.ready.remove(entry.ticket(id));
+        if let Some(pending) = entry.yields {
+            self.room.keep(id, &entry.parts, pending);
+        }
         let (last_height, last_ms) = self.expiry(&entry);
         self.closing.remove(last_height, last_ms, id);
         if let Some(terms) = entry.terms() {
@@ -180,12 +186,16 @@ impl Pool {
         if let Name::Bundle(hash) = entry.name {
             self.bundles.remove(&hash);
         }
-        self.bytes -= entry.bytes;
+        let made_room = matches!(event, Event::Replace(_) | Event::Cancel | Event::Evict);
+        self.room.remove(&entry.parts, !made_room);
         let committed = matches!(entry.state, State::Committed { .. });
-        let mut reviews = Vec::with_capacity(entry.nonces.len());
-        for (sender, nonce) in &entry.nonces {
-            if let Some(queue) = self.queues.get_mut(sender) {
-                reviews.push((*sender, queue.end(*nonce, committed)));
+        let mut gaps = Vec::with_capacity(1);
+        for claims in entry.by_sender() {
+            if let Some(queue) = self.queues.get_mut(&claims[0].sender) {
+                gaps.push((claims[0].sender, queue.first_gap()));
+                claims
+                    .iter()
+                    .for_each(|claim| queue.end(claim.nonce, committed));
             }
         }
         let mut ended = entry.changes();
@@ -201,8 +211,8 @@ impl Pool {
             self.ended.insert(*name, *state);
         }
         changes.extend(ended);
-        for (sender, nonce) in reviews {
-            self.review_sender(sender, nonce);
+        for (sender, gap_before) in gaps {
+            self.review_sender(sender, gap_before);
         }
     }
 }
@@ -263,7 +273,7 @@ impl<'a> Fates<'a> {
 }
 
 fn count_placed(entry: &Entry, weights: &mut BTreeMap<ChainId, u64>) {
-    for (chain_id, weight) in entry.weights() {
-        *weights.entry(chain_id).or_default() += weight;
+    for part in &entry.parts {
+        *weights.entry(part.chain_id).or_default() += part.weight;
     }
 }

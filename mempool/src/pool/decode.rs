@@ -3,7 +3,7 @@
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
 use bytes::Bytes;
-use cloverleaf_types::{ChainId, TransactionId, transaction_id};
+use cloverleaf_types::{Address, ChainId, TransactionId, transaction_id};
 use reth_primitives::SignedTransaction as _;
 
 use super::gas::intrinsic_gas;
@@ -41,12 +41,7 @@ impl Envelope {
                 bytes_max,
             });
         }
-        check_type(&raw)?;
-        let inner = TxEnvelope::decode_2718_exact(&raw).map_err(malformed)?;
-        // One transaction has one id: no second encoding of it may pass.
-        if inner.encoded_2718() != raw {
-            return Err(malformed("it is not canonical"));
-        }
+        let inner = decode_canonical(&raw)?;
         let chain_id = inner.chain_id().ok_or(Refusal::NotReplayProtected)?;
         check_gas_and_fees(&inner)?;
         if inner.nonce() == u64::MAX {
@@ -102,7 +97,7 @@ impl Envelope {
     /// As [`Self::recover`], with a sender that this node has recovered before.
     pub(super) fn with_sender(
         self,
-        sender: cloverleaf_types::Address,
+        sender: Address,
         checked: bool,
         received_ms: u64,
     ) -> PooledTransaction {
@@ -118,6 +113,26 @@ impl Envelope {
             received_ms,
         }
     }
+}
+
+/// Who signed an EVM transaction of a chain; nobody when it is none, or for another chain. What a pool
+/// asks beyond that (gas, fees) is no part of it: a signature that is there is never called false.
+pub(crate) fn evm_signer(chain_id: ChainId, raw: &[u8]) -> Option<Address> {
+    let transaction = decode_canonical(raw).ok()?;
+    if transaction.chain_id() != Some(chain_id.0) {
+        return None;
+    }
+    transaction.try_recover().ok()
+}
+
+fn decode_canonical(raw: &[u8]) -> Result<TxEnvelope, Refusal> {
+    check_type(raw)?;
+    let decoded = TxEnvelope::decode_2718_exact(raw).map_err(malformed)?;
+    // One transaction has one id: no second encoding of it may pass.
+    if decoded.encoded_2718() != raw {
+        return Err(malformed("it is not canonical"));
+    }
+    Ok(decoded)
 }
 
 fn malformed(what: impl ToString) -> Refusal {

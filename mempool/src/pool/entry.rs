@@ -1,10 +1,13 @@
 //! What the pool keeps of a submission.
 
 use cloverleaf_types::weight::{item_weight, leg_weight, transaction_weight};
-use cloverleaf_types::{Address, ChainId, Height, Item, Terms, TransactionId, TransactionKey};
+use cloverleaf_types::{
+    Address, ChainId, Height, Item, Terms, Transaction, TransactionId, TransactionKey,
+};
 
 use super::lifecycle::{Name, State};
-use super::transaction::Submission;
+use super::ready::Ticket;
+use super::transaction::{PooledTransaction, Submission};
 
 /// Names an entry; rises with every admission, so it is also the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +15,38 @@ pub(super) struct EntryId(pub(super) u64);
 
 /// Whose nonces are counted together.
 pub(super) type SenderKey = (ChainId, Address);
+
+/// What a transaction pays per gas, in wei, as it is written in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fees {
+    /// Most that it pays.
+    pub(super) cap: u128,
+    /// What of it is the tip: its price, to the pool.
+    pub(super) tip: u128,
+}
+
+/// A nonce that an entry takes, and what is paid for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) sender: SenderKey,
+    pub(super) nonce: u64,
+    pub(super) fees: Fees,
+    pub(super) id: TransactionId,
+}
+
+/// What an entry brings to one rollup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) chain_id: ChainId,
+    /// What it weighs against the rollup's limit (W4).
+    pub(super) weight: u64,
+    /// Its transactions for the rollup.
+    pub(super) count: usize,
+    /// Their raw bytes.
+    pub(super) bytes: usize,
+    /// The lowest of their tips, in wei per gas: one dear transaction does not carry the others.
+    pub(super) price: u128,
+}
 
 /// An admitted submission.
 #[derive(Clone, Debug)]
@@ -21,13 +56,16 @@ pub(super) struct Entry {
     /// Its transactions, in order.
     pub(super) keys: Vec<TransactionKey>,
     /// The nonces that it takes, by sender and nonce.
-    pub(super) nonces: Vec<(SenderKey, u64)>,
-    /// Fee cap and tip of a transaction alone, in wei per gas.
-    pub(super) fees: (u128, u128),
+    pub(super) claims: Vec<Claim>,
+    /// One for each rollup, in order of its legs.
+    pub(super) parts: Vec<Part>,
     pub(super) weight: u64,
-    pub(super) bytes: usize,
     pub(super) received_ms: u64,
     pub(super) state: State,
+    /// Power f + 1 held it once: it must end committed or dropped, so it never gives way.
+    pub(super) promised: bool,
+    /// It may give way in a full pool, as one that is pending or not.
+    pub(super) yields: Option<bool>,
     /// Transactions of this bundle that another lane carried while it was sealed.
     pub(super) elsewhere: Vec<(TransactionKey, Height)>,
 }
@@ -35,29 +73,36 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(submission: &Submission) -> Self {
         let item = submission.to_item();
-        let mut nonces: Vec<(SenderKey, u64)> = submission
-            .transactions()
-            .filter_map(|found| Some(((found.chain_id, found.sender), found.nonce?)))
-            .collect();
-        nonces.sort_unstable();
-        let fees = match submission {
+        let mut claims: Vec<Claim> = submission.transactions().filter_map(claim).collect();
+        claims.sort_unstable_by_key(|claim| (claim.sender, claim.nonce));
+        let parts = match submission {
             Submission::Transaction(found) => {
-                (found.max_fee_per_gas, found.max_priority_fee_per_gas)
+                vec![part(found.chain_id, core::slice::from_ref(found))]
             }
-            Submission::Bundle(_) => (0, 0),
+            Submission::Bundle(bundle) => {
+                let legs = bundle.legs.iter();
+                legs.map(|leg| part(leg.chain_id, &leg.transactions))
+                    .collect()
+            }
         };
-        Self {
+        let mut entry = Self {
             name: submission.name(),
-            keys: submission.transactions().map(|found| found.key()).collect(),
-            nonces,
-            fees,
-            weight: item_weight(&item),
-            bytes: submission.transactions().map(|found| found.raw.len()).sum(),
+            keys: submission
+                .transactions()
+                .map(PooledTransaction::key)
+                .collect(),
+            claims,
+            parts,
+            weight: 0,
             received_ms: submission.received_ms(),
             state: State::Received,
+            promised: false,
+            yields: None,
             elsewhere: Vec::new(),
             item,
-        }
+        };
+        entry.weigh();
+        entry
     }
 
     pub(super) fn is_bundle(&self) -> bool {
@@ -71,33 +116,51 @@ impl Entry {
         }
     }
 
-    /// The rollup in whose line it waits: a bundle's first.
-    pub(super) fn line(&self) -> ChainId {
-        self.keys[0].0
+    /// Where it waits to be sealed: a bundle in the line of its first rollup.
+    pub(super) fn ticket(&self, id: EntryId) -> Ticket {
+        Ticket {
+            line: self.parts[0].chain_id,
+            entry: id,
+            price: self.parts[0].price,
+            weight: self.weight,
+        }
     }
 
-    /// What it weighs against each of its rollups' limits (W4).
-    pub(super) fn weights(&self) -> Vec<(ChainId, u64)> {
-        match &self.item {
-            Item::Transaction {
-                chain_id,
-                transaction,
-            } => {
-                vec![(*chain_id, transaction_weight(transaction))]
-            }
-            Item::Bundle(bundle) => bundle
-                .legs
-                .iter()
-                .map(|leg| (leg.chain_id, leg_weight(leg)))
-                .collect(),
-        }
+    /// Its claims, sender by sender.
+    pub(super) fn by_sender(&self) -> impl Iterator<Item = &[Claim]> {
+        self.claims
+            .chunk_by(|left, right| left.sender == right.sender)
     }
 
     /// Its senders, each once.
     pub(super) fn senders(&self) -> Vec<SenderKey> {
-        let mut senders: Vec<SenderKey> = self.nonces.iter().map(|(sender, _)| *sender).collect();
-        senders.dedup();
-        senders
+        self.by_sender().map(|claims| claims[0].sender).collect()
+    }
+
+    /// What it pays for a nonce, and with which transaction.
+    pub(super) fn claim_of(&self, sender: SenderKey, nonce: u64) -> Option<&Claim> {
+        let mut claims = self.claims.iter();
+        claims.find(|claim| (claim.sender, claim.nonce) == (sender, nonce))
+    }
+
+    /// Marks the transactions of a rollup for everybody's verification, or takes the marks away (L1),
+    /// as far as their senders were recovered here. Returns whether that changed anything.
+    pub(super) fn mark(&mut self, chain_id: ChainId, checked: bool) -> bool {
+        let claims = self.claims.iter();
+        let recovered = claims.filter(|claim| claim.sender.0 == chain_id).count();
+        let part = self.parts.iter().find(|part| part.chain_id == chain_id);
+        if part.is_none_or(|part| part.count != recovered) {
+            return false;
+        }
+        let mut changed = false;
+        for transaction in transactions_of(&mut self.item, chain_id) {
+            changed |= transaction.checked != checked;
+            transaction.checked = checked;
+        }
+        if changed {
+            self.weigh();
+        }
+        changed
     }
 
     /// The position of a transaction's leg, and its id.
@@ -123,5 +186,60 @@ impl Entry {
             .map(|leg| leg.transactions.len())
             .sum();
         self.keys.get(before + transaction).map(|(_, id)| *id)
+    }
+
+    /// W4.
+    fn weigh(&mut self) {
+        self.weight = item_weight(&self.item);
+        match &self.item {
+            Item::Transaction { transaction, .. } => {
+                self.parts[0].weight = transaction_weight(transaction);
+            }
+            Item::Bundle(bundle) => {
+                for (part, leg) in self.parts.iter_mut().zip(&bundle.legs) {
+                    part.weight = leg_weight(leg);
+                }
+            }
+        }
+    }
+}
+
+fn claim(found: &PooledTransaction) -> Option<Claim> {
+    Some(Claim {
+        sender: (found.chain_id, found.sender),
+        nonce: found.nonce?,
+        fees: Fees {
+            cap: found.max_fee_per_gas,
+            tip: found.max_priority_fee_per_gas,
+        },
+        id: found.id,
+    })
+}
+
+fn part(chain_id: ChainId, transactions: &[PooledTransaction]) -> Part {
+    let prices = transactions
+        .iter()
+        .map(|found| found.max_priority_fee_per_gas);
+    Part {
+        chain_id,
+        weight: 0,
+        count: transactions.len(),
+        bytes: transactions.iter().map(|found| found.raw.len()).sum(),
+        price: prices.min().unwrap_or(0),
+    }
+}
+
+fn transactions_of(item: &mut Item, chain_id: ChainId) -> &mut [Transaction] {
+    match item {
+        Item::Transaction {
+            chain_id: own,
+            transaction,
+        } if *own == chain_id => core::slice::from_mut(transaction),
+        Item::Transaction { .. } => &mut [],
+        Item::Bundle(bundle) => {
+            let mut legs = bundle.legs.iter_mut();
+            let leg = legs.find(|leg| leg.chain_id == chain_id);
+            leg.map_or(&mut [], |leg| &mut leg.transactions)
+        }
     }
 }

@@ -7,7 +7,7 @@
 //!     │ admit     │     ▼  │            ▼              ▼
 //!     └─────────► pending ◄┴────────────┴──────────────┘
 //!
-//!  ends of what is not sealed:  replace, cancel, expire, drop, commit (another lane carried it)
+//!  ends of what is not sealed:  replace, cancel, expire, evict, drop, commit (another lane carried it)
 //!  ends of what is sealed:      drop, commit
 //!  end of what came:            reject
 //! ```
@@ -63,7 +63,7 @@ pub enum State {
         /// The block.
         height: Height,
     },
-    /// It was refused when it came.
+    /// It was refused when it came, or gave way in a full pool.
     Rejected,
     /// Another took its nonce (B8).
     Replaced {
@@ -115,6 +115,8 @@ pub enum Event {
     Replace(Option<TransactionId>),
     /// Its sender took it back.
     Cancel,
+    /// The pool is full, and what came pays more.
+    Evict,
     /// Its time has passed.
     Expire,
 }
@@ -131,7 +133,7 @@ impl State {
         let next = match (self, event) {
             (Received | Parked { .. } | Pending, On::Park(gap)) => Parked { gap },
             (Received | Parked { .. } | Pending, On::Admit) => Pending,
-            (Received, On::Reject) => Rejected,
+            (Received, On::Reject) | (Parked { .. } | Pending, On::Evict) => Rejected,
             (Parked { .. } | Pending, On::Replace(by)) => Replaced { by },
             (Parked { .. } | Pending, On::Cancel) => Cancelled,
             (Parked { .. } | Pending, On::Expire) => Expired,
@@ -156,6 +158,7 @@ impl State {
                 | Pending
                 | Sealed { .. }
                 | Available { .. }
+                | Rejected
                 | Replaced { .. }
                 | Cancelled
                 | Expired

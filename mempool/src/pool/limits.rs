@@ -21,6 +21,10 @@ pub const ENDED_MAX: usize = 500_000;
 /// Senders without pooled transactions whose next nonce is remembered.
 pub const SENDERS_MAX: usize = 200_000;
 
+/// Most entries that give way to one newcomer in a full pool: what admission costs stays bounded, and
+/// one long transaction does not push out a thousand short ones.
+pub const GIVE_WAY_MAX: usize = 64;
+
 /// By how many percent a replacement's fees must be above those of what it replaces (B8).
 pub const REPLACEMENT_PERCENT: u128 = 10;
 

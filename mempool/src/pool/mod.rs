@@ -6,8 +6,8 @@
 //!                                          └───── stale, rollupFull ── on_decided ◄── block ◄──┘
 //! ```
 //! An entry is a transaction alone or a bundle. It takes its senders' nonces; while an earlier one is
-//! missing it is parked (B9), whole. What may be sealed stands in its rollup's line; lines are served
-//! by weight, each first in, first out. An entry may be sealed when
+//! missing it is parked (B9), whole. What may be sealed stands in its rollup's line, in the order of
+//! the rollup's policy; lines are served by their shares. An entry may be sealed when
 //! * alone: its nonce is its sender's lowest here, every sealed one is lower, and no bundle of the
 //!   sender is undecided (O4);
 //! * a bundle: its window is open at the head, and none of its senders has an earlier nonce pooled or
@@ -17,6 +17,9 @@
 //! was full for this lane waits until all that was sealed before is decided, then gets what was
 //! placed for it (O3).
 //!
+//! A full pool makes room for what pays more, rollup by rollup as their shares are; whoever finds no
+//! room is told when to come back, from how fast the pool drains.
+//!
 //! [`lifecycle`] is the table of states. A pool is memory only: what is `available` lives in the lane
 //! log and comes back with [`Pool::restore`].
 
@@ -24,11 +27,14 @@ mod admit;
 mod decide;
 mod decode;
 mod draft;
+mod drain;
 mod entry;
 mod gas;
 mod queue;
 mod ready;
 mod recent;
+mod room;
+mod rules;
 mod schedule;
 mod take;
 mod throttle;
@@ -40,7 +46,7 @@ pub mod limits;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cloverleaf_types::{Address, B256, ChainId, Height, Slot, TransactionKey};
 
@@ -48,15 +54,19 @@ use entry::{Entry, EntryId, SenderKey};
 use queue::Queue;
 use ready::Ready;
 use recent::Recent;
+use room::Room;
 use schedule::Schedule;
 use throttle::Throttle;
 
 pub use admit::Admission;
 pub use decide::Decision;
 pub use decode::Envelope;
+pub(crate) use decode::evm_signer;
 pub use draft::{BundleDraft, UnrecoveredBundle, active, is_checked, submissions_of};
+pub use drain::{RETRY_MAX_MS, RETRY_UNKNOWN_MS};
 pub use lifecycle::{Event, Gap, Name, State};
 pub use limits::Limits;
+pub use rules::Rules;
 pub use transaction::{PooledBundle, PooledLeg, PooledTransaction, Submission};
 
 /// A transaction or bundle that came to another state.
@@ -80,6 +90,8 @@ pub struct Pool {
     holders: HashMap<TransactionKey, EntryId>,
     bundles: HashMap<B256, EntryId>,
     queues: BTreeMap<SenderKey, Queue>,
+    /// The senders that wait behind a gap.
+    gapped: BTreeSet<SenderKey>,
     /// The next nonce of senders without a queue.
     idle: Recent<SenderKey, u64>,
     ready: Ready,
@@ -90,8 +102,10 @@ pub struct Pool {
     /// The entries of each undecided own parcel, in the order of its items.
     sealed: BTreeMap<Slot, Vec<EntryId>>,
     throttle: Throttle,
+    /// What the registry says, of every rollup that it names.
+    rules: BTreeMap<ChainId, Rules>,
+    room: Room,
     ended: Recent<Name, State>,
-    bytes: usize,
 }
 
 impl Pool {
@@ -106,14 +120,16 @@ impl Pool {
             holders: HashMap::new(),
             bundles: HashMap::new(),
             queues: BTreeMap::new(),
+            gapped: BTreeSet::new(),
             idle: Recent::new(limits.senders_max),
             ready: Ready::default(),
             opening: Schedule::default(),
             closing: Schedule::default(),
             sealed: BTreeMap::new(),
             throttle: Throttle::default(),
+            rules: BTreeMap::new(),
+            room: Room::default(),
             ended: Recent::new(limits.ended_max),
-            bytes: 0,
             limits,
         }
     }
@@ -121,7 +137,7 @@ impl Pool {
     /// The transactions in the pool, sealed ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.holders.len()
+        self.room.count()
     }
 
     /// True when nothing is in the pool.
@@ -133,7 +149,13 @@ impl Pool {
     /// The raw bytes in the pool.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.room.bytes()
+    }
+
+    /// Until the next block takes something, in milliseconds, as far as the latest ones tell.
+    #[must_use]
+    pub fn block_wait_ms(&self, now_ms: u64) -> u64 {
+        self.room.drain().block_wait_ms(now_ms)
     }
 
     /// The weight (W4) of what may be sealed now. Of each sender only the next nonce counts, so more
@@ -151,10 +173,13 @@ impl Pool {
             Name::Transaction(key) => self.holders.get(key),
             Name::Bundle(hash) => self.bundles.get(hash),
         };
-        let held = entry
-            .and_then(|entry| self.entries.get(entry))
-            .map(|entry| entry.state);
-        held.or_else(|| self.ended.get(name))
+        let held = entry.and_then(|entry| self.entries.get(entry));
+        let state = held.map(|entry| match (entry.state, self.gap_of(entry)) {
+            // What is missing first may have come meanwhile, and something behind it not.
+            (State::Parked { .. }, Some(gap)) => State::Parked { gap },
+            (state, _) => state,
+        });
+        state.or_else(|| self.ended.get(name))
     }
 
     /// True when the sender's next nonce is known, so that nobody needs to ask the rollup.
@@ -180,13 +205,12 @@ impl Pool {
     /// The senders that wait behind a gap, at most `count_max` of them: the rollup's answer may help.
     #[must_use]
     pub fn gaps(&self, count_max: usize) -> Vec<Gap> {
-        let gaps = self.queues.iter().filter(|(_, queue)| queue.has_gap());
-        let gap = |((chain_id, sender), queue): (&SenderKey, &Queue)| Gap {
-            chain_id: *chain_id,
-            sender: *sender,
-            expected: queue.first_gap(),
+        let gap = |sender: &SenderKey| Gap {
+            chain_id: sender.0,
+            sender: sender.1,
+            expected: self.queues[sender].first_gap(),
         };
-        gaps.map(gap).take(count_max).collect()
+        self.gapped.iter().take(count_max).map(gap).collect()
     }
 
     fn next_id(&mut self) -> EntryId {
@@ -194,12 +218,17 @@ impl Pool {
         EntryId(self.next_entry)
     }
 
-    /// Looks again at the next pooled entry of a sender and at those from a nonce on: what was missing
-    /// may be here, what was next may not be. Forgets queues that ended, but not their next nonce.
-    fn review_sender(&mut self, sender: SenderKey, nonce: u64) {
+    /// Looks again at what a change at a sender may mean something for; `gap_before` is the first
+    /// nonce that nobody took before. Forgets queues that ended, but not their next nonce.
+    fn review_sender(&mut self, sender: SenderKey, gap_before: u64) {
         let Some(queue) = self.queues.get(&sender) else {
             return;
         };
+        if queue.has_gap() {
+            self.gapped.insert(sender);
+        } else {
+            self.gapped.remove(&sender);
+        }
         if queue.is_empty() {
             if !queue.is_guessed() {
                 self.idle.insert(sender, queue.expected());
@@ -207,7 +236,7 @@ impl Pool {
             self.queues.remove(&sender);
             return;
         }
-        for entry in queue.front_and_from(nonce) {
+        for entry in queue.touched(gap_before) {
             self.review(entry);
         }
     }
@@ -220,21 +249,45 @@ impl Pool {
         let event = self.gap_of(entry).map_or(Event::Admit, Event::Park);
         self.advance(id, event);
         let entry = &self.entries[&id];
-        let (line, weight) = (entry.line(), entry.weight);
+        let ticket = entry.ticket(id);
         if self.may_be_sealed(id, entry) {
-            self.ready.insert(line, id, weight);
+            self.ready.insert(ticket);
         } else {
-            self.ready.remove(line, id);
+            self.ready.remove(ticket);
+        }
+        self.review_room(id);
+    }
+
+    /// Whether it may give way in a full pool.
+    fn review_room(&mut self, id: EntryId) {
+        let entry = &self.entries[&id];
+        let is_rest = |claims: &[entry::Claim]| {
+            let queue = &self.queues[&claims[0].sender];
+            queue.is_rest(claims[0].nonce, id)
+        };
+        let yields = !entry.promised && !entry.state.is_sealed() && entry.by_sender().all(is_rest);
+        let now = yields.then_some(entry.state == State::Pending);
+        if entry.yields == now {
+            return;
+        }
+        if let Some(before) = entry.yields {
+            self.room.keep(id, &entry.parts, before);
+        }
+        if let Some(now) = now {
+            self.room.insert(id, &entry.parts, now);
+        }
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.yields = now;
         }
     }
 
     fn gap_of(&self, entry: &Entry) -> Option<Gap> {
-        entry.nonces.iter().find_map(|(sender, nonce)| {
-            let expected = self.queues.get(sender)?.gap_before(*nonce)?;
+        entry.claims.iter().find_map(|claim| {
+            let queue = self.queues.get(&claim.sender)?;
             Some(Gap {
-                chain_id: sender.0,
-                sender: sender.1,
-                expected,
+                chain_id: claim.sender.0,
+                sender: claim.sender.1,
+                expected: queue.gap_before(claim.nonce)?,
             })
         })
     }
@@ -247,17 +300,14 @@ impl Pool {
         let open = entry.terms().is_none_or(|terms| {
             self.time_ms >= terms.min_timestamp_ms && self.height.next() >= terms.min_height
         });
-        open && entry
-            .nonces
-            .chunk_by(|left, right| left.0 == right.0)
-            .all(|nonces| {
-                let queue = &self.queues[&nonces[0].0];
-                if entry.is_bundle() {
-                    queue.is_clear_for(id, nonces.len())
-                } else {
-                    queue.is_next(nonces[0].1)
-                }
-            })
+        open && entry.by_sender().all(|claims| {
+            let queue = &self.queues[&claims[0].sender];
+            if entry.is_bundle() {
+                queue.is_clear_for(id, claims.len())
+            } else {
+                queue.is_next(claims[0].nonce)
+            }
+        })
     }
 
     fn advance(&mut self, id: EntryId, event: Event) {

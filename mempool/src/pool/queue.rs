@@ -22,6 +22,8 @@ pub(super) struct Queue {
     first_gap: u64,
     pooled: BTreeMap<u64, EntryId>,
     sealed: BTreeMap<u64, Sealed>,
+    /// How many of the sealed ones are part of a bundle.
+    sealed_legs: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,7 @@ impl Queue {
             first_gap: expected,
             pooled: BTreeMap::new(),
             sealed: BTreeMap::new(),
+            sealed_legs: 0,
         }
     }
 
@@ -83,6 +86,21 @@ impl Queue {
     /// The nonce that must come before this one and is not here (B9).
     pub(super) fn gap_before(&self, nonce: u64) -> Option<u64> {
         (self.first_gap < nonce).then_some(self.first_gap)
+    }
+
+    /// True when no nonce would be missing before these, which rise, once they were here.
+    pub(super) fn would_reach(&self, nonces: impl Iterator<Item = u64>) -> bool {
+        let mut next = self.first_gap;
+        for nonce in nonces {
+            while next < nonce && self.occupant(next).is_some() {
+                next += 1;
+            }
+            if next < nonce {
+                return false;
+            }
+            next = next.max(nonce + 1);
+        }
+        true
     }
 
     /// True when somebody waits behind a gap.
@@ -140,22 +158,15 @@ impl Queue {
         self.advance_gap();
     }
 
-    /// Frees a nonce: what took it ended, in a block or otherwise. Returns from which nonce on others
-    /// are behind a gap now, or not any more.
-    pub(super) fn end(&mut self, nonce: u64, committed: bool) -> u64 {
-        let before = self.first_gap;
+    /// Frees a nonce: what took it ended, in a block or otherwise.
+    pub(super) fn end(&mut self, nonce: u64, committed: bool) {
         if committed {
             self.raise(nonce.saturating_add(1));
         }
         self.pooled.remove(&nonce);
-        self.sealed.remove(&nonce);
+        self.unseal(nonce);
         if nonce >= self.expected {
             self.first_gap = self.first_gap.min(nonce);
-        }
-        if self.first_gap == before {
-            u64::MAX
-        } else {
-            self.first_gap.min(before)
         }
     }
 
@@ -163,13 +174,14 @@ impl Queue {
     pub(super) fn seal(&mut self, nonce: u64, leg: bool) {
         if let Some(entry) = self.pooled.remove(&nonce) {
             self.sealed.insert(nonce, Sealed { entry, leg });
+            self.sealed_legs += usize::from(leg);
             self.guessed = false;
         }
     }
 
     /// The nonce comes back from a parcel.
     pub(super) fn retry(&mut self, nonce: u64) {
-        if let Some(sealed) = self.sealed.remove(&nonce) {
+        if let Some(sealed) = self.unseal(nonce) {
             self.pooled.insert(nonce, sealed.entry);
         }
     }
@@ -186,16 +198,21 @@ impl Queue {
         }
     }
 
-    /// The pooled entry with the lowest nonce, and those from a nonce on.
-    pub(super) fn front_and_from(&self, nonce: u64) -> Vec<EntryId> {
-        let front = self.pooled.first_key_value();
-        let front = front.filter(|(first, _)| **first < nonce);
-        let from = self.pooled.range(nonce..);
-        front
-            .into_iter()
-            .chain(from)
-            .map(|(_, entry)| *entry)
-            .collect()
+    /// The pooled entries of which a change at this sender may mean something: the two lowest, of
+    /// which one may be next; the two highest, of which one may give way; and those between the gap
+    /// of before and the gap of now, which are parked or come back.
+    pub(super) fn touched(&self, gap_before: u64) -> Vec<EntryId> {
+        let (low, high) = (
+            gap_before.min(self.first_gap),
+            gap_before.max(self.first_gap),
+        );
+        let moved = self.pooled.range(low..high).map(|(_, entry)| *entry);
+        let lowest = two_of(self.pooled.values());
+        let highest = two_of(self.pooled.values().rev());
+        let mut touched: Vec<EntryId> = moved.chain(lowest).chain(highest).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 
     /// The pooled entries below the expected nonce.
@@ -204,6 +221,13 @@ impl Queue {
             .range(..self.expected)
             .map(|(_, entry)| *entry)
             .collect()
+    }
+
+    /// True when from a nonce on there is nothing here, pooled or sealed, but this entry.
+    pub(super) fn is_rest(&self, nonce: u64, entry: EntryId) -> bool {
+        let sealed = self.sealed.last_key_value();
+        sealed.is_none_or(|(last, _)| *last < nonce)
+            && self.pooled.range(nonce..).all(|(_, found)| *found == entry)
     }
 
     /// The pooled entry with the lowest nonce.
@@ -222,7 +246,7 @@ impl Queue {
             .sealed
             .last_key_value()
             .is_none_or(|(last, _)| *last < nonce);
-        lowest && sealed_below && self.sealed.values().all(|sealed| !sealed.leg)
+        lowest && sealed_below && self.sealed_legs == 0
     }
 
     /// True when a bundle with `count` nonces here may be sealed: nothing is undecided, and its
@@ -234,6 +258,12 @@ impl Queue {
                 .values()
                 .take(count)
                 .all(|first| *first == entry)
+    }
+
+    fn unseal(&mut self, nonce: u64) -> Option<Sealed> {
+        let sealed = self.sealed.remove(&nonce)?;
+        self.sealed_legs -= usize::from(sealed.leg);
+        Some(sealed)
     }
 
     fn raise(&mut self, expected: u64) {
@@ -248,4 +278,20 @@ impl Queue {
             self.first_gap += 1;
         }
     }
+}
+
+/// The first two entries, of those that take several nonces each once.
+fn two_of<'a>(entries: impl Iterator<Item = &'a EntryId>) -> impl Iterator<Item = EntryId> {
+    let mut found: [Option<EntryId>; 2] = [None, None];
+    for entry in entries.copied() {
+        match found {
+            [None, _] => found[0] = Some(entry),
+            [Some(first), None] if first != entry => {
+                found[1] = Some(entry);
+                break;
+            }
+            _ => {}
+        }
+    }
+    found.into_iter().flatten()
 }

@@ -1,8 +1,9 @@
-//! Handing entries to the sealer (A2): fair between rollups, a sender's nonces in order.
+//! Handing entries to the sealer (A2): rollups by their shares, each in the order of its policy, a
+//! sender's nonces in order.
 
 use cloverleaf_types::{ChainId, Item, Slot};
 
-use super::entry::{Entry, EntryId};
+use super::entry::{Entry, EntryId, Part};
 use super::lifecycle::Event;
 use super::{Change, Pool, Submission};
 
@@ -10,6 +11,9 @@ use super::{Change, Pool, Submission};
 enum Fit {
     /// It does.
     Yes,
+    /// The parcel has no room for it. It ends there: whose turn it is opens the next one, or a line of
+    /// small items would be given what is another's.
+    Full,
     /// It and what stands behind it in its line wait for another parcel.
     LineWaits,
     /// It waits alone, for another rollup than its line's.
@@ -34,8 +38,9 @@ impl Pool {
                     self.seal(id, slot);
                     taken.push(id);
                 }
+                Fit::Full => break,
                 Fit::LineWaits => self.ready.skip_line(line),
-                Fit::EntryWaits => self.ready.skip_entry(line, id, weight),
+                Fit::EntryWaits => self.ready.skip_entry(entry.ticket(id)),
             }
         }
         self.ready.end_parcel();
@@ -55,6 +60,9 @@ impl Pool {
                 .and_then(|entry| entry.state.after(Event::Hold));
             if held.is_some() {
                 self.advance(id, Event::Hold);
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.promised = true;
+                }
                 changes.extend(self.entries[&id].changes());
             }
         }
@@ -66,7 +74,9 @@ impl Pool {
     pub fn restore(&mut self, slot: Slot, submissions: &[Submission]) {
         let mut restored = Vec::with_capacity(submissions.len());
         for submission in submissions {
-            let entry = Entry::new(submission);
+            let mut entry = Entry::new(submission);
+            // It may have been available before the restart.
+            entry.promised = true;
             let known = entry.keys.iter().any(|key| self.holders.contains_key(key));
             let id = if known {
                 self.next_id()
@@ -84,17 +94,12 @@ impl Pool {
     }
 
     fn fit(&self, entry: &Entry, line: ChainId, left: u64) -> Fit {
-        if entry.weight > left {
-            return Fit::LineWaits;
-        }
         let undecided = self.sealed.first_key_value().map(|(slot, _)| *slot);
-        let weights = entry.weights();
-        let refused = |(chain_id, weight): &&(ChainId, u64)| {
-            self.throttle.refuses(*chain_id, *weight, undecided)
-        };
-        match weights.iter().find(refused) {
+        let refused = |part: &&Part| self.throttle.refuses(part.chain_id, part.weight, undecided);
+        match entry.parts.iter().find(refused) {
+            None if entry.weight > left => Fit::Full,
             None => Fit::Yes,
-            Some((chain_id, _)) if *chain_id == line => Fit::LineWaits,
+            Some(part) if part.chain_id == line => Fit::LineWaits,
             Some(_) => Fit::EntryWaits,
         }
     }
@@ -102,19 +107,19 @@ impl Pool {
     fn seal(&mut self, id: EntryId, slot: Slot) {
         self.advance(id, Event::Seal(slot));
         let entry = &self.entries[&id];
-        let (leg, line) = (entry.is_bundle(), entry.line());
-        self.ready.serve(line, id);
-        for (chain_id, weight) in entry.weights() {
-            self.ready.charge(chain_id, weight);
-            self.throttle.charge(chain_id, weight);
+        self.ready.serve(entry.ticket(id));
+        for part in &entry.parts {
+            self.ready.charge(part.chain_id, part.weight);
+            self.throttle.charge(part.chain_id, part.weight);
         }
-        let nonces = entry.nonces.clone();
-        for (sender, nonce) in &nonces {
-            if let Some(queue) = self.queues.get_mut(sender) {
-                queue.seal(*nonce, leg);
+        for claim in &entry.claims {
+            if let Some(queue) = self.queues.get_mut(&claim.sender) {
+                queue.seal(claim.nonce, entry.is_bundle());
             }
         }
-        for (sender, _) in nonces {
+        let senders = entry.senders();
+        self.review_room(id);
+        for sender in senders {
             if let Some(front) = self.queues.get(&sender).and_then(|queue| queue.front()) {
                 self.review(front);
             }

@@ -48,8 +48,5 @@ pub(crate) const BUNDLES_REMEMBERED_MAX: usize = 10_000;
 /// to the pool.
 pub(crate) const ROLLUPS_SEARCHED_MAX: usize = 64;
 
-/// When to come back after the pool was full, in milliseconds: some blocks later.
-pub(crate) const POOL_RETRY_MS: u64 = 1_000;
-
 /// When to come back after too many requests waited, in milliseconds: one block later.
 pub(crate) const BUSY_RETRY_MS: u64 = 200;

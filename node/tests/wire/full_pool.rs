@@ -1,6 +1,6 @@
 //! A pool that is full: nothing is lost, and the answer says when to come back.
 
-use cloverleaf_mempool::pool::Limits;
+use cloverleaf_mempool::pool::{Limits, RETRY_MAX_MS};
 use hyper::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
@@ -36,14 +36,15 @@ async fn full_pool_refuses_with_a_wait_and_keeps_what_it_has() {
     for raw in &waiting {
         http.result("/", method, json!([raw])).await;
     }
-    let late = Wallet::new().transfer(ALPHA, 0);
+    // Behind the same gap, and no dearer.
+    let late = wallet.transfer(ALPHA, 5);
     let refusal = http.refusal("/", method, json!([late])).await;
     refusal.is(-32005, "poolFull");
-    assert_eq!(
-        (refusal.status, &refusal.headers[RETRY_AFTER]),
-        (429, &"1".parse().unwrap())
-    );
-    assert_eq!(refusal.data["retryAfterMs"], 1_000);
+    assert_eq!(refusal.status, 429);
+    let wait_ms = refusal.data["retryAfterMs"].as_u64().unwrap();
+    assert!((1..=RETRY_MAX_MS).contains(&wait_ms), "{wait_ms}");
+    let wait_seconds = refusal.headers[RETRY_AFTER].to_str().unwrap();
+    assert_eq!(wait_seconds, wait_ms.div_ceil(1_000).to_string());
     // In a batch the status is 200, or the other answers would be lost.
     let call = |raw| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": [raw]});
     let answer = http
@@ -65,6 +66,16 @@ async fn full_pool_refuses_with_a_wait_and_keeps_what_it_has() {
         .result("/", "seq_getTransactionStatus", json!([hash(&late)]))
         .await;
     assert_eq!(forgotten, Value::Null);
+    // What waits behind a gap gives way to what does not: the youngest of equals.
+    let next = Wallet::new().transfer(ALPHA, 0);
+    http.result("/", method, json!([next])).await;
+    let gone = http
+        .result("/", "seq_getTransactionStatus", json!([hash(&waiting[2])]))
+        .await;
+    assert_eq!(
+        (&gone["state"], &gone["reason"]),
+        (&json!("rejected"), &json!("poolFull"))
+    );
 }
 
 #[tokio::test]

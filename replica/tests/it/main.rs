@@ -7,6 +7,10 @@ mod ending;
 #[cfg(test)]
 mod judging;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod marks;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod support;

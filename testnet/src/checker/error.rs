@@ -1,7 +1,7 @@
 //! What a network must never do.
 
 use cloverleaf_mempool::Name;
-use cloverleaf_types::{Address, B256, ChainId, Height, TransactionId};
+use cloverleaf_types::{Address, B256, ChainId, Height, Slot, TransactionId};
 
 /// A broken invariant, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,16 @@ pub enum Violation {
         height: Height,
         /// How it differs.
         what: String,
+    },
+    /// A node holds a parcel that marks what its claimed sender did not sign.
+    #[error("parcel {slot} is held, though its sender of {id} in rollup {chain_id} did not sign")]
+    FalseMark {
+        /// The parcel.
+        slot: Slot,
+        /// The rollup.
+        chain_id: ChainId,
+        /// The transaction.
+        id: TransactionId,
     },
     /// A correct key signed two values in one slot.
     #[error("double signing by {signer}: {slot}")]

@@ -12,7 +12,7 @@ use super::chain::{ChainChecker, Seen};
 use super::replay::{Left, Replay};
 use super::streams::Streams;
 use super::window::Window;
-use super::{Promises, SignatureWatch, Violation, atomicity};
+use super::{Promises, SignatureWatch, Violation, atomicity, marks};
 
 /// Judges one network.
 pub struct Judge {
@@ -22,6 +22,7 @@ pub struct Judge {
     replay: Replay,
     signatures: SignatureWatch,
     promises: Promises,
+    recover: Arc<dyn Recover>,
 }
 
 impl Judge {
@@ -29,12 +30,13 @@ impl Judge {
     #[must_use]
     pub fn new(genesis: &Genesis, recover: Arc<dyn Recover>) -> Self {
         Self {
-            chain: ChainChecker::new(genesis, recover),
+            chain: ChainChecker::new(genesis, Arc::clone(&recover)),
             streams: Streams::new(genesis),
             window: Window::new(genesis.parameters.replay_window_ms),
             replay: Replay::new(genesis),
             signatures: SignatureWatch::new(genesis.network()),
             promises: Promises::default(),
+            recover,
         }
     }
 
@@ -69,8 +71,14 @@ impl Judge {
     }
 
     /// Somebody holds a parcel.
-    pub fn held(&mut self, parcel: &Arc<Verified<Parcel>>) {
-        self.replay.hold(parcel);
+    ///
+    /// # Errors
+    /// It marks what its claimed sender did not sign.
+    pub fn held(&mut self, parcel: &Arc<Verified<Parcel>>) -> Result<(), Violation> {
+        if self.replay.hold(parcel) {
+            marks::check(parcel, &*self.recover)?;
+        }
+        Ok(())
     }
 
     /// A correct node sent a message of the votes stream.

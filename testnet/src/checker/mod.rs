@@ -10,6 +10,7 @@
 //! | all legs of a bundle are in one block, contiguous, or none is | [`atomicity`] |
 //! | nothing is placed twice within the replay window | [`window`] |
 //! | the block follows from its cut; every drop has its reason | [`replay`] |
+//! | what is marked as checked was signed by whom its author says | [`marks`] |
 //! | no correct key signs two values in one slot | [`signatures`] |
 //! | what was said to be available is committed, or dropped with a reason | [`promises`] |
 
@@ -17,6 +18,7 @@ pub mod atomicity;
 pub mod chain;
 pub mod error;
 pub mod judge;
+pub mod marks;
 pub mod promises;
 pub mod replay;
 pub mod signatures;

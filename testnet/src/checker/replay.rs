@@ -43,11 +43,13 @@ impl Replay {
         }
     }
 
-    /// Somebody holds a parcel.
-    pub fn hold(&mut self, parcel: &Arc<Verified<Parcel>>) {
+    /// Somebody holds a parcel; true when it was not known before.
+    pub fn hold(&mut self, parcel: &Arc<Verified<Parcel>>) -> bool {
+        let before = self.parcels.len();
         self.parcels
             .entry(parcel.hash())
             .or_insert_with(|| Arc::new(Prepared::new(Arc::clone(parcel))));
+        self.parcels.len() > before
     }
 
     /// The state after the latest block.

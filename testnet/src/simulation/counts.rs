@@ -47,6 +47,16 @@ counts! {
     transactions,
     /// Bundles placed.
     bundles,
+    /// Transactions placed whose author alone verified them.
+    verified_once,
+    /// Transactions placed that every validator verified.
+    verified_everywhere,
+    /// Transactions placed that are opaque bytes.
+    verified_by_nobody,
+    /// Transactions placed of rollups whose policy is `fifo`.
+    by_arrival,
+    /// Transactions placed of rollups whose policy is `priority`.
+    by_priority,
     /// Items that were announced as available.
     available,
     /// Machines that lost power.
@@ -73,4 +83,6 @@ counts! {
     vote_equivocations,
     /// Times that an author was seen with two parcels for one slot.
     lane_equivocations,
+    /// Parcels that came with a mark for what their claimed senders did not sign.
+    false_marks,
 }

@@ -13,9 +13,10 @@ pub(crate) const GENESIS_MS: u64 = 1_700_000_000_000;
 pub(crate) const WIDE: ChainId = ChainId(101);
 /// A rollup that a handful of transactions fills.
 pub(crate) const NARROW: ChainId = ChainId(102);
-/// Another wide one, so that a bundle can have three legs.
+/// Another wide one, so that a bundle can have three legs; the dearest of it is sealed first, and it
+/// has three shares.
 pub(crate) const THIRD: ChainId = ChainId(103);
-/// A rollup whose transactions every validator verifies; nobody sends it a signed one.
+/// A rollup whose transactions every validator verifies: all that correct authors seal are signed.
 pub(crate) const EVERYWHERE: ChainId = ChainId(104);
 /// A rollup of opaque bytes that takes no bundles.
 pub(crate) const ALONE: ChainId = ChainId(105);
@@ -52,6 +53,11 @@ pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Gene
         weight_limit: NARROW_WEIGHT,
         ..rollup(NARROW)
     };
+    let third = Rollup {
+        policy: Policy::Priority,
+        share: 3,
+        ..rollup(THIRD)
+    };
     let alone = Rollup {
         format: Format::Opaque,
         verification: Verification::Opaque,
@@ -64,7 +70,7 @@ pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Gene
         authority: Address::ZERO,
         parameters,
         validators: keys.iter().enumerate().map(validator).collect(),
-        rollups: vec![rollup(WIDE), narrow, rollup(THIRD), everywhere, alone],
+        rollups: vec![rollup(WIDE), narrow, third, everywhere, alone],
     }
 }
 

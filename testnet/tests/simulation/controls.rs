@@ -2,6 +2,7 @@
 //! itself.
 
 use cloverleaf_testnet::checker::Violation;
+use cloverleaf_testnet::simulation::byzantine::Kind;
 use cloverleaf_testnet::simulation::{Config, Controls, Simulation};
 
 /// Seeds within which a broken node must be noticed.
@@ -45,4 +46,16 @@ fn parcels_that_are_said_to_be_durable_before_they_are_are_noticed() {
         Violation::SignedTwice { .. } | Violation::Lost { .. } | Violation::Node { .. }
     );
     assert!(of_lost_parcels, "{violation}");
+}
+
+#[test]
+fn nodes_that_do_not_verify_what_is_marked_are_noticed() {
+    let mut config = Config::calm(0);
+    config.byzantine = vec![(2, Kind::Marks)];
+    config.controls.marks_unverified = true;
+    let violation = Simulation::run(config).expect_err("a false mark is held");
+    assert!(
+        matches!(violation, Violation::FalseMark { .. }),
+        "{violation}"
+    );
 }

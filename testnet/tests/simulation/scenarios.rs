@@ -260,6 +260,21 @@ fn block_with_parcels_that_its_byzantine_author_withheld_from_one_is_decided_wit
 }
 
 #[test]
+fn author_of_false_marks_is_known_to_everybody_and_its_true_parcels_are_ordered() {
+    let mut config = Config::calm(11);
+    config.byzantine = vec![(1, Kind::Marks)];
+    let mut network = started(config);
+    reach(&mut network, 40);
+    let lane = network.blocks().iter().flat_map(|it| &it.block.cut);
+    assert!(lane.filter(|entry| entry.lane == 1).count() > 3);
+    let report = network.finish().unwrap();
+    let counts = &report.counts;
+    assert!(counts.false_marks > 20, "{counts:?}");
+    assert!(counts.verified_everywhere > 20, "{counts:?}");
+    assert_eq!(counts.lane_equivocations, 0, "{counts:?}");
+}
+
+#[test]
 fn journals_keep_what_is_undecided_and_do_not_grow_with_the_chain() {
     let mut network = started(Config::calm(10));
     let mut longest = 0;

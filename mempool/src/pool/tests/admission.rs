@@ -153,7 +153,9 @@ fn sender_has_a_window_of_nonces_and_whatever_fills_its_gap_fits() {
         Refusal::SenderFull {
             sender: address(7),
             expected: 0,
-            limit: 64
+            limit: 64,
+            // Nothing of the sender leaves before it sends nonce 0.
+            retry_after_ms: RETRY_MAX_MS,
         }
     );
     assert_eq!(
@@ -162,10 +164,12 @@ fn sender_has_a_window_of_nonces_and_whatever_fills_its_gap_fits() {
     );
     assert_eq!(take(&mut pool, 0).len(), 64);
     // Sealed is not decided.
-    assert_eq!(
-        refuse(&mut pool, &alone(&transaction(R1, 7, 64))).reason(),
-        "senderFull"
-    );
+    let Refusal::SenderFull { retry_after_ms, .. } =
+        refuse(&mut pool, &alone(&transaction(R1, 7, 64)))
+    else {
+        panic!("the window is used up");
+    };
+    assert_eq!(retry_after_ms, RETRY_UNKNOWN_MS, "a block decides them");
 }
 
 #[test]
@@ -178,8 +182,8 @@ fn full_pool_refuses_but_takes_replacements() {
     admit(&mut pool, &alone(&transaction(R1, 7, 0)));
     admit(&mut pool, &alone(&transaction(R1, 8, 0)));
     assert_eq!(
-        refuse(&mut pool, &alone(&transaction(R1, 9, 0))),
-        Refusal::PoolFull
+        refuse(&mut pool, &alone(&transaction(R1, 9, 0))).reason(),
+        "poolFull"
     );
     let dearer = PooledTransaction {
         max_fee_per_gas: 110,
@@ -194,8 +198,8 @@ fn full_pool_refuses_but_takes_replacements() {
     };
     let mut pool = Pool::new(limits, Height(0), START_MS);
     assert_eq!(
-        refuse(&mut pool, &alone(&transaction(R1, 7, 0))),
-        Refusal::PoolFull
+        refuse(&mut pool, &alone(&transaction(R1, 7, 0))).reason(),
+        "poolFull"
     );
 }
 
@@ -214,13 +218,13 @@ fn replacement_pays_ten_percent_more_for_both_fees() {
     assert_eq!(refuse(&mut pool, &alone(&paying(2, 110, 10))), underpriced);
     let new = paying(3, 110, 11);
     let by = Some(new.id);
-    let replaced = Some(Change {
+    let displaced = vec![Change {
         name: name(&old),
         state: State::Replaced { by },
-    });
+    }];
     let admission = Admission::New {
         state: State::Pending,
-        replaced,
+        displaced,
     };
     assert_eq!(pool.admit(&alone(&new), unknown), Ok(admission));
     assert_eq!(pool.state(&name(&old)), Some(State::Replaced { by }));

@@ -196,7 +196,6 @@ fn transaction_is_pooled_once_alone_or_in_one_bundle() {
         refuse(&mut pool, &other),
         Refusal::DuplicateTransaction { id: legs[0].id }
     );
-    // B8: another bundle for the same nonce needs replacement by the submitter, not by price.
     let rival = bundle(&[tagged(R1, 7, 0, 1), transaction(R2, 9, 0)]);
     assert_eq!(
         refuse(&mut pool, &rival),

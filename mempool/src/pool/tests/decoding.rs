@@ -347,22 +347,94 @@ fn bundles_with_a_bad_leg_are_refused_whole() {
     assert_eq!(reason(vec![(R1, vec![good(), forged])]), "legBadSignature");
 }
 
-#[test]
-fn marked_transactions_are_verified_by_every_validator() {
-    let marked = |sender| {
-        let raw = signed(dynamic());
-        let transaction = cloverleaf_types::Transaction {
-            sender,
-            checked: true,
-            raw,
-        };
-        let item = Item::Transaction {
-            chain_id: R1,
-            transaction,
-        };
-        let parcel = crate::testing::parcel(own(0), B256::ZERO, 0, 0, vec![item]);
-        crate::parcels::check_marked(&crate::testing::prepared(&parcel))
+/// What verifying the marks of a parcel with this transaction alone, and in a bundle, comes to.
+fn verified(chain_id: ChainId, transaction: &cloverleaf_types::Transaction) -> bool {
+    let single = Item::Transaction {
+        chain_id,
+        transaction: transaction.clone(),
     };
-    assert!(marked(signer()).is_ok());
-    assert_eq!(marked(address(9)).unwrap_err().claimed, address(9)); // L1
+    let legs = [(ChainId(77), unmarked()), (chain_id, transaction.clone())];
+    let legs = legs.map(|(chain_id, transaction)| cloverleaf_types::Leg {
+        chain_id,
+        transactions: vec![transaction],
+    });
+    let whole = Item::Bundle(cloverleaf_types::Bundle {
+        terms: Terms::until(START_MS),
+        legs: legs.to_vec(),
+    });
+    let results = [single, whole].map(|item| {
+        let parcel = crate::testing::parcel(own(0), B256::ZERO, 0, 0, vec![item]);
+        let checked = crate::parcels::check_marked(&crate::testing::prepared(&parcel));
+        checked.map_err(|found| {
+            assert_eq!(found.slot(), own(0));
+            assert_eq!(found.claimed, transaction.sender);
+            assert_eq!(found.id, transaction_id(&transaction.raw));
+        })
+    });
+    assert_eq!(results[0], results[1], "a leg follows its rollup");
+    results[0].is_ok()
+}
+
+fn unmarked() -> cloverleaf_types::Transaction {
+    cloverleaf_types::Transaction {
+        sender: address(9),
+        checked: false,
+        raw: Bytes::from_static(b"anything"),
+    }
+}
+
+fn marked(sender: Address, raw: Bytes) -> cloverleaf_types::Transaction {
+    cloverleaf_types::Transaction {
+        sender,
+        checked: true,
+        raw,
+    }
+}
+
+#[test]
+fn mark_is_true_when_the_claimed_sender_signed_for_the_chain_and_not_otherwise() {
+    // L1
+    let raw = || signed(dynamic());
+    assert!(verified(R1, &marked(signer(), raw())));
+    assert!(!verified(R1, &marked(address(9), raw())));
+    assert!(!verified(R2, &marked(signer(), raw())), "another chain");
+    let nobody = Signature::new(U256::ZERO, U256::from(1), false);
+    let forged = TxEnvelope::from(dynamic().into_signed(nobody)).encoded_2718();
+    assert!(!verified(R1, &marked(signer(), forged.into())));
+    assert!(!verified(
+        R1,
+        &marked(address(9), Bytes::from_static(b"anything"))
+    ));
+    assert!(!verified(R1, &marked(address(9), Bytes::new())));
+}
+
+#[test]
+fn what_only_a_pool_asks_makes_no_mark_false() {
+    let poor = TxEip1559 {
+        gas_limit: 1,
+        ..dynamic()
+    };
+    let raw = signed(poor);
+    assert_eq!(reason(raw.clone()), "intrinsicGasTooLow");
+    assert!(verified(R1, &marked(signer(), raw)));
+}
+
+#[test]
+fn sender_of_an_unmarked_transaction_is_its_authors_claim_and_nobody_elses_business() {
+    // `once` and `opaque`: order and acks do not depend on it.
+    let claimed = cloverleaf_types::Transaction {
+        checked: false,
+        ..marked(address(9), signed(dynamic()))
+    };
+    assert!(verified(R1, &claimed));
+    assert!(verified(R1, &unmarked()));
+}
+
+#[test]
+fn control_transactions_have_no_signers_yet_so_no_mark_of_one_is_true() {
+    let raw = signed(TxEip1559 {
+        chain_id: 0,
+        ..dynamic()
+    });
+    assert!(!verified(ChainId::CONTROL, &marked(signer(), raw)));
 }

@@ -3,8 +3,11 @@
 mod admission;
 mod bundles;
 mod decoding;
+mod eviction;
 mod orders;
+mod policies;
 mod properties;
+mod replacement;
 
 use bytes::Bytes;
 use cloverleaf_bundle::{DropPlace, Dropped, LastCut};

@@ -1,5 +1,7 @@
 //! What blocks do to sealed items.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn admitted(pool: &mut Pool, count: u64) -> Vec<PooledTransaction> {
@@ -240,15 +242,13 @@ fn own_parcels_of_the_lane_log_are_known_after_a_restart() {
     assert_eq!(take(&mut after, 1), ids_of(&[&sent[0], &sent[1], &later]));
 }
 
-#[test]
-fn table_of_states_has_no_way_out_of_an_end_but_into_a_block() {
+fn every_event() -> Vec<Event> {
     let gap = Gap {
         chain_id: R1,
         sender: address(1),
         expected: 0,
     };
-    let reason = DropReason::Stale;
-    let events = [
+    vec![
         Event::Park(gap),
         Event::Admit,
         Event::Reject,
@@ -256,28 +256,80 @@ fn table_of_states_has_no_way_out_of_an_end_but_into_a_block() {
         Event::Hold,
         Event::Retry,
         Event::Drop {
-            reason,
+            reason: DropReason::Stale,
             leg: None,
             transaction: None,
         },
         Event::Replace(None),
         Event::Cancel,
+        Event::Evict,
         Event::Expire,
         Event::Commit(Height(1)),
-    ];
+    ]
+}
+
+/// Every state that can be reached.
+fn every_state() -> Vec<State> {
     let mut states = vec![State::Received];
     let mut seen = 0;
     while let Some(state) = states.get(seen).copied() {
         seen += 1;
-        for next in events.iter().filter_map(|event| state.after(*event)) {
-            let commits = matches!(next, State::Committed { .. });
-            assert!(!state.is_ended() || commits, "{state:?} became {next:?}");
-            if !states.contains(&next) {
-                states.push(next);
-            }
+        for event in every_event() {
+            let next = state.after(event);
+            states.extend(next.filter(|next| !states.contains(next)));
         }
     }
+    states
+}
+
+#[test]
+fn table_of_states_has_no_way_out_of_an_end_but_into_a_block() {
+    let states = every_state();
     assert_eq!(states.len(), 11, "every state can be reached");
+    for state in states.iter().filter(|state| state.is_ended()) {
+        for next in every_event()
+            .into_iter()
+            .filter_map(|event| state.after(event))
+        {
+            let commits = matches!(next, State::Committed { .. });
+            assert!(commits, "{state:?} became {next:?}");
+        }
+    }
     let committed = State::Committed { height: Height(1) };
-    assert!(events.iter().all(|event| committed.after(*event).is_none()));
+    assert!(
+        every_event()
+            .into_iter()
+            .all(|event| committed.after(event).is_none())
+    );
+}
+
+#[test]
+fn table_of_states_in_the_spec_is_the_one_in_the_code() {
+    let spec = include_str!("../../../../docs/spec/bundles.md");
+    let names = |cell: &str| -> BTreeSet<String> {
+        let names = cell.split('`').skip(1).step_by(2);
+        let bare = names.map(|name| name.split('{').next().unwrap_or(name).to_owned());
+        bare.collect()
+    };
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let from = spec.find("| state | what it means").expect("the table");
+    for row in spec[from..]
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+    {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let name = names(cells[0]).pop_first().unwrap();
+        told.insert(name, names(cells[2]));
+    }
+    let mut built: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for state in every_state() {
+        let next = every_event()
+            .into_iter()
+            .filter_map(|event| state.after(event));
+        let next = next.map(|next| next.text().to_owned());
+        let next = next.filter(|next| next != state.text());
+        built.insert(state.text().to_owned(), next.collect());
+    }
+    assert_eq!(told, built);
 }

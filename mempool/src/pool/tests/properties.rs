@@ -172,10 +172,10 @@ impl World {
     fn admit(&mut self, submission: &Submission) {
         let committed = self.committed.clone();
         let index = |key: &TransactionKey| committed.contains(key).then_some(Height(1));
-        let Ok(Admission::New { state, replaced }) = self.pool.admit(submission, index) else {
+        let Ok(Admission::New { state, displaced }) = self.pool.admit(submission, index) else {
             return;
         };
-        self.follow(replaced.as_slice());
+        self.follow(&displaced);
         self.known.insert(submission.name(), state);
         for found in submission.transactions() {
             self.known.insert(Name::Transaction(found.key()), state);
@@ -309,6 +309,14 @@ impl World {
         let mut bytes = 0;
         let sealed: BTreeSet<EntryId> = pool.sealed.values().flatten().copied().collect();
         let ready: BTreeSet<EntryId> = pool.ready.entries().into_iter().collect();
+        let yielding = pool.room.yielding();
+        let gapped: BTreeSet<SenderKey> = pool
+            .queues
+            .iter()
+            .filter(|(_, queue)| queue.has_gap())
+            .map(|(sender, _)| *sender)
+            .collect();
+        assert_eq!(pool.gapped, gapped);
         for (id, entry) in &pool.entries {
             assert!(!entry.state.is_ended());
             assert_eq!(sealed.contains(id), entry.state.is_sealed());
@@ -318,12 +326,24 @@ impl World {
                 pool.gap_of(entry).is_some() && !entry.state.is_sealed()
             );
             assert!(entry.keys.iter().all(|key| pool.holders[key] == *id));
+            assert_eq!(yielding.contains(id), self.may_give_way(*id, entry));
             held += entry.keys.len();
-            bytes += entry.bytes;
+            bytes += entry.parts.iter().map(|part| part.bytes).sum::<usize>();
         }
         assert_eq!((held, bytes), (pool.len(), pool.bytes()));
         let placed_twice = self.placed.iter().collect::<BTreeSet<_>>().len() < self.placed.len();
         assert!(!placed_twice, "a nonce is placed once");
+    }
+
+    /// Nothing here has a later nonce of one of its senders, and no promise holds it.
+    fn may_give_way(&self, id: EntryId, entry: &Entry) -> bool {
+        let others = self.pool.entries.iter().filter(|(other, _)| **other != id);
+        let mut later = others.flat_map(|(_, other)| &other.claims);
+        let is_before = |other: &entry::Claim| {
+            let mut own = entry.claims.iter();
+            own.any(|own| own.sender == other.sender && own.nonce < other.nonce)
+        };
+        !entry.promised && !entry.state.is_sealed() && !later.any(is_before)
     }
 
     fn check_order(&self) {

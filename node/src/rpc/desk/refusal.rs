@@ -5,7 +5,7 @@ use cloverleaf_api::reason::Reason;
 use cloverleaf_mempool::Refusal;
 use cloverleaf_storage::StoreError;
 
-use crate::rpc::limits::{BUSY_RETRY_MS, POOL_RETRY_MS};
+use crate::rpc::limits::BUSY_RETRY_MS;
 use crate::sequencer::SubmitError;
 
 /// A submission that was not taken in.
@@ -86,21 +86,49 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         Refusal::UnknownRollup { chain_id }
         | Refusal::InactiveRollup { chain_id }
         | Refusal::AtomicityRefused { chain_id } => error.with("chainId", hex(chain_id.0)),
-        Refusal::PoolFull => error.retry_after(POOL_RETRY_MS),
-        Refusal::SenderFull {
-            sender,
-            expected,
+        Refusal::TooHeavy {
+            chain_id,
+            weight,
             limit,
         } => error
-            .with("sender", sender.to_string())
-            .with("expected", hex(*expected))
-            .with("limit", *limit)
-            .retry_after(POOL_RETRY_MS),
+            .with("chainId", hex(chain_id.0))
+            .with("weight", *weight)
+            .with("limit", *limit),
         Refusal::MalformedRlp { .. }
         | Refusal::NotReplayProtected
         | Refusal::InvalidSender
         | Refusal::Expired
         | Refusal::Bundle(_) => error,
+        Refusal::PoolFull { .. }
+        | Refusal::RollupShareFull { .. }
+        | Refusal::LaneFull { .. }
+        | Refusal::SenderFull { .. } => with_patience(error, refusal),
+    }
+}
+
+/// A limit: when to come back, in the pool's own estimate.
+fn with_patience(error: RpcError, refusal: &Refusal) -> RpcError {
+    match refusal {
+        Refusal::PoolFull { retry_after_ms } | Refusal::LaneFull { retry_after_ms } => {
+            error.retry_after(*retry_after_ms)
+        }
+        Refusal::RollupShareFull {
+            chain_id,
+            retry_after_ms,
+        } => error
+            .with("chainId", hex(chain_id.0))
+            .retry_after(*retry_after_ms),
+        Refusal::SenderFull {
+            sender,
+            expected,
+            limit,
+            retry_after_ms,
+        } => error
+            .with("sender", sender.to_string())
+            .with("expected", hex(*expected))
+            .with("limit", *limit)
+            .retry_after(*retry_after_ms),
+        _ => error,
     }
 }
 
@@ -155,11 +183,26 @@ mod tests {
             Refusal::UnknownRollup { chain_id },
             Refusal::InactiveRollup { chain_id },
             Refusal::AtomicityRefused { chain_id },
-            Refusal::PoolFull,
+            Refusal::TooHeavy {
+                chain_id,
+                weight: 10_000,
+                limit: 1_800,
+            },
+            Refusal::PoolFull {
+                retry_after_ms: 200,
+            },
+            Refusal::RollupShareFull {
+                chain_id,
+                retry_after_ms: 200,
+            },
+            Refusal::LaneFull {
+                retry_after_ms: 200,
+            },
             Refusal::SenderFull {
                 sender: Address::ZERO,
                 expected: 0,
                 limit: 64,
+                retry_after_ms: 200,
             },
         ]
     }
@@ -207,7 +250,7 @@ mod tests {
         let limits = every_refusal().into_iter().map(|refusal| refused(&refusal));
         let limits = limits.filter(|error| error.code() == -32005);
         let limits: Vec<RpcError> = limits.chain([not_taken(&SubmitError::Busy)]).collect();
-        assert_eq!(limits.len(), 3);
+        assert_eq!(limits.len(), 5);
         assert!(
             limits
                 .iter()

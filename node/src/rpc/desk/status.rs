@@ -184,7 +184,8 @@ fn progress(state: &pool::State, legs: Option<&Legs>) -> Progress {
             height: Some(*height),
             ..Progress::new(State::Committed)
         },
-        pool::State::Rejected => Progress::new(State::Rejected),
+        // What is refused when it comes never gets a state: this one gave way.
+        pool::State::Rejected => Progress::because(State::Rejected, Reason::PoolFull.text()),
         pool::State::Replaced { .. } => Progress::new(State::Replaced),
         pool::State::Cancelled => Progress::new(State::Cancelled),
         pool::State::Expired => Progress::new(State::Expired),

@@ -68,6 +68,8 @@ pub(crate) struct Machine {
     /// How far its clock is behind the others', in milliseconds.
     pub(crate) behind_ms: u64,
     pub(crate) disk: Disk,
+    /// What its pool holds at most.
+    pub(crate) limits: Limits,
     pub(crate) replica: Option<Replica>,
     /// Kinds of writes that do not become durable.
     pub(crate) held: Vec<Write>,
@@ -82,6 +84,7 @@ impl Machine {
             address: key.address(),
             behind_ms: 0,
             disk: Disk::default(),
+            limits: Limits::default(),
             replica: None,
             held: Vec::new(),
             did: Vec::new(),
@@ -110,7 +113,7 @@ impl Machine {
             stored: self.disk.stored.clone(),
         };
         let index = Box::new(self.disk.placed.clone());
-        self.replica = Some(Replica::new(recovered, Limits::default(), index)?);
+        self.replica = Some(Replica::new(recovered, self.limits, index)?);
         Ok(())
     }
 

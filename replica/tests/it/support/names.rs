@@ -12,6 +12,8 @@ pub(crate) const GENESIS_MS: u64 = 1_700_000_000_000;
 pub(crate) const WIDE: ChainId = ChainId(101);
 /// A rollup that a handful of transactions fills.
 pub(crate) const NARROW: ChainId = ChainId(102);
+/// A rollup of EVM transactions that their authors alone verify.
+pub(crate) const ONCE: ChainId = ChainId(103);
 
 /// Most weight of [`NARROW`] in a block: seven transactions of 100 bytes.
 const NARROW_WEIGHT: u64 = 1_700;
@@ -46,7 +48,15 @@ pub(crate) fn network_of(keys: &[Arc<LocalSigner>], parameters: Parameters) -> G
         authority: Address::ZERO,
         parameters,
         validators: validators.collect(),
-        rollups: vec![rollup(WIDE, 0), rollup(NARROW, NARROW_WEIGHT)],
+        rollups: vec![
+            rollup(WIDE, 0),
+            rollup(NARROW, NARROW_WEIGHT),
+            Rollup {
+                format: Format::Evm,
+                verification: Verification::Once,
+                ..rollup(ONCE, 0)
+            },
+        ],
     }
 }
 

@@ -11,12 +11,12 @@ use cloverleaf_types::{
     Transaction, Verified,
 };
 
-use super::{Behaviour, Outgoing, Scene};
+use super::{Behaviour, Outgoing, Scene, is_own_parcel};
 use crate::simulation::network::{
     ALONE, EVERYWHERE, NARROW, NARROW_WEIGHT, THIRD, UNREGISTERED, WIDE,
 };
 use crate::simulation::random::Random;
-use crate::simulation::workload::raw_transaction;
+use crate::simulation::workload::{GAS_PRICE, Legacy};
 
 /// Most parcels that wait for a cut: more would never be named faster.
 const UNCUT_MAX: usize = 4;
@@ -127,11 +127,18 @@ impl ItemForger {
     fn transaction(&mut self, chain_id: ChainId, data_bytes: usize) -> Transaction {
         self.nonce += 1;
         let sender = Address::repeat_byte(0xBB);
-        let raw = raw_transaction(chain_id, sender, self.nonce, self.random.draw(), data_bytes);
+        let transaction = Legacy {
+            chain_id,
+            sender,
+            nonce: self.nonce,
+            gas_price: GAS_PRICE,
+            salt: self.random.draw(),
+            data_bytes,
+        };
         Transaction {
             sender,
             checked: false,
-            raw,
+            raw: transaction.unsigned(),
         }
     }
 
@@ -156,14 +163,7 @@ impl Behaviour for ItemForger {
     fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
         self.copy_from(&message);
         // The replica's own lane, which is empty but for signs of life, gives way to the forged one.
-        let own_parcel = match Message::decode(&message.bytes) {
-            Ok(Message::Parcel(encoded)) if message.class == Class::Parcels => {
-                Parcel::decode(encoded)
-                    .is_ok_and(|parcel| parcel.claimed().header().author == scene.signer.address())
-            }
-            _ => false,
-        };
-        if own_parcel {
+        if is_own_parcel(scene, &message) {
             Vec::new()
         } else {
             vec![message]

@@ -2,13 +2,15 @@
 
 mod items;
 mod lane;
+mod marks;
 mod votes;
 mod withhold;
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
+use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Recipient};
-use cloverleaf_types::{Address, Signer};
+use cloverleaf_types::{Address, Parcel, Signer};
 
 use super::random::Random;
 
@@ -21,13 +23,21 @@ pub enum Kind {
     Lane,
     /// It seals items that no correct author seals.
     Items,
+    /// It marks transactions as checked that their senders did not sign.
+    Marks,
     /// It gives one peer other parcels than the rest, has a block with them locked, and falls silent.
     Withhold,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Votes, Self::Lane, Self::Items, Self::Withhold];
+    pub const ALL: [Self; 5] = [
+        Self::Votes,
+        Self::Lane,
+        Self::Items,
+        Self::Marks,
+        Self::Withhold,
+    ];
 }
 
 /// What a behaviour can see and use.
@@ -65,5 +75,15 @@ pub(crate) fn behaviour(kind: Kind, random: Random) -> Box<dyn Behaviour> {
         Kind::Lane => Box::new(lane::LaneEquivocator::new(random)),
         Kind::Withhold => Box::new(withhold::Withholder::default()),
         Kind::Items => Box::new(items::ItemForger::new(random)),
+        Kind::Marks => Box::new(marks::FalseMarker::new(random)),
     }
+}
+
+/// True for a parcel of the validator's own lane.
+fn is_own_parcel(scene: &Scene<'_>, message: &Outgoing) -> bool {
+    let parcel = match Message::decode(&message.bytes) {
+        Ok(Message::Parcel(encoded)) if message.class == Class::Parcels => Parcel::decode(encoded),
+        _ => return false,
+    };
+    parcel.is_ok_and(|parcel| parcel.claimed().header().author == scene.signer.address())
 }

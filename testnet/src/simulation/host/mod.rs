@@ -17,7 +17,9 @@ use bytes::Bytes;
 use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_mempool::{Admission, Refusal, Submission};
-use cloverleaf_replica::{BlockRange, Class, Commit, Input, Output, Recipient, Replica, intake};
+use cloverleaf_replica::{
+    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
+};
 use cloverleaf_types::{Address, ChainId, Genesis, NetworkId, Parcel, Signer, Verified};
 
 use super::config::{Controls, DiskConfig};
@@ -171,12 +173,19 @@ impl Host {
     /// A message arrived.
     pub(crate) fn receive(&mut self, now_us: u64, from: Address, class: Class, bytes: Bytes) {
         let Surroundings {
-            network, recover, ..
+            network,
+            recover,
+            controls,
+            ..
         } = &*self.surroundings;
         let input = match class {
             Class::Votes => Input::Votes { from, bytes },
             Class::Sync => Input::Sync { from, bytes },
             Class::Parcels => match intake(&bytes, *network, &**recover) {
+                Ok(Intake::FalseSender(found)) if controls.marks_unverified => Input::Parcels {
+                    from,
+                    message: Intake::Parcel(found.parcel),
+                },
                 Ok(message) => Input::Parcels { from, message },
                 Err(error) => {
                     let what = error.to_string();

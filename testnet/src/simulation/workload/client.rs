@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::PooledLeg;
 use cloverleaf_mempool::{Name, PooledBundle, PooledTransaction, Submission};
-use cloverleaf_types::{Address, ChainId, Height, Terms, TransactionKey};
+use cloverleaf_types::{Address, ChainId, Height, Signer, Terms, TransactionKey};
 
 use super::View;
-use super::transaction::{pooled, raw_transaction};
-use crate::simulation::network::{NARROW, THIRD, WIDE};
+use super::transaction::{GAS_PRICE, Legacy, pooled};
+use crate::simulation::network::{ALONE, EVERYWHERE, NARROW, THIRD, WIDE};
 use crate::simulation::random::Random;
 
 /// Transactions that a sender has open at a time.
@@ -19,6 +20,12 @@ const PATIENCE_MS: u64 = 1_500;
 
 /// How often a sender tries in all.
 const TRIES_MAX: u32 = 30;
+
+/// Clients' keys begin here, far from the validators'.
+const FIRST_KEY: usize = 100;
+
+/// Longest transaction that is sent to the rollup of opaque bytes.
+const OPAQUE_BYTES_MAX: usize = 200;
 
 /// Something that was sent and of which nothing became yet.
 #[derive(Clone, Debug)]
@@ -35,7 +42,7 @@ struct Open {
 /// A sender of single transactions, or of one bundle after the other.
 #[derive(Debug)]
 pub(super) struct Client {
-    address: Address,
+    key: LocalSigner,
     home: usize,
     bundles: bool,
     nonces: BTreeMap<ChainId, u64>,
@@ -45,9 +52,9 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(position: usize, home: usize, bundles: bool) -> Self {
-        let name = u8::try_from(position + 1).expect("few clients");
+        let name = u8::try_from(FIRST_KEY + position).expect("few clients");
         Self {
-            address: Address::repeat_byte(name),
+            key: LocalSigner::new(&[name; 32]).expect("not zero"),
             home,
             bundles,
             nonces: BTreeMap::new(),
@@ -57,7 +64,7 @@ impl Client {
     }
 
     pub(super) fn address(&self) -> Address {
-        self.address
+        self.key.address()
     }
 
     pub(super) fn home(&self) -> usize {
@@ -88,8 +95,12 @@ impl Client {
         let submission = if self.bundles {
             self.bundle(view, random)
         } else {
-            let chain_id = *random.pick(&[WIDE, NARROW, NARROW, THIRD]);
-            Submission::Transaction(self.transaction(chain_id, view, random))
+            let rollups = [WIDE, NARROW, NARROW, THIRD, THIRD, EVERYWHERE, ALONE];
+            let transaction = match *random.pick(&rollups) {
+                ALONE => opaque(view, random),
+                chain_id => self.transaction(chain_id, view, random),
+            };
+            Submission::Transaction(transaction)
         };
         self.open.push(Open {
             missing: submission
@@ -177,10 +188,11 @@ impl Client {
     }
 
     fn bundle(&mut self, view: &View<'_>, random: &mut Random) -> Submission {
-        let chain_ids: &[ChainId] = match random.below(4) {
+        let chain_ids: &[ChainId] = match random.below(5) {
             0 => &[WIDE, NARROW, THIRD],
             1 => &[THIRD, WIDE],
             2 => &[NARROW, WIDE],
+            3 => &[WIDE, EVERYWHERE],
             _ => &[WIDE, THIRD],
         };
         let legs = chain_ids.iter().map(|chain_id| {
@@ -214,9 +226,20 @@ impl Client {
             .find(|nonce| !self.is_taken(chain_id, *nonce))
             .expect("nonces do not end");
         self.nonces.insert(chain_id, nonce + 1);
-        let data_bytes = random.index(120);
-        let raw = raw_transaction(chain_id, self.address, nonce, random.draw(), data_bytes);
-        pooled(chain_id, self.address, nonce, raw, view.now_ms)
+        let transaction = Legacy {
+            chain_id,
+            sender: self.address(),
+            nonce,
+            gas_price: GAS_PRICE + random.below(1_000),
+            salt: random.draw(),
+            data_bytes: random.index(120),
+        };
+        let raw = if chain_id == EVERYWHERE {
+            transaction.signed(&self.key)
+        } else {
+            transaction.unsigned()
+        };
+        pooled(&transaction, raw, view.now_ms)
     }
 
     fn is_taken(&self, chain_id: ChainId, nonce: u64) -> bool {
@@ -227,4 +250,12 @@ impl Client {
         let mut open = open.map(|found| (found.chain_id, found.nonce));
         self.placed.contains(&(chain_id, nonce)) || open.any(|it| it == (chain_id, Some(nonce)))
     }
+}
+
+/// Bytes that mean something to their rollup alone.
+fn opaque(view: &View<'_>, random: &mut Random) -> PooledTransaction {
+    let mut raw = random.draw().to_be_bytes().to_vec();
+    raw.resize(raw.len() + random.index(120), 7);
+    PooledTransaction::opaque(ALONE, raw.into(), OPAQUE_BYTES_MAX, view.now_ms)
+        .expect("it is neither empty nor long")
 }

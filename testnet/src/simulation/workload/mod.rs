@@ -12,7 +12,7 @@ use cloverleaf_types::{Address, Block, ChainId, TransactionKey};
 use super::config::WorkloadConfig;
 use super::random::Random;
 use client::Client;
-pub(crate) use transaction::raw_transaction;
+pub(crate) use transaction::{GAS_PRICE, Legacy};
 
 /// What the workload knows of the network.
 #[derive(Clone, Copy, Debug)]

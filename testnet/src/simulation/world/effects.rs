@@ -4,7 +4,8 @@
 use cloverleaf_consensus::Message;
 use cloverleaf_mempool::pool::State;
 use cloverleaf_replica::{Class, Commit, Recipient};
-use cloverleaf_types::{Parcel, Round};
+use cloverleaf_types::rollup::{Policy, Verification};
+use cloverleaf_types::{BatchHeader, Parcel, Round};
 
 use super::{Event, Simulation};
 use crate::checker::{Violation, promises};
@@ -128,7 +129,7 @@ impl Simulation {
     fn saw(&mut self, host: usize, sighting: Sighting) -> Result<(), Violation> {
         let node = self.hosts[host].address;
         match sighting {
-            Sighting::Held(parcel) => self.judge.held(&parcel),
+            Sighting::Held(parcel) => self.judge.held(&parcel)?,
             Sighting::Decided(commit) => {
                 self.decided(host, &commit)?;
             }
@@ -176,6 +177,9 @@ impl Simulation {
         let count = |count: usize| u64::try_from(count).expect("a block is limited");
         self.counts.transactions += count(block.block.transaction_count());
         self.counts.bundles += count(block.block.manifests.len());
+        for batch in &block.block.batches {
+            self.count_batch(batch.header());
+        }
         self.blocks.push(block.clone());
         for dropped in &left {
             *self.counts.drops.entry(dropped.reason).or_default() += 1;
@@ -185,6 +189,25 @@ impl Simulation {
         self.workload.follow(&block.block, &names);
         self.end_isolation();
         Ok(())
+    }
+
+    /// By how its rollup is registered.
+    fn count_batch(&mut self, batch: &BatchHeader) {
+        let mut rollups = self.genesis.rollups.iter();
+        let Some(rollup) = rollups.find(|it| it.chain_id == batch.chain_id) else {
+            return;
+        };
+        let count = u64::from(batch.count);
+        let counts = &mut self.counts;
+        match rollup.verification {
+            Verification::Once => counts.verified_once += count,
+            Verification::Everywhere => counts.verified_everywhere += count,
+            Verification::Opaque => counts.verified_by_nobody += count,
+        }
+        match rollup.policy {
+            Policy::Fifo => counts.by_arrival += count,
+            Policy::Priority => counts.by_priority += count,
+        }
     }
 
     /// Evidence must hold, and accuse nobody who is correct.

@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use cloverleaf_replica::Misdeed;
+
 use super::{Report, Simulation};
 use crate::checker::Violation;
 use crate::simulation::config::Config;
@@ -85,7 +87,7 @@ impl Simulation {
         }
         ended?;
         for host in 0..self.hosts.len() {
-            self.count_lane_equivocations(host)?;
+            self.count_misdeeds(host)?;
         }
         self.counts.available = self.judge.promises().made();
         Ok(Report {
@@ -136,15 +138,24 @@ impl Simulation {
             .unwrap_or(0)
     }
 
-    fn count_lane_equivocations(&mut self, host: usize) -> Result<(), Violation> {
+    /// Evidence must accuse nobody who is correct.
+    fn count_misdeeds(&mut self, host: usize) -> Result<(), Violation> {
         let Some(replica) = self.hosts[host].replica() else {
             return Ok(());
         };
-        let seen = replica.equivocations();
-        if seen > 0 && self.config.byzantine.is_empty() {
-            return Err(self.misdeed(host, format!("it saw {seen} authors equivocate")));
+        for misdeed in replica.misdeeds() {
+            let accused = match misdeed {
+                Misdeed::TwoParcels(found) => found.second.parcel.slot().author,
+                Misdeed::FalseSender(found) => found.slot().author,
+            };
+            let offender = self.index_of(accused);
+            if offender.is_none_or(|offender| self.is_correct(offender)) {
+                let what = format!("{misdeed:?}");
+                return Err(Violation::FalseEvidence { accused, what });
+            }
         }
-        self.counts.lane_equivocations += seen;
+        self.counts.lane_equivocations += replica.equivocations();
+        self.counts.false_marks += replica.false_senders();
         Ok(())
     }
 

@@ -1,0 +1,172 @@
+//! Marks transactions as checked that their claimed senders did not sign, in every way that there is:
+//! nobody may acknowledge such a parcel, whoever sends it on, and the slot stays free for a true one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cloverleaf_consensus::LocalSigner;
+use cloverleaf_mempool::Message;
+use cloverleaf_replica::{Class, Recipient};
+use cloverleaf_types::{
+    Address, B256, Bundle, ChainId, Epoch, Height, Item, Leg, Parcel, ParcelDraft, Signer, Slot,
+    Terms, Transaction, Verified,
+};
+
+use super::{Behaviour, Outgoing, Scene, is_own_parcel};
+use crate::simulation::network::{EVERYWHERE, WIDE};
+use crate::simulation::random::Random;
+use crate::simulation::workload::{GAS_PRICE, Legacy};
+
+/// Most true parcels that wait for a cut.
+const UNCUT_MAX: usize = 3;
+
+/// A lane of its own making, beside the replica's, which nobody submits to.
+pub(super) struct FalseMarker {
+    random: Random,
+    user: LocalSigner,
+    sealed: VecDeque<Arc<Verified<Parcel>>>,
+    next_seq: u64,
+    prev: B256,
+    seen: Height,
+    nonce: u64,
+}
+
+impl FalseMarker {
+    pub(super) fn new(random: Random) -> Self {
+        Self {
+            random,
+            user: LocalSigner::new(&[0xEE; 32]).expect("not zero"),
+            sealed: VecDeque::new(),
+            next_seq: 0,
+            prev: B256::ZERO,
+            seen: Height::GENESIS,
+            nonce: 0,
+        }
+    }
+
+    /// The next parcel of the lane, whether it will ever be one of it or not.
+    fn parcel(&self, scene: &Scene<'_>, items: Vec<Item>) -> Arc<Verified<Parcel>> {
+        let draft = ParcelDraft {
+            network: scene.state.network(),
+            slot: Slot {
+                author: scene.signer.address(),
+                epoch: Epoch(0),
+                seq: self.next_seq,
+            },
+            prev: self.prev,
+            seen: self.seen,
+            time_ms: scene.now_ms,
+            items,
+        };
+        Arc::new(Parcel::seal(draft, scene.signer))
+    }
+
+    fn seal_true(&mut self, scene: &Scene<'_>) {
+        self.seen = self.seen.max(scene.state.height());
+        let transaction = self.signed(EVERYWHERE);
+        let items = vec![alone(EVERYWHERE, transaction)];
+        let parcel = self.parcel(scene, items);
+        self.next_seq += 1;
+        self.prev = parcel.hash();
+        self.sealed.push_back(parcel);
+    }
+
+    fn false_item(&mut self, scene: &Scene<'_>) -> Item {
+        let truth = self.signed(EVERYWHERE);
+        let other = Transaction {
+            sender: Address::repeat_byte(0xBB),
+            ..truth.clone()
+        };
+        match self.random.below(6) {
+            0 => alone(EVERYWHERE, other),
+            1 => {
+                let raw = self.draft(EVERYWHERE).unsigned();
+                alone(EVERYWHERE, Transaction { raw, ..truth })
+            }
+            2 => {
+                let transaction = self.signed(WIDE);
+                alone(EVERYWHERE, transaction)
+            }
+            3 => {
+                let raw = self.random.draw().to_be_bytes().to_vec().into();
+                alone(EVERYWHERE, Transaction { raw, ..truth })
+            }
+            4 => {
+                let transaction = self.signed(ChainId::CONTROL);
+                alone(ChainId::CONTROL, transaction)
+            }
+            _ => {
+                let first = Transaction {
+                    checked: false,
+                    ..self.signed(WIDE)
+                };
+                let legs = [(WIDE, first), (EVERYWHERE, other)];
+                let legs = legs.map(|(chain_id, transaction)| Leg {
+                    chain_id,
+                    transactions: vec![transaction],
+                });
+                Item::Bundle(Bundle {
+                    terms: Terms::until(scene.state.timestamp_ms() + 60_000),
+                    legs: legs.to_vec(),
+                })
+            }
+        }
+    }
+
+    /// A marked transaction that its sender signed for a chain.
+    fn signed(&mut self, signed_for: ChainId) -> Transaction {
+        Transaction {
+            sender: self.user.address(),
+            checked: true,
+            raw: self.draft(signed_for).signed(&self.user),
+        }
+    }
+
+    fn draft(&mut self, chain_id: ChainId) -> Legacy {
+        self.nonce += 1;
+        Legacy {
+            chain_id,
+            sender: self.user.address(),
+            nonce: self.nonce,
+            gas_price: GAS_PRICE,
+            salt: self.random.draw(),
+            data_bytes: 20,
+        }
+    }
+}
+
+impl Behaviour for FalseMarker {
+    fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
+        // The replica's own lane gives way to the forged one.
+        if is_own_parcel(scene, &message) {
+            Vec::new()
+        } else {
+            vec![message]
+        }
+    }
+
+    fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
+        let cut = scene.state.last_cut(scene.signer.address());
+        let cut_seq = cut.map_or(0, |cut| cut.seq + 1);
+        self.sealed.retain(|parcel| parcel.header().seq >= cut_seq);
+        let item = self.false_item(scene);
+        let lie = self.parcel(scene, vec![item]);
+        if self.sealed.len() < UNCUT_MAX {
+            self.seal_true(scene);
+        }
+        let all = core::iter::once(&lie).chain(&self.sealed);
+        let all = all.map(|parcel| Outgoing {
+            to: Recipient::All,
+            class: Class::Parcels,
+            bytes: Message::Parcel(parcel.encoded().clone()).encode(),
+        });
+        all.collect()
+    }
+}
+
+fn alone(chain_id: ChainId, transaction: Transaction) -> Item {
+    Item::Transaction {
+        chain_id,
+        transaction,
+    }
+}
