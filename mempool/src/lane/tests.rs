@@ -103,6 +103,7 @@ fn no_more_is_sealed_than_may_be_outstanding() {
     let first = seal(&mut lane, vec![item(300)], 0);
     let due = lane.due(PARCEL_WEIGHT_MAX, Height(0), 0).unwrap();
     assert_eq!(due.weight_max, 1_000 - weight);
+    assert!(!lane.is_full(1_000 - weight) && lane.is_full(1_001 - weight));
     let second = seal(&mut lane, vec![item(300)], 0);
     assert_eq!(lane.uncut_weight(), 2 * weight);
     // The second item leaves less than nothing but a little room; a cut makes more.
@@ -130,6 +131,7 @@ fn age_alone_uses_half_of_the_window_and_nothing_uses_more_than_all() {
         );
         seal(&mut lane, vec![item(1)], 1_000 * sealed);
     }
+    assert!(lane.is_full(0), "the window is used up");
     lane.on_absent(Some(Height(1)));
     assert_eq!(lane.due(PARCEL_WEIGHT_MAX, Height(9), u64::MAX), None);
 }
