@@ -10,7 +10,10 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
-use cloverleaf_types::{Address, ChainId, Item, Slot, TransactionId, transaction_id};
+use cloverleaf_types::{
+    Address, ChainId, ControlTransaction, Item, NetworkId, Secp256k1, Slot, TransactionId,
+    transaction_id,
+};
 
 use crate::pool::evm_signer;
 
@@ -43,10 +46,12 @@ impl FalseSender {
 /// # Errors
 /// A claimed sender did not sign. The author is at fault.
 pub fn check_marked(prepared: &Arc<Prepared>) -> Result<(), FalseSender> {
+    let network = prepared.parcel.header().network;
     let items = prepared.parcel.items().iter();
     for (chain_id, transaction) in items.flat_map(Item::transactions) {
         let claimed = transaction.sender;
-        if transaction.checked && signer_of(chain_id, &transaction.raw) != Some(claimed) {
+        let signer = || signer_of(chain_id, &transaction.raw, network);
+        if transaction.checked && signer() != Some(claimed) {
             return Err(FalseSender {
                 parcel: Arc::clone(prepared),
                 chain_id,
@@ -59,10 +64,15 @@ pub fn check_marked(prepared: &Arc<Prepared>) -> Result<(), FalseSender> {
 }
 
 /// Who signed a marked transaction; nobody when it is not what its chain id says that it is.
-fn signer_of(chain_id: ChainId, raw: &[u8]) -> Option<Address> {
-    match chain_id {
-        // S1 is not built: nobody signs control transactions, so nobody may mark one.
-        ChainId::CONTROL => None,
-        chain_id => evm_signer(chain_id, raw),
+fn signer_of(chain_id: ChainId, raw: &[u8], network: NetworkId) -> Option<Address> {
+    if chain_id == ChainId::CONTROL {
+        return control_signer(raw, network); // S1
     }
+    evm_signer(chain_id, raw)
+}
+
+fn control_signer(raw: &[u8], network: NetworkId) -> Option<Address> {
+    let decoded = ControlTransaction::decode(raw).ok()?;
+    let verified = decoded.verify(network, &Secp256k1).ok()?;
+    Some(verified.signer)
 }

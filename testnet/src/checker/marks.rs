@@ -1,9 +1,10 @@
 //! What everybody verifies was signed by whom its author says: read again by other code than the
-//! nodes', for the one kind of transaction that simulated clients send.
+//! nodes', for the one kind of EVM transaction that simulated clients send.
 
 use alloy_rlp::{Decodable as _, Encodable as _, Header};
 use cloverleaf_types::{
-    Address, ChainId, Item, Parcel, Recover, Signature, TransactionId, transaction_id,
+    Address, ChainId, ControlTransaction, Item, Parcel, Recover, Signature, TransactionId,
+    transaction_id,
 };
 
 use super::Violation;
@@ -14,7 +15,10 @@ use super::Violation;
 /// A claimed sender did not sign.
 pub fn check(parcel: &Parcel, recover: &dyn Recover) -> Result<(), Violation> {
     for (chain_id, transaction) in parcel.items().iter().flat_map(Item::transactions) {
-        let signer = || signer_of(chain_id, &transaction.raw, recover);
+        let signer = || match chain_id {
+            ChainId::CONTROL => control_signer(parcel, &transaction.raw, recover),
+            chain_id => signer_of(chain_id, &transaction.raw, recover),
+        };
         if transaction.checked && signer() != Some(transaction.sender) {
             let id: TransactionId = transaction_id(&transaction.raw);
             return Err(Violation::FalseMark {
@@ -25,6 +29,12 @@ pub fn check(parcel: &Parcel, recover: &dyn Recover) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+fn control_signer(parcel: &Parcel, raw: &[u8], recover: &dyn Recover) -> Option<Address> {
+    let decoded = ControlTransaction::decode(raw).ok()?;
+    let verified = decoded.verify(parcel.header().network, recover).ok()?;
+    Some(verified.signer)
 }
 
 /// Who signed a legacy transaction with a chain id (EIP-155).

@@ -271,7 +271,6 @@ fn author_of_false_marks_is_known_to_everybody_and_its_true_parcels_are_ordered(
     let counts = &report.counts;
     assert!(counts.false_marks > 20, "{counts:?}");
     assert!(counts.verified_everywhere > 20, "{counts:?}");
-    assert_eq!(counts.lane_equivocations, 0, "{counts:?}");
 }
 
 #[test]

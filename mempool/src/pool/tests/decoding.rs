@@ -6,7 +6,9 @@ use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_primitives::{Bytes as Input, Signature, TxKind, U256};
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
 use cloverleaf_types::rollup::{Format, Policy, Status, Verification};
-use cloverleaf_types::{Address, Rollup};
+use cloverleaf_types::{
+    Action, Address, ControlDraft, ControlTransaction, Parameters, Rollup, Signer,
+};
 
 use super::*;
 
@@ -431,7 +433,37 @@ fn sender_of_an_unmarked_transaction_is_its_authors_claim_and_nobody_elses_busin
 }
 
 #[test]
-fn control_transactions_have_no_signers_yet_so_no_mark_of_one_is_true() {
+fn mark_on_chain_0_is_true_of_a_control_transaction_of_the_network_and_of_nothing_else() {
+    // S1
+    struct Key;
+    impl Signer for Key {
+        fn address(&self) -> Address {
+            signer()
+        }
+
+        fn sign(&self, digest: B256) -> cloverleaf_types::Signature {
+            let signature = sign_message(KEY, digest).unwrap();
+            let (r, s) = (signature.r().to_be_bytes(), signature.s().to_be_bytes());
+            cloverleaf_types::Signature::from_parts(&r, &s, signature.v())
+        }
+    }
+    let draft = ControlDraft {
+        nonce: 0,
+        action: Action::SetParameters(Parameters::default()),
+    };
+    let control = |network| {
+        let raw = ControlTransaction::sign(draft.clone(), network, &Key).encode();
+        marked(signer(), raw.into())
+    };
+    let here = crate::testing::NETWORK;
+    assert!(verified(ChainId::CONTROL, &control(here)));
+    assert!(!verified(ChainId::CONTROL, &control(B256::repeat_byte(1))));
+    let borrowed = cloverleaf_types::Transaction {
+        sender: address(9),
+        ..control(here)
+    };
+    assert!(!verified(ChainId::CONTROL, &borrowed));
+    assert!(!verified(R1, &control(here)), "it is none of an EVM rollup");
     let raw = signed(TxEip1559 {
         chain_id: 0,
         ..dynamic()
