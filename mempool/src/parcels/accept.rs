@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
-use cloverleaf_types::{Address, Parcel, Slot, TransactionId};
+use cloverleaf_types::{Address, ChainId, Parcel, Secp256k1, Slot, Transaction, TransactionId};
 
 use super::Parcels;
 use super::chain::{Held, Place};
-use crate::pool::Envelope;
+use crate::error::Refusal;
+use crate::pool::{Envelope, verified_control};
 
 /// What to do with a parcel.
 #[derive(Clone, Debug)]
@@ -67,11 +68,15 @@ pub fn check_marked(prepared: &Prepared) -> Result<(), FalseSender> {
         .iter()
         .flat_map(cloverleaf_types::Item::transactions);
     for (chain_id, transaction) in transactions.filter(|(_, transaction)| transaction.checked) {
-        let envelope = Envelope::decode(transaction.raw.clone(), TRANSACTION_BYTES_MAX);
-        let recovered = envelope
-            .and_then(|envelope| envelope.check_chain(chain_id).map(|()| envelope))
-            .and_then(|envelope| envelope.recover(true, 0));
-        if !recovered.is_ok_and(|recovered| recovered.sender == transaction.sender) {
+        let signer = match chain_id {
+            ChainId::CONTROL => {
+                let network = parcel.header().network;
+                let verified = verified_control(&transaction.raw, network, &Secp256k1); // S1
+                verified.map(|verified| verified.signer)
+            }
+            _ => sender_of(chain_id, transaction),
+        };
+        if signer != Ok(transaction.sender) {
             return Err(FalseSender {
                 slot: parcel.slot(),
                 id: cloverleaf_types::transaction_id(&transaction.raw),
@@ -80,6 +85,13 @@ pub fn check_marked(prepared: &Prepared) -> Result<(), FalseSender> {
         }
     }
     Ok(())
+}
+
+/// Who signed a rollup's transaction.
+fn sender_of(chain_id: ChainId, transaction: &Transaction) -> Result<Address, Refusal> {
+    let envelope = Envelope::decode(transaction.raw.clone(), TRANSACTION_BYTES_MAX)?;
+    envelope.check_chain(chain_id)?;
+    Ok(envelope.recover(true, 0)?.sender)
 }
 
 impl Parcels {

@@ -21,6 +21,7 @@
 //! log and comes back with [`Pool::restore`].
 
 mod admit;
+mod control;
 mod decide;
 mod decode;
 mod draft;
@@ -52,6 +53,7 @@ use schedule::Schedule;
 use throttle::Throttle;
 
 pub use admit::Admission;
+pub use control::verified_control;
 pub use decide::Decision;
 pub use decode::Envelope;
 pub use draft::{BundleDraft, UnrecoveredBundle, active, is_checked, submissions_of};
