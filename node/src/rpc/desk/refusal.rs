@@ -100,6 +100,7 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         | Refusal::NotReplayProtected
         | Refusal::InvalidSender
         | Refusal::Expired
+        | Refusal::BadControl { .. }
         | Refusal::Bundle(_) => error,
     }
 }
