@@ -18,6 +18,8 @@ mod kills;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod seen;

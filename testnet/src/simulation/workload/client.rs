@@ -7,6 +7,7 @@ use cloverleaf_mempool::{Name, PooledBundle, PooledTransaction, Submission};
 use cloverleaf_types::{Address, ChainId, Height, Terms, TransactionKey};
 
 use super::View;
+use super::controller::later_rollups;
 use super::transaction::{pooled, raw_transaction};
 use crate::simulation::network::{NARROW, THIRD, WIDE};
 use crate::simulation::random::Random;
@@ -88,7 +89,9 @@ impl Client {
         let submission = if self.bundles {
             self.bundle(view, random)
         } else {
-            let chain_id = *random.pick(&[WIDE, NARROW, NARROW, THIRD]);
+            let mut chain_ids = vec![WIDE, NARROW, NARROW, THIRD];
+            chain_ids.extend(later_rollups(view.state));
+            let chain_id = *random.pick(&chain_ids);
             Submission::Transaction(self.transaction(chain_id, view, random))
         };
         self.open.push(Open {
@@ -177,12 +180,14 @@ impl Client {
     }
 
     fn bundle(&mut self, view: &View<'_>, random: &mut Random) -> Submission {
-        let chain_ids: &[ChainId] = match random.below(4) {
-            0 => &[WIDE, NARROW, THIRD],
-            1 => &[THIRD, WIDE],
-            2 => &[NARROW, WIDE],
-            _ => &[WIDE, THIRD],
+        let mut chain_ids: Vec<ChainId> = match random.below(4) {
+            0 => vec![WIDE, NARROW, THIRD],
+            1 => vec![THIRD, WIDE],
+            2 => vec![NARROW, WIDE],
+            _ => vec![WIDE, THIRD],
         };
+        // With rollups that were registered meanwhile.
+        chain_ids.extend(later_rollups(view.state).first());
         let legs = chain_ids.iter().map(|chain_id| {
             let count = random.between(1, 2);
             let transactions = (0..count).map(|_| self.transaction(*chain_id, view, random));

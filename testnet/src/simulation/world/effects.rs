@@ -176,6 +176,7 @@ impl Simulation {
         let count = |count: usize| u64::try_from(count).expect("a block is limited");
         self.counts.transactions += count(block.block.transaction_count());
         self.counts.bundles += count(block.block.manifests.len());
+        self.counts.follow_changes(&block.block);
         self.blocks.push(block.clone());
         for dropped in &left {
             *self.counts.drops.entry(dropped.reason).or_default() += 1;
