@@ -140,6 +140,12 @@ pub const METHODS: &[Method] = {
         ),
         method(
             Seq,
+            "seq_getControlNonce",
+            &["address"],
+            "The next nonce of whoever signs control transactions of chain 0.",
+        ),
+        method(
+            Seq,
             "seq_listRollups",
             &[],
             "The registered rollups with their heads.",

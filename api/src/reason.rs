@@ -186,6 +186,8 @@ reasons! {
         "a transaction names another chain than its leg", "Every transaction of a leg names the leg's chain.";
     LegBadSignature = "legBadSignature", -32003, 200, InvalidArgument,
         "a leg's signature does not verify", "Sign the transaction for the leg's chain.";
+    BadControl = "badControl", -32003, 200, FailedPrecondition,
+        "bad control transaction", "A change of the network that its state does not allow, or not by this signer; the message says what to change before it is signed again.";
     Expired = "expired", -32003, 200, FailedPrecondition,
         "the window is over", "The latest block is past the bundle's maximum height or time.";
     TooLate = "tooLate", -32003, 200, FailedPrecondition,

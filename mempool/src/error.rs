@@ -1,6 +1,7 @@
 //! What can be wrong with what comes in. Every refusal is the submitter's to mend, but for the
 //! limits, which ask for patience.
 
+use cloverleaf_bundle::ControlError;
 use cloverleaf_types::error::{BundleError, DecodeError};
 use cloverleaf_types::{Address, ChainId, Slot, TransactionId};
 
@@ -144,6 +145,12 @@ pub enum Refusal {
         /// The chain id.
         chain_id: ChainId,
     },
+    /// A control transaction that the network does not allow (S1).
+    #[error("bad control transaction: {what}")]
+    BadControl {
+        /// What is wrong.
+        what: String,
+    },
     /// The pool holds as much as it may, and nothing in it gives way.
     #[error("the pool is full; pay more than the cheapest pooled transaction, or try again later")]
     PoolFull {
@@ -203,6 +210,7 @@ impl Refusal {
             Self::UnknownRollup { .. } => "unknownRollup",
             Self::InactiveRollup { .. } => "inactiveRollup",
             Self::AtomicityRefused { .. } => "atomicityRefused",
+            Self::BadControl { .. } => "badControl",
             Self::PoolFull { .. } => "poolFull",
             Self::RollupShareFull { .. } => "rollupShareFull",
             Self::LaneFull { .. } => "laneFull",
@@ -228,6 +236,14 @@ const fn bundle_reason(error: &BundleError) -> &'static str {
 impl From<DecodeError> for Refusal {
     fn from(error: DecodeError) -> Self {
         Self::MalformedRlp {
+            what: error.to_string(),
+        }
+    }
+}
+
+impl From<ControlError> for Refusal {
+    fn from(error: ControlError) -> Self {
+        Self::BadControl {
             what: error.to_string(),
         }
     }

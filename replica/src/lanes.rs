@@ -230,6 +230,8 @@ impl Replica {
             validators: &validators,
             last_cuts: state.last_cuts(),
         };
+        self.parcels.on_parameters(state.parameters());
+        self.lane.on_parameters(state.parameters());
         for (_, hash) in self.parcels.on_decided(&view) {
             self.kept.forget(hash);
         }

@@ -2,7 +2,9 @@
 
 use alloy_primitives::{Address, B256};
 use cloverleaf_types::rollup::{Format, Policy, Status, Verification};
-use cloverleaf_types::{ChainId, Height, NetworkId, Parameters, TransactionId, TrustRoot};
+use cloverleaf_types::{
+    ChainId, Height, NetworkId, Parameters, TransactionId, TrustRoot, ValidatorChange, ValidatorSet,
+};
 use serde::{Deserialize, Serialize};
 
 use super::quantity;
@@ -35,7 +37,13 @@ pub struct NetworkInfo {
     pub grpc: Option<String>,
     /// A trust root as `trust.json` has it. Who takes it from here trusts this node.
     pub trust: TrustRoot,
-    /// What the network chose, as `genesis.json` has it.
+    /// Who decides the next block.
+    pub validators: ValidatorSet,
+    /// Changes of the validators that wait for their height.
+    pub scheduled: Vec<ValidatorChange>,
+    /// Who signs control transactions for the network.
+    pub authority: Address,
+    /// What the network has chosen, under the names of `genesis.json`.
     pub parameters: Parameters,
 }
 

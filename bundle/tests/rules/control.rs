@@ -75,7 +75,7 @@ fn chain_0_has_batches_that_hold_the_history() {
     let ordered = assert_good(&mut network, vec![first.clone()]);
     let batch = ordered.block.batch(ChainId::CONTROL).expect("a batch");
     let raw = &first.transactions().next().expect("a transaction").1.raw;
-    assert_eq!(batch.transactions(), [raw.clone()]);
+    assert_eq!(batch.transactions(), std::slice::from_ref(raw));
     assert_good(&mut network, vec![control(1, register(rollup(904)))]);
     assert_eq!(network.state.rollup(ChainId::CONTROL).unwrap().head.seq, 2);
 }

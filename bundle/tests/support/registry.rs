@@ -52,9 +52,9 @@ impl Registry {
         );
         match transaction.draft.action.clone() {
             Action::RegisterRollup(rollup) => self.rollups.push(rollup),
-            Action::ChangeRollup(rollup) => rollup.clone_into(self.entry(rollup.chain_id).unwrap()),
+            Action::ChangeRollup(rollup) => rollup.clone_into(self.entry(rollup.chain_id)),
             Action::SetRollupStatus { chain_id, status } => {
-                self.entry(chain_id).unwrap().status = status;
+                self.entry(chain_id).status = status;
             }
             Action::ScheduleValidator(change) => self.changes = with(&self.changes, &change),
             Action::SetParameters(parameters) => self.parameters = parameters,
@@ -78,8 +78,10 @@ impl Registry {
         assert!(after.scheduled().eq(later), "S1");
     }
 
-    fn entry(&mut self, chain_id: ChainId) -> Option<&mut Rollup> {
-        self.rollups.iter_mut().find(|it| it.chain_id == chain_id)
+    fn entry(&mut self, chain_id: ChainId) -> &mut Rollup {
+        let mut rollups = self.rollups.iter_mut();
+        let found = rollups.find(|it| it.chain_id == chain_id);
+        found.expect("S1: only registered rollups are changed")
     }
 
     fn judge(&self, transaction: &ControlTransaction) -> bool {

@@ -22,8 +22,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::LastCut;
-use cloverleaf_types::Verified;
-use cloverleaf_types::{Address, B256, Epoch, Height, NetworkId, Parcel, Slot, ValidatorSet};
+use cloverleaf_types::{
+    Address, B256, Epoch, Height, NetworkId, Parameters, Parcel, Slot, ValidatorSet, Verified,
+};
 
 use crate::error::LaneLogError;
 use peer::Peer;
@@ -180,6 +181,13 @@ impl Lane {
         self.uncut_weight = self.uncut.values().map(|parcel| parcel.weight()).sum();
         // What a block has taken is held by more than f, acknowledged or not.
         self.available = self.available.max(cut.seq + 1);
+    }
+
+    /// S1: the network's parameters from the next height on.
+    pub fn on_parameters(&mut self, parameters: &Parameters) {
+        self.config.outstanding_weight_max = parameters.lane_outstanding_weight;
+        self.config.parcel_age_ms = parameters.parcel_age_ms;
+        self.config.fetch_delay_ms = parameters.fetch_delay_ms;
     }
 
     /// P1: the height that marked this author absent; nothing when it counts as present.

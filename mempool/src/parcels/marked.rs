@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::Prepared;
 use cloverleaf_types::{
-    Address, ChainId, ControlTransaction, Item, NetworkId, Secp256k1, Slot, TransactionId,
-    transaction_id,
+    Address, ChainId, Item, NetworkId, Secp256k1, Slot, TransactionId, transaction_id,
 };
 
-use crate::pool::evm_signer;
+use crate::pool::{evm_signer, verified_control};
 
 /// A parcel whose author claims a sender that did not sign: not well-formed, and evidence against its
 /// author, who signed the parcel.
@@ -66,13 +65,8 @@ pub fn check_marked(prepared: &Arc<Prepared>) -> Result<(), FalseSender> {
 /// Who signed a marked transaction; nobody when it is not what its chain id says that it is.
 fn signer_of(chain_id: ChainId, raw: &[u8], network: NetworkId) -> Option<Address> {
     if chain_id == ChainId::CONTROL {
-        return control_signer(raw, network); // S1
+        let verified = verified_control(raw, network, &Secp256k1); // S1
+        return verified.ok().map(|verified| verified.signer);
     }
     evm_signer(chain_id, raw)
-}
-
-fn control_signer(raw: &[u8], network: NetworkId) -> Option<Address> {
-    let decoded = ControlTransaction::decode(raw).ok()?;
-    let verified = decoded.verify(network, &Secp256k1).ok()?;
-    Some(verified.signer)
 }

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cloverleaf_bundle::{LastCut, Prepared};
-use cloverleaf_types::{Address, B256, Height, Slot, ValidatorSet};
+use cloverleaf_types::{Address, B256, Height, Parameters, Slot, ValidatorSet};
 
 use crate::holding::{Holding, held_by_enough};
 use acks::{Acks, Here, LaneEpoch};
@@ -123,6 +123,13 @@ impl Parcels {
         }
         self.ack_due = true;
         forgotten
+    }
+
+    /// S1: the network's parameters from the next height on.
+    pub fn on_parameters(&mut self, parameters: &Parameters) {
+        self.config.block_weight = parameters.block_weight;
+        self.config.outstanding_weight_max = parameters.lane_outstanding_weight;
+        self.config.fetch_delay_ms = parameters.fetch_delay_ms;
     }
 
     /// The store is durable up to here: takes in parcels from disk after a restart, in the order in

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
 use cloverleaf_types::rollup::{Format, Status, Verification};
-use cloverleaf_types::{Address, Bundle, ChainId, Item, Leg, Rollup, Terms, Transaction};
+use cloverleaf_types::{
+    Address, Bundle, ChainId, ControlTransaction, Item, Leg, Rollup, Terms, Transaction,
+};
 
 use super::decode::Envelope;
 use super::transaction::{PooledBundle, PooledLeg, PooledTransaction, Submission};
@@ -172,6 +174,13 @@ fn readmit(
     received_ms: u64,
 ) -> PooledTransaction {
     let raw = &transaction.raw;
+    if chain_id == ChainId::CONTROL
+        && let Ok(control) = ControlTransaction::decode(raw)
+    {
+        let nonce = control.claimed().draft.nonce;
+        let (sender, raw) = (transaction.sender, raw.clone());
+        return PooledTransaction::of_control(sender, nonce, raw, received_ms);
+    }
     let decoded = match format {
         Format::Evm => Envelope::decode(raw.clone(), TRANSACTION_BYTES_MAX).ok(),
         Format::Opaque => None,

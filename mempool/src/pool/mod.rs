@@ -24,6 +24,7 @@
 //! log and comes back with [`Pool::restore`].
 
 mod admit;
+mod control;
 mod decide;
 mod decode;
 mod draft;
@@ -59,6 +60,7 @@ use schedule::Schedule;
 use throttle::Throttle;
 
 pub use admit::Admission;
+pub use control::verified_control;
 pub use decide::Decision;
 pub use decode::Envelope;
 pub(crate) use decode::evm_signer;

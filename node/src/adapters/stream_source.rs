@@ -1,38 +1,35 @@
 //! The backlog of the streams: storage, behind the seams of `stream`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cloverleaf_bundle::State;
 use cloverleaf_storage::{Store, StoredBatch};
 use cloverleaf_stream::{
     BatchSource, BlockSource, Read, SourceError, StreamBlock, StreamItem, bundles_of,
 };
 use cloverleaf_types::manifest::bundles_tree;
-use cloverleaf_types::{ChainId, Genesis, Height};
+use cloverleaf_types::{ChainId, Height};
+use tokio::sync::watch;
 
 /// Reads decided batches and blocks from the store.
 #[derive(Debug)]
 pub(crate) struct StreamSource {
     store: Store,
-    /// Registered from the start: streams of these wait for their first batch.
-    registered: BTreeSet<ChainId>,
+    /// The registry: streams of registered rollups wait for their first batch (S1).
+    tip: watch::Receiver<Arc<State>>,
 }
 
 impl StreamSource {
-    /// The source of a network's store.
-    pub(crate) fn new(store: Store, genesis: &Genesis) -> Self {
-        let rollups = genesis.rollups.iter().map(|rollup| rollup.chain_id);
-        Self {
-            store,
-            registered: rollups.chain([ChainId::CONTROL]).collect(),
-        }
+    /// The source of a network's store; `tip` follows the state after its latest block.
+    pub(crate) fn new(store: Store, tip: watch::Receiver<Arc<State>>) -> Self {
+        Self { store, tip }
     }
 }
 
 impl BatchSource for StreamSource {
     fn head(&self, chain_id: ChainId) -> Result<Option<u64>, SourceError> {
         let head = self.store.head(chain_id).map_err(SourceError::new)?;
-        Ok(head.or_else(|| self.registered.contains(&chain_id).then_some(0)))
+        Ok(head.or_else(|| self.tip.borrow().rollup(chain_id).map(|_registered| 0)))
     }
 
     fn read(

@@ -1,11 +1,15 @@
 //! The command line: what can be asked of the binary, one file per group of commands.
 
 mod bundle;
+mod control;
 mod dev;
+mod network;
 mod node;
+mod registry;
 mod rollup;
 mod runtime;
 mod testnet;
+mod validator;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -38,9 +42,15 @@ enum Command {
     /// Make networks of several processes.
     #[command(subcommand)]
     Testnet(testnet::TestnetCommand),
-    /// Run and audit rollups.
+    /// Register, list, run and audit rollups.
     #[command(subcommand)]
     Rollup(rollup::RollupCommand),
+    /// Add, remove and list validators.
+    #[command(subcommand)]
+    Validator(validator::ValidatorCommand),
+    /// Show and set what the network has chosen.
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
     /// Send cross-rollup bundles and follow them.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -78,6 +88,8 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
         Command::Node(arguments) => node::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
         Command::Rollup(command) => rollup::run(command, format),
+        Command::Validator(command) => validator::run(&command, format),
+        Command::Network(command) => network::run(&command, format),
         Command::Bundle(command) => bundle::run(command, format),
         Command::Trust(arguments) => verify::trust(&arguments, format),
         Command::Verify(arguments) => verify::verify(&arguments, format),

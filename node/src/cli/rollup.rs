@@ -1,4 +1,4 @@
-//! `rollup`: run an embedded rollup, and audit rollups.
+//! `rollup`: the registry, running an embedded rollup, and auditing rollups.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use eyre::{Result, eyre};
 use serde_json::json;
 
 use super::RpcArguments;
+use super::registry::{self, RegistryCommand};
 use super::runtime::{in_time, logs, run as run_async, runtime, stop_signal};
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
@@ -25,6 +26,9 @@ pub(super) enum RollupCommand {
     Run(RunArguments),
     /// Check that every bundle is whole in what rollups executed.
     Audit(AuditArguments),
+    /// The registry of rollups.
+    #[command(flatten)]
+    Registry(RegistryCommand),
 }
 
 /// Which rollup, and whom it follows.
@@ -66,6 +70,7 @@ pub(super) fn run(command: RollupCommand, format: Format) -> Result<ExitCode> {
     match command {
         RollupCommand::Run(arguments) => run_rollup(arguments, format),
         RollupCommand::Audit(arguments) => run_audit(&arguments, format),
+        RollupCommand::Registry(command) => registry::run(command, format),
     }
 }
 

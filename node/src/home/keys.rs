@@ -1,4 +1,5 @@
-//! A validator's two keys: one signs votes and parcels, one names it on the network.
+//! A validator's two keys: one signs votes and parcels, one names it on the network; and the keys
+//! that sign control transactions.
 
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -82,6 +83,32 @@ impl Keys {
     }
 }
 
+/// Reads a key that signs control transactions from its file.
+///
+/// # Errors
+/// The file is missing, malformed, or readable by others.
+pub fn read_signer(path: &Path) -> Result<LocalSigner> {
+    let secret: [u8; 32] = read_secret(path)?
+        .try_into()
+        .map_err(|_| eyre!("{} must hold 32 bytes in hex", path.display()))?;
+    LocalSigner::new(&secret).wrap_err_with(|| path.display().to_string())
+}
+
+/// Makes a key for trying things out and writes it, readable by its owner only; the file says that
+/// it is no more than that.
+///
+/// # Errors
+/// The file exists, or cannot be written.
+pub(super) fn write_test_key(path: &Path, whose: &str) -> Result<Address> {
+    let secret = secp256k1::SecretKey::new(&mut secp256k1::rand::rngs::OsRng).secret_bytes();
+    let note =
+        format!("test key of {whose}: made beside the network's files, trust it with nothing");
+    write_file(path, &format!("# {note}\n{}", hex::encode(secret)))?;
+    Ok(LocalSigner::new(&secret)
+        .expect("a key that was just made")
+        .address())
+}
+
 fn read_secret(path: &Path) -> Result<Vec<u8>> {
     let metadata = path
         .metadata()
@@ -95,16 +122,23 @@ fn read_secret(path: &Path) -> Result<Vec<u8>> {
     }
     let text =
         std::fs::read_to_string(path).wrap_err_with(|| format!("reading {}", path.display()))?;
-    hex::decode(text.trim()).map_err(|_| eyre!("{} must hold a key in hex", path.display()))
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let digits = lines.collect::<String>();
+    let digits = digits.trim().trim_start_matches("0x");
+    hex::decode(digits).map_err(|_| eyre!("{} must hold a key in hex", path.display()))
 }
 
 fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
+    write_file(path, &hex::encode(secret))
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
         .wrap_err_with(|| format!("writing {}", path.display()))?;
-    writeln!(file, "{}", hex::encode(secret))?;
+    writeln!(file, "{text}")?;
     Ok(file.sync_all()?)
 }

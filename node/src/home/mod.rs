@@ -18,7 +18,7 @@ use cloverleaf_types::Genesis;
 use eyre::{Context as _, Result, bail};
 
 pub use config::{ExecutionRpc, NodeConfig, Peer, Ports};
-pub use keys::Keys;
+pub use keys::{Keys, read_signer};
 pub use lock::Lock;
 pub use network::{DEMO_ROLLUPS, NetworkPlan, NewNetwork, create_network, move_ports, trust_root};
 

@@ -6,6 +6,7 @@ use alloy_primitives::Address;
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
+use super::keys::write_test_key;
 use super::{ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, write_genesis};
 
 /// Most validators that `testnet init` makes: a full mesh stays small (consensus, parts).
@@ -13,6 +14,19 @@ const VALIDATORS_MAX: u16 = 32;
 
 /// The rollups that a new network registers.
 pub const DEMO_ROLLUPS: [(u64, &str); 2] = [(901, "alpha"), (902, "beta")];
+
+/// The file of a new network's directory with the key of the network's authority (S1).
+const AUTHORITY_KEY: &str = "authority.key";
+
+/// The file of a new network's directory with the key of its rollups' operator (S1).
+const OPERATOR_KEY: &str = "operator.key";
+
+/// Who signs control transactions.
+#[derive(Clone, Copy)]
+struct Signers {
+    authority: Address,
+    operator: Address,
+}
 
 /// What a new network is made of.
 #[derive(Clone, Debug)]
@@ -38,7 +52,8 @@ pub struct NewNetwork {
     pub genesis: Genesis,
 }
 
-/// Makes a network under `dir`: `node0`, `node1`, …, `genesis.json` and `trust.json`.
+/// Makes a network under `dir`: `node0`, `node1`, …, `genesis.json`, `trust.json`, and
+/// test keys of the network's authority and of its rollups' operator.
 ///
 /// # Errors
 /// The plan is out of range, or a directory exists and is not empty.
@@ -54,7 +69,11 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
         .wrap_err_with(|| format!("{} validators need ports above", plan.validators))?;
     make_private_dir(dir)?;
     let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
-    let genesis = genesis(plan, &keys);
+    let signers = Signers {
+        authority: write_test_key(&dir.join(AUTHORITY_KEY), "the network's authority")?,
+        operator: write_test_key(&dir.join(OPERATOR_KEY), "the rollups' operator")?,
+    };
+    let genesis = genesis(plan, &keys, signers);
     genesis.check()?;
     let mut homes = Vec::new();
     for (index, own) in (0_u16..).zip(&keys) {
@@ -87,7 +106,7 @@ fn write_trust(path: &Path, trust: &TrustRoot) -> Result<()> {
     )?)
 }
 
-fn genesis(plan: &NetworkPlan, keys: &[Keys]) -> Genesis {
+fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
     let validators = keys
         .iter()
         .enumerate()
@@ -97,14 +116,13 @@ fn genesis(plan: &NetworkPlan, keys: &[Keys]) -> Genesis {
             peer_id: keys.network.peer_id_text(),
             name: format!("node{index}"),
         });
-    let authority = keys.first().map_or(Address::ZERO, Keys::address);
     let rollups = DEMO_ROLLUPS
         .iter()
-        .map(|(chain_id, name)| demo_rollup(*chain_id, name, authority));
+        .map(|(chain_id, name)| demo_rollup(*chain_id, name, signers.operator));
     Genesis {
         name: plan.name.clone(),
         time_ms: plan.time_ms,
-        authority,
+        authority: signers.authority,
         parameters: plan.parameters,
         validators: validators.collect(),
         rollups: rollups.collect(),

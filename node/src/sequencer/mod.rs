@@ -79,7 +79,8 @@ impl Sequencer {
         let (network, events, network_task) = start_network(&home, &fatal, &stop).await?;
         let state = Arc::new(disk.replica.state().clone());
         let peers = Peers::new(network.clone(), state.validators());
-        let source = Arc::new(StreamSource::new(disk.store.clone(), &home.genesis));
+        let (tip, tip_receiver) = watch::channel(state);
+        let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
         let shared = Arc::new(Shared {
             genesis: home.genesis.clone(),
@@ -90,7 +91,6 @@ impl Sequencer {
         });
         let (mailboxes, requests, inboxes) = mail();
         let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
-        let (tip, tip_receiver) = watch::channel(state);
         let done = inboxes.completions.clone();
         let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod bundles;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod endpoint;
 #[cfg(test)]
 mod envelope;

@@ -85,7 +85,7 @@ async fn unknown_rollup_is_an_error_and_not_null() {
     for (method, params) in [
         ("seq_getBatch", json!(["0x387", 1])),
         ("seq_getHead", json!(["0x387"])),
-        ("seq_getProof", json!([0])),
+        ("seq_getProof", json!([4])),
     ] {
         let refusal = shared().http.refusal("/", method, params).await;
         refusal.is(-32003, "unknownRollup");

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use cloverleaf_types::batch::empty_head;
 use cloverleaf_types::merkle::{leaf_hash, root};
 use cloverleaf_types::{
-    Batch, Block, ChainId, Genesis, Head, NetworkId, TransactionId, transaction_id,
+    Action, Batch, Block, ChainId, ControlTransaction, Genesis, Head, NetworkId, TransactionId,
+    transaction_id,
 };
 
 use super::Violation;
@@ -14,6 +15,7 @@ use super::Violation;
 pub struct Streams {
     /// In order of registration, chain 0 first (M3).
     order: Vec<ChainId>,
+    network: NetworkId,
     heads: BTreeMap<ChainId, Head>,
 }
 
@@ -26,13 +28,37 @@ impl Streams {
             .chain(registered)
             .collect();
         let network: NetworkId = genesis.network();
-        let head = |chain_id: &ChainId| Head {
-            chain_id: *chain_id,
-            seq: 0,
-            batch_hash: empty_head(network, *chain_id),
+        let mut streams = Self {
+            order: Vec::new(),
+            network,
+            heads: BTreeMap::new(),
         };
-        let heads = order.iter().map(|id| (*id, head(id))).collect();
-        Self { order, heads }
+        order
+            .into_iter()
+            .for_each(|chain_id| streams.register(chain_id));
+        streams
+    }
+
+    fn register(&mut self, chain_id: ChainId) {
+        let head = Head {
+            chain_id,
+            seq: 0,
+            batch_hash: empty_head(self.network, chain_id),
+        };
+        self.order.push(chain_id);
+        self.heads.insert(chain_id, head);
+    }
+
+    /// S1: what chain 0's stream registers has a head from this block on, and batches from the next.
+    fn follow_control(&mut self, batch: &Batch) {
+        for raw in batch.transactions() {
+            let decoded = ControlTransaction::decode(raw);
+            if let Ok(Action::RegisterRollup(entry)) =
+                decoded.map(|it| it.claimed().draft.action.clone())
+            {
+                self.register(entry.chain_id);
+            }
+        }
     }
 
     /// Follows the batches of the next block.
@@ -42,6 +68,9 @@ impl Streams {
     pub fn follow(&mut self, block: &Block) -> Result<(), Violation> {
         for batch in &block.batches {
             self.follow_batch(block, batch)?;
+        }
+        if let Some(batch) = block.batch(ChainId::CONTROL) {
+            self.follow_control(batch);
         }
         let leaves = self.order.iter().map(|chain_id| {
             let head = &self.heads[chain_id];

@@ -156,25 +156,41 @@ impl Network {
     /// One does not become ready.
     pub fn start_rollups(&mut self) -> Result<(), Error> {
         for (index, chain_id) in (0_u16..).zip(DEMO_ROLLUPS) {
-            let name = format!("rollup{chain_id}");
-            let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), chain_id.to_string()];
-            let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-            option(
-                "--genesis",
-                self.dir.join("genesis.json").display().to_string(),
-            );
-            option("--data", self.dir.join(&name).display().to_string());
-            option(
-                "--listen",
-                format!("127.0.0.1:{}", self.ports.rollup(index)),
-            );
-            arguments.push("--upstream".to_owned());
-            arguments.extend(self.grpc_urls());
-            let mut process = Process::start(&self.binary, &name, &self.dir, &arguments)?;
-            process.ready()?;
-            self.rollups.insert(chain_id, process);
+            self.start_rollup(chain_id, index)?;
         }
         Ok(())
+    }
+
+    /// Starts an embedded rollup on the port of an index, which follows all nodes, and waits until it
+    /// is ready.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub fn start_rollup(&mut self, chain_id: u64, index: u16) -> Result<(), Error> {
+        let name = format!("rollup{chain_id}");
+        let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), chain_id.to_string()];
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option(
+            "--genesis",
+            self.dir.join("genesis.json").display().to_string(),
+        );
+        option("--data", self.dir.join(&name).display().to_string());
+        option(
+            "--listen",
+            format!("127.0.0.1:{}", self.ports.rollup(index)),
+        );
+        arguments.push("--upstream".to_owned());
+        arguments.extend(self.grpc_urls());
+        let mut process = Process::start(&self.binary, &name, &self.dir, &arguments)?;
+        process.ready()?;
+        self.rollups.insert(chain_id, process);
+        Ok(())
+    }
+
+    /// JSON-RPC of the embedded rollup on the port of an index.
+    #[must_use]
+    pub fn rollup_url(&self, index: u16) -> String {
+        format!("http://127.0.0.1:{}", self.ports.rollup(index))
     }
 
     /// Checks that everything that was started and not killed still runs.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cloverleaf_types::DropReason;
+use cloverleaf_types::rollup::Status;
+use cloverleaf_types::{Action, Block, ChainId, ControlTransaction, DropReason};
+
+use super::network::LATER;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident,)+) => {
@@ -57,6 +60,14 @@ counts! {
     by_arrival,
     /// Transactions placed of rollups whose policy is `priority`.
     by_priority,
+    /// Rollups that were registered while the network ran.
+    registered,
+    /// Times that a rollup was paused.
+    pauses,
+    /// Times that parameters were changed.
+    reparametrised,
+    /// Bundles placed with a leg on a rollup that was registered while the network ran.
+    later_bundles,
     /// Items that were announced as available.
     available,
     /// Machines that lost power.
@@ -85,4 +96,28 @@ counts! {
     lane_equivocations,
     /// Parcels that came with a mark for what their claimed senders did not sign.
     false_marks,
+}
+
+impl Counts {
+    /// Counts what a block changes of the network (S1), and what it places on rollups that were
+    /// registered meanwhile.
+    pub(super) fn follow_changes(&mut self, block: &Block) {
+        let batch = block.batch(ChainId::CONTROL);
+        for raw in batch.iter().flat_map(|batch| batch.transactions()) {
+            let decoded = ControlTransaction::decode(raw);
+            match decoded.map(|it| it.claimed().draft.action.clone()) {
+                Ok(Action::RegisterRollup(_)) => self.registered += 1,
+                Ok(Action::SetRollupStatus { status, .. }) => {
+                    self.pauses += u64::from(status == Status::Paused);
+                }
+                Ok(Action::SetParameters(_)) => self.reparametrised += 1,
+                _ => {}
+            }
+        }
+        let later = block.manifests.iter().filter(|manifest| {
+            let mut legs = manifest.legs.iter();
+            legs.any(|leg| leg.chain_id >= LATER)
+        });
+        self.later_bundles += u64::try_from(later.count()).expect("a block is limited");
+    }
 }

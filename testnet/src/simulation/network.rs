@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::rollup::{Format, Policy, Status, Verification};
-use cloverleaf_types::{Address, ChainId, Genesis, GenesisValidator, Parameters, Rollup, Signer};
+use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, Signer};
 
 /// The time before the first block, in milliseconds since 1970.
 pub(crate) const GENESIS_MS: u64 = 1_700_000_000_000;
@@ -23,6 +23,9 @@ pub(crate) const ALONE: ChainId = ChainId(105);
 /// A chain that nobody registered.
 pub(crate) const UNREGISTERED: ChainId = ChainId(999);
 
+/// The first of the rollups that are registered while the network runs (S1).
+pub(crate) const LATER: ChainId = ChainId(200);
+
 /// Most weight of [`NARROW`] in a block: about six small transactions.
 pub(crate) const NARROW_WEIGHT: u64 = 1_800;
 
@@ -36,6 +39,16 @@ pub fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
     let mut keys: Vec<Arc<LocalSigner>> = (0..validators).map(key).collect();
     keys.sort_by_key(|key| key.address());
     keys
+}
+
+/// The key of the network's authority.
+pub(crate) fn authority() -> LocalSigner {
+    LocalSigner::new(&[0xA0; 32]).expect("not zero")
+}
+
+/// The key of the rollups' operator.
+pub(crate) fn operator() -> LocalSigner {
+    LocalSigner::new(&[0xB0; 32]).expect("not zero")
 }
 
 pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Genesis {
@@ -67,14 +80,15 @@ pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Gene
     Genesis {
         name: "simulated".to_owned(),
         time_ms: GENESIS_MS,
-        authority: Address::ZERO,
+        authority: authority().address(),
         parameters,
         validators: keys.iter().enumerate().map(validator).collect(),
         rollups: vec![rollup(WIDE), narrow, third, everywhere, alone],
     }
 }
 
-fn rollup(chain_id: ChainId) -> Rollup {
+/// An entry of the registry.
+pub(crate) fn rollup(chain_id: ChainId) -> Rollup {
     Rollup {
         chain_id,
         name: format!("rollup {chain_id}"),
@@ -84,7 +98,7 @@ fn rollup(chain_id: ChainId) -> Rollup {
         weight_limit: 0,
         share: 1,
         status: Status::Active,
-        operator: Address::ZERO,
+        operator: operator().address(),
         bundles: true,
     }
 }

@@ -20,6 +20,8 @@ mod load;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod seen;

@@ -29,7 +29,7 @@ pub(crate) struct Scene {
     lives: Lives,
     /// Each node's place in the validator set.
     validators: Vec<u32>,
-    _watchers: JoinSet<()>,
+    watchers: JoinSet<()>,
     runtime: Runtime,
     /// Removed after the processes have ended.
     _dir: Dir,
@@ -118,7 +118,7 @@ impl Scene {
             binary,
             watched,
             validators: Vec::new(),
-            _watchers: watchers,
+            watchers,
             runtime,
             _dir: dir,
             _turn: turn,
@@ -134,6 +134,18 @@ impl Scene {
             (0..4).all(|node| seen.tip_of(node) > 0)
         });
         scene
+    }
+
+    /// Follows one more chain, as its own node would.
+    pub(crate) fn follow(&mut self, chain_id: u64) {
+        let (genesis, upstreams) = (self.network.genesis().clone(), self.network.grpc_urls());
+        let follow = self.watched.clone().rollup(genesis, chain_id, upstreams);
+        self.watchers.spawn_on(follow, self.runtime.handle());
+    }
+
+    /// JSON-RPC of a node.
+    pub(crate) fn http_url(&self, node: Node) -> String {
+        self.network.http_url(node)
     }
 
     pub(crate) fn network(&mut self) -> &mut Network {

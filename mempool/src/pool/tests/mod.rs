@@ -2,6 +2,7 @@
 
 mod admission;
 mod bundles;
+mod control;
 mod decoding;
 mod eviction;
 mod orders;

@@ -6,7 +6,7 @@ use cloverleaf_api::reason::Reason;
 use cloverleaf_storage::{Store, StoredBatch};
 use cloverleaf_types::{ChainId, DecidedBlock, Height};
 
-use super::{Desk, registered, unreadable};
+use super::{Desk, known, unreadable};
 
 impl Desk {
     /// A block; nothing above the latest.
@@ -31,7 +31,7 @@ impl Desk {
         chain_id: ChainId,
         at: At,
     ) -> Result<Option<StoredBatch>, RpcError> {
-        let latest = registered(&self.handle.state(), chain_id)?.head.seq;
+        let latest = known(&self.handle.state(), chain_id)?.head.seq;
         let seq = match at {
             At::Latest => latest,
             At::Number(seq) => seq,

@@ -5,7 +5,7 @@ use cloverleaf_api::json::{Head, NetworkInfo, Rollup};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::{ChainId, Height, TrustRoot};
 
-use super::{Desk, registered};
+use super::{Desk, known};
 
 /// The program and its version, as `web3_clientVersion` says it.
 pub(crate) const VERSION: &str = concat!("cloverleaf/v", env!("CARGO_PKG_VERSION"));
@@ -17,7 +17,7 @@ impl Desk {
     /// The rollup is not registered.
     pub(crate) fn head(&self, chain_id: ChainId) -> Result<Head, RpcError> {
         let state = self.handle.state();
-        Ok(Head::of(registered(&state, chain_id)?.head, state.height()))
+        Ok(Head::of(known(&state, chain_id)?.head, state.height()))
     }
 
     /// The registered rollups, in the order of their registration.
@@ -56,6 +56,9 @@ impl Desk {
                 height: Height::GENESIS,
                 validators,
             },
+            validators: state.validators().clone(),
+            scheduled: state.scheduled().cloned().collect(),
+            authority: state.authority(),
             parameters: *state.parameters(),
         })
     }

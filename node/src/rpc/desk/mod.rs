@@ -1,6 +1,7 @@
 //! What a node does for its users, whatever they speak: takes submissions in, says what became of
 //! them, and reads and proves what was decided.
 
+mod control;
 mod decided;
 mod info;
 mod proofs;
@@ -85,11 +86,18 @@ impl Desk {
 
 /// A registered rollup; the network's own chain is none.
 pub(crate) fn registered(state: &State, chain_id: ChainId) -> Result<&RollupState, RpcError> {
-    let found = state
-        .rollup(chain_id)
-        .filter(|_| chain_id != ChainId::CONTROL);
-    found.ok_or_else(|| {
-        RpcError::because(Reason::UnknownRollup, format_args!("{chain_id}"))
-            .with("chainId", hex(chain_id.0))
-    })
+    match chain_id {
+        ChainId::CONTROL => Err(unknown(chain_id)),
+        _ => known(state, chain_id),
+    }
+}
+
+/// A chain that has batches: a registered rollup, or the network's own.
+pub(crate) fn known(state: &State, chain_id: ChainId) -> Result<&RollupState, RpcError> {
+    state.rollup(chain_id).ok_or_else(|| unknown(chain_id))
+}
+
+fn unknown(chain_id: ChainId) -> RpcError {
+    RpcError::because(Reason::UnknownRollup, format_args!("{chain_id}"))
+        .with("chainId", hex(chain_id.0))
 }

@@ -9,7 +9,7 @@ use cloverleaf_types::{
     B256, Batch, ChainId, Height, Manifest, ManifestLeg, TransactionId, transaction_id,
 };
 
-use super::{Desk, registered, unreadable};
+use super::{Desk, known, unreadable};
 
 impl Desk {
     /// Proves that a bundle's legs are all in one block; nothing until it is committed.
@@ -29,7 +29,7 @@ impl Desk {
         chain_id: ChainId,
     ) -> Result<Option<HeadProof>, RpcError> {
         let state = self.handle.state();
-        let head = registered(&state, chain_id)?.head;
+        let head = known(&state, chain_id)?.head;
         let height = state.height();
         if height == Height::GENESIS {
             return Ok(None);

@@ -98,6 +98,7 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         | Refusal::NotReplayProtected
         | Refusal::InvalidSender
         | Refusal::Expired
+        | Refusal::BadControl { .. }
         | Refusal::Bundle(_) => error,
         Refusal::PoolFull { .. }
         | Refusal::RollupShareFull { .. }

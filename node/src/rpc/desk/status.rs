@@ -43,7 +43,7 @@ impl Desk {
     ) -> Result<Option<TransactionStatus>, RpcError> {
         let state = self.handle.state();
         let rollups = state.rollups().iter().map(|found| found.rollup.chain_id);
-        let rollups: Vec<ChainId> = rollups.filter(|id| *id != ChainId::CONTROL).collect();
+        let rollups: Vec<ChainId> = rollups.collect();
         if rollups.len() > ROLLUPS_SEARCHED_MAX {
             let detail = "name the `chainId` too: this network has too many rollups to search";
             return Err(RpcError::because(Reason::MalformedJson, detail)

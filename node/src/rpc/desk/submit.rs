@@ -18,6 +18,7 @@ use cloverleaf_storage::Store;
 use cloverleaf_types::rollup::Format;
 use cloverleaf_types::{B256, ChainId, TransactionKey};
 
+use super::control::prepare_control;
 use super::refusal::{not_taken, refused};
 use super::{Desk, registered, unreadable};
 use crate::clock::now_ms;
@@ -41,6 +42,9 @@ impl Desk {
         raw: Bytes,
     ) -> Result<TransactionKey, RpcError> {
         let state = self.handle.state();
+        if chain_id == ChainId::CONTROL {
+            return self.send_control(raw).await;
+        }
         match registered(&state, chain_id)?.rollup.format {
             Format::Evm => self.send_envelope(Some(chain_id), raw).await,
             Format::Opaque => self.send_opaque(&state, chain_id, raw).await,
@@ -101,6 +105,30 @@ impl Desk {
             self.take_bundle(pooled).await?;
         }
         self.status_of_taken(hash).await
+    }
+
+    /// Takes in a change of the network itself (S1).
+    async fn send_control(&self, raw: Bytes) -> Result<TransactionKey, RpcError> {
+        let key = (ChainId::CONTROL, cloverleaf_types::transaction_id(&raw));
+        if self.is_pooled(Name::Transaction(key)).await {
+            return Ok(key);
+        }
+        let state = self.handle.state();
+        let recover = move |store: &Store| {
+            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
+            if placed.is_some() {
+                return Ok(Recovered::Placed);
+            }
+            let transaction = prepare_control(&state, raw)?;
+            let nonce = state.control_nonce(transaction.sender);
+            Ok(Recovered::New((transaction, nonce)))
+        };
+        if let Recovered::New((transaction, nonce)) = self.recover(recover).await? {
+            let sender = transaction.sender;
+            self.handle.expect_nonce(key.0, sender, nonce).await;
+            self.take(Submission::Transaction(transaction)).await?;
+        }
+        Ok(key)
     }
 
     async fn send_opaque(

@@ -1,6 +1,6 @@
 //! `seq_*`: submitting, following and proving, in the network's own words.
 
-use cloverleaf_api::error::RpcError;
+use cloverleaf_api::error::{RpcError, hex};
 use cloverleaf_api::json::{
     At, Batch, Block, BundleStatus, Quantity, SendBundle, TransactionStatus,
 };
@@ -51,6 +51,10 @@ impl Methods {
             "seq_getBatch" => Outcome::of(self.batch(params).await),
             "seq_getHead" => Outcome::of(chain_id(params).and_then(|chain_id| desk.head(chain_id))),
             "seq_getProof" => Outcome::of(self.head_proof(params).await),
+            "seq_getControlNonce" => match params.required(0) {
+                Ok(signer) => Outcome::of(Ok(hex(desk.control_nonce(signer).await))),
+                Err(error) => Outcome::Error(error),
+            },
             "seq_listRollups" => Outcome::of(Ok(desk.rollups())),
             "seq_networkInfo" => Outcome::of(desk.network_info(self.grpc.as_deref())),
             _ => Outcome::Error(RpcError::method_not_found(method)),

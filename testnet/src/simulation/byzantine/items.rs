@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Recipient};
+use cloverleaf_types::rollup::Status;
 use cloverleaf_types::{
-    Address, B256, Bundle, ChainId, Epoch, Height, Item, Leg, Parcel, ParcelDraft, Slot, Terms,
-    Transaction, Verified,
+    Action, Address, B256, Bundle, ChainId, ControlDraft, ControlTransaction, Epoch, Height, Item,
+    Leg, Parcel, ParcelDraft, Slot, Terms, Transaction, Verified,
 };
 
 use super::{Behaviour, Outgoing, Scene, is_own_parcel};
@@ -96,7 +97,8 @@ impl ItemForger {
             4 => self.bundle(Terms::until(1), &[WIDE, THIRD]),
             5 => self.bundle(Terms::until(max_ms), &[WIDE, ALONE]),
             6 => self.bundle(Terms::until(max_ms), &[WIDE, UNREGISTERED]),
-            7 => self.alone(ChainId::CONTROL, 20),
+            7 if self.random.chance(300) => self.alone(ChainId::CONTROL, 20),
+            7 => usurp(scene),
             8 if !self.copies.is_empty() => {
                 let position = self.random.index(self.copies.len());
                 self.copies[position].clone()
@@ -156,6 +158,26 @@ impl ItemForger {
         while self.copies.len() > COPIES_MAX {
             self.copies.pop_front();
         }
+    }
+}
+
+/// A control transaction that is well-formed, and not this signer's to send (S1).
+fn usurp(scene: &Scene<'_>) -> Item {
+    let draft = ControlDraft {
+        nonce: 0,
+        action: Action::SetRollupStatus {
+            chain_id: WIDE,
+            status: Status::Retired,
+        },
+    };
+    let signed = ControlTransaction::sign(draft, scene.state.network(), scene.signer);
+    Item::Transaction {
+        chain_id: ChainId::CONTROL,
+        transaction: Transaction {
+            sender: signed.signer,
+            checked: true,
+            raw: signed.encode().into(),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use cloverleaf_mempool::{Name, PooledBundle, PooledTransaction, Submission};
 use cloverleaf_types::{Address, ChainId, Height, Signer, Terms, TransactionKey};
 
 use super::View;
+use super::controller::later_rollups;
 use super::transaction::{GAS_PRICE, Legacy, pooled};
 use crate::simulation::network::{ALONE, EVERYWHERE, NARROW, THIRD, WIDE};
 use crate::simulation::random::Random;
@@ -95,7 +96,8 @@ impl Client {
         let submission = if self.bundles {
             self.bundle(view, random)
         } else {
-            let rollups = [WIDE, NARROW, NARROW, THIRD, THIRD, EVERYWHERE, ALONE];
+            let mut rollups = vec![WIDE, NARROW, NARROW, THIRD, THIRD, EVERYWHERE, ALONE];
+            rollups.extend(later_rollups(view.state));
             let transaction = match *random.pick(&rollups) {
                 ALONE => opaque(view, random),
                 chain_id => self.transaction(chain_id, view, random),
@@ -188,13 +190,15 @@ impl Client {
     }
 
     fn bundle(&mut self, view: &View<'_>, random: &mut Random) -> Submission {
-        let chain_ids: &[ChainId] = match random.below(5) {
-            0 => &[WIDE, NARROW, THIRD],
-            1 => &[THIRD, WIDE],
-            2 => &[NARROW, WIDE],
-            3 => &[WIDE, EVERYWHERE],
-            _ => &[WIDE, THIRD],
+        let mut chain_ids: Vec<ChainId> = match random.below(5) {
+            0 => vec![WIDE, NARROW, THIRD],
+            1 => vec![THIRD, WIDE],
+            2 => vec![NARROW, WIDE],
+            3 => vec![WIDE, EVERYWHERE],
+            _ => vec![WIDE, THIRD],
         };
+        // With rollups that were registered meanwhile.
+        chain_ids.extend(later_rollups(view.state).first());
         let legs = chain_ids.iter().map(|chain_id| {
             let count = random.between(1, 2);
             let transactions = (0..count).map(|_| self.transaction(*chain_id, view, random));

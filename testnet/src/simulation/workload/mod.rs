@@ -2,21 +2,26 @@
 //! of them, sometimes to two nodes at once.
 
 mod client;
+mod controller;
 mod transaction;
 
 use std::collections::BTreeSet;
 
+use cloverleaf_bundle::State;
 use cloverleaf_mempool::{Name, Submission};
 use cloverleaf_types::{Address, Block, ChainId, TransactionKey};
 
 use super::config::WorkloadConfig;
 use super::random::Random;
 use client::Client;
+use controller::Controller;
 pub(crate) use transaction::{GAS_PRICE, Legacy};
 
 /// What the workload knows of the network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
+    /// The state after the latest block.
+    pub(crate) state: &'a State,
     /// The time of the latest block, in milliseconds.
     pub(crate) block_ms: u64,
     /// Virtual time, in milliseconds since 1970.
@@ -46,6 +51,7 @@ pub(crate) struct Expectation {
 pub(crate) struct Workload {
     random: Random,
     clients: Vec<Client>,
+    controller: Controller,
     hosts: usize,
     echo_permille: u64,
     /// No more new items; what is open is still looked after.
@@ -61,6 +67,7 @@ impl Workload {
         };
         Self {
             clients: (0..total).map(client).collect(),
+            controller: Controller::new(),
             random: random.split(),
             hosts,
             echo_permille: config.echo_permille,
@@ -79,6 +86,12 @@ impl Workload {
         let answering: Vec<usize> = (0..self.hosts).filter(|host| view.up[*host]).collect();
         if answering.is_empty() || self.clients.is_empty() {
             return orders;
+        }
+        if !self.closing {
+            for submission in self.controller.next(view, &mut self.random) {
+                let host = *self.random.pick(&answering);
+                orders.push(Order { host, submission });
+            }
         }
         for _ in 0..self.clients.len().div_ceil(3) {
             let client = self.random.index(self.clients.len());

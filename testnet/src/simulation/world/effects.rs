@@ -180,6 +180,7 @@ impl Simulation {
         for batch in &block.block.batches {
             self.count_batch(batch.header());
         }
+        self.counts.follow_changes(&block.block);
         self.blocks.push(block.clone());
         for dropped in &left {
             *self.counts.drops.entry(dropped.reason).or_default() += 1;

@@ -2,7 +2,7 @@
 
 use cloverleaf_consensus::SyncMessage;
 use cloverleaf_replica::{Class, Input};
-use cloverleaf_types::Address;
+use cloverleaf_types::{Address, ChainId};
 
 use super::{Event, Repair, Simulation};
 use crate::checker::Violation;
@@ -10,7 +10,7 @@ use crate::simulation::byzantine::Scene;
 use crate::simulation::host::Done;
 use crate::simulation::links::Change;
 use crate::simulation::network::GENESIS_MS;
-use crate::simulation::workload::View;
+use crate::simulation::workload::{Order, View};
 
 /// Longest time, in microseconds, until an end notices that a connection is gone. Shorter than
 /// making a new one.
@@ -172,11 +172,13 @@ impl Simulation {
         self.queue.push(self.now_us + interval_us, Event::Submit);
         let up: Vec<bool> = self.hosts.iter().map(|host| host.is_up()).collect();
         let view = View {
+            state: self.judge.state(),
             block_ms: self.judge.state().timestamp_ms(),
             now_ms: GENESIS_MS + self.now_us / 1_000,
             up: &up,
         };
         for order in self.workload.step(&view) {
+            self.expect_control(&order);
             // What a node refuses, it says; nobody waits for more.
             let _answer = self.hosts[order.host].submit(self.now_us, &order.submission);
             self.settle(order.host)?;
@@ -191,6 +193,19 @@ impl Simulation {
             self.settle(expected.host)?;
         }
         Ok(())
+    }
+
+    /// Chain 0's nonces are in the state: a node looks there before it takes a control transaction in.
+    fn expect_control(&mut self, order: &Order) {
+        let transactions = order.submission.transactions();
+        let control = transactions.filter(|found| found.chain_id == ChainId::CONTROL);
+        for sender in control.map(|found| found.sender) {
+            let host = &mut self.hosts[order.host];
+            let nonce = host.replica().map(|it| it.state().control_nonce(sender));
+            if let Some(nonce) = nonce {
+                host.expect_nonce(self.now_us, ChainId::CONTROL, sender, nonce);
+            }
+        }
     }
 
     fn unasked(&mut self) -> Result<(), Violation> {
