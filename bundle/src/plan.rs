@@ -65,6 +65,9 @@ fn check_slice(
             count: slice.len(),
         });
     }
+    if entry.epoch < parent.first_epoch(author) {
+        return Err(broken); // what it sealed before it was removed has ended
+    }
     let last_cut = parent.last_cut(author);
     let mut seen = last_cut.map_or(Height::GENESIS, |last_cut| last_cut.seen);
     let (mut seq, mut prev) = match last_cut {

@@ -1,10 +1,10 @@
 //! The one place of this crate that knows time.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Time since a start, for backing off; it enters nothing that is verified.
+/// Time since a start, for backing off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
@@ -22,6 +22,13 @@ impl Clock {
     pub(crate) fn now_ms(self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Milliseconds since 1970, as this machine believes: a trust root ends by it.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Waits before something is tried again.

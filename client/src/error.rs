@@ -6,6 +6,7 @@ use alloy_primitives::B256;
 use cloverleaf_api::{Reason, WireError};
 use cloverleaf_types::error::Mismatch;
 use cloverleaf_types::proof::ProofError;
+use cloverleaf_types::trust::TrustError;
 use cloverleaf_types::{ChainId, Height};
 use serde_json::Value;
 
@@ -45,6 +46,9 @@ pub enum ItemFault {
         /// `number` (of bundles), `branch`, `place` or `transactions`.
         part: &'static str,
     },
+    /// Chain 0's batch cannot be followed.
+    #[error("chain 0: {0}")]
+    Control(#[from] TrustError),
     /// It is not the next batch.
     #[error("batch {found} came where {expected} is next")]
     OutOfOrder {
@@ -156,6 +160,14 @@ pub enum Error {
         /// What contradicts what.
         fault: ItemFault,
     },
+    /// What an upstream sends does not prove what it claims. It is at fault.
+    #[error("{url} sends what is not decided: {fault}")]
+    Wrong {
+        /// Who was asked.
+        url: String,
+        /// What is wrong.
+        fault: ItemFault,
+    },
     /// A rollup has not executed what the sequencer ordered.
     #[error("rollup {chain_id} has not executed batch {seq} within {timeout_ms} ms")]
     NotExecuted {
@@ -189,7 +201,7 @@ pub enum Error {
         problem: String,
     },
     /// A proof does not prove what it says. Its maker is at fault, or the trust root is not this
-    /// network's.
+    /// network's, or too old.
     #[error("{0}")]
     Proof(#[from] ProofError),
 }

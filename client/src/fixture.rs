@@ -13,9 +13,9 @@ use cloverleaf_types::merkle::Tree;
 use cloverleaf_types::proof::{BundleProof, HeadProof};
 use cloverleaf_types::vote::{VoteKind, vote_digest};
 use cloverleaf_types::{
-    Atomicity, Batch, BatchDraft, ChainId, CommitCertificate, CommitSignature, Head, Header,
-    Height, L1Ref, Manifest, Round, Secp256k1, Signature, Span, Terms, TrustRoot, Validator,
-    ValidatorSet, transaction_id,
+    Action, Atomicity, Batch, BatchDraft, ChainId, CommitCertificate, CommitSignature,
+    ControlDraft, ControlTransaction, Head, Header, Height, L1Ref, Manifest, Round, Secp256k1,
+    Signature, Span, Terms, TrustRoot, Validator, ValidatorChange, ValidatorSet, transaction_id,
 };
 use hyper::body::Bytes;
 
@@ -29,6 +29,8 @@ pub(crate) type Leg<'a> = (ChainId, &'a [&'a str]);
 /// The network and its latest state.
 pub(crate) struct Network {
     pub(crate) trust: TrustRoot,
+    /// Who decides, as the blocks so far say.
+    now: TrustRoot,
     keys: BTreeMap<Address, B256>,
     pub(crate) heads: Vec<Head>,
     parent: B256,
@@ -86,10 +88,15 @@ impl Network {
         let trust = TrustRoot {
             network,
             height: Height::GENESIS,
+            time_ms: 0,
+            trust_period_ms: u64::MAX,
             validators,
+            scheduled: Vec::new(),
+            control: Head::empty(network, ChainId::CONTROL),
         };
         let chains = [ChainId::CONTROL, A, B, C];
         Self {
+            now: trust.clone(),
             trust,
             keys: keys.into(),
             heads: chains
@@ -111,11 +118,15 @@ impl Network {
     /// Decides a block of bundles; a single leg whose name begins with `-` is no bundle but plain
     /// transactions.
     pub(crate) fn block(&mut self, bundles: &[&[Leg<'_>]]) -> Block {
-        self.height = self.height.next();
         let mut draft = Draft::default();
         for bundle in bundles {
             self.place(bundle, &mut draft);
         }
+        self.decide(draft)
+    }
+
+    fn decide(&mut self, draft: Draft) -> Block {
+        self.height = self.height.next();
         let batches: BTreeMap<ChainId, Batch> = draft
             .raws
             .iter()
@@ -128,7 +139,7 @@ impl Network {
         }
         let header = self.header(&draft.manifests);
         self.parent = header.hash();
-        let certificate = self.certificate(&header, 3);
+        let certificate = self.certificate(&header, self.quorum());
         Block {
             header,
             certificate,
@@ -138,9 +149,54 @@ impl Network {
         }
     }
 
+    /// The validator of a key: its address.
+    pub(crate) fn validator(&mut self, number: u8) -> Address {
+        let address = address_of(key(number));
+        self.keys.insert(address, key(number));
+        address
+    }
+
+    /// Decides a block that changes a validator's power two heights later, with a batch of A.
+    pub(crate) fn change(&mut self, number: u8, power: u64) -> Block {
+        let address = self.validator(number);
+        let peer_id = if power > 0 {
+            address.to_string()
+        } else {
+            String::new()
+        };
+        let change = ValidatorChange {
+            address,
+            power,
+            peer_id,
+            effective: Height(self.height.0 + 3),
+        };
+        let draft = ControlDraft {
+            nonce: 0,
+            action: Action::ScheduleValidator(change),
+        };
+        let transaction = ControlTransaction {
+            signer: Address::ZERO,
+            draft,
+            signature: Signature([0; 65].into()),
+        };
+        let mut draft = Draft::default();
+        let raw = Bytes::from(transaction.encode());
+        draft.raws.insert(ChainId::CONTROL, vec![raw]);
+        self.place(&[(A, &[&format!("-{number}/{power}")])], &mut draft);
+        let block = self.decide(draft);
+        let control = &block.batches[&ChainId::CONTROL];
+        self.now.follow(control).unwrap();
+        block
+    }
+
     /// Decides a block with nothing in it.
     pub(crate) fn empty_block(&mut self) -> Block {
         self.block(&[])
+    }
+
+    /// How many validators of power 1 decide the height.
+    fn quorum(&self) -> usize {
+        self.now.set_at(self.height).len() * 2 / 3 + 1
     }
 
     fn place(&self, bundle: &[Leg<'_>], draft: &mut Draft) {
@@ -210,7 +266,8 @@ impl Network {
     }
 
     fn header(&self, manifests: &[Manifest]) -> Header {
-        let set = self.trust.validators.hash();
+        let [set, next_set] =
+            [self.height, self.height.next()].map(|height| self.now.set_at(height).hash());
         Header {
             version: Header::VERSION,
             network: self.trust.network,
@@ -224,12 +281,23 @@ impl Network {
             bundles_root: bundles_tree(manifests).root(),
             state_root: B256::ZERO,
             validators_hash: set,
-            next_validators_hash: set,
+            next_validators_hash: next_set,
         }
     }
 
-    /// The first `signers` validators decide a header.
+    /// The first `signers` validators of its height decide a header.
     pub(crate) fn certificate(&self, header: &Header, signers: usize) -> CommitCertificate {
+        let set = self.now.set_at(header.height);
+        self.certificate_by(&set, header, signers)
+    }
+
+    /// The first `signers` of a set sign a header.
+    pub(crate) fn certificate_by(
+        &self,
+        set: &ValidatorSet,
+        header: &Header,
+        signers: usize,
+    ) -> CommitCertificate {
         let (height, round, block_hash) = (header.height, Round(1), header.hash());
         let network = self.trust.network;
         let digest = vote_digest(
@@ -239,7 +307,7 @@ impl Network {
             VoteKind::Precommit,
             Some(block_hash),
         );
-        let signers = (0..).zip(self.trust.validators.validators()).take(signers);
+        let signers = (0..).zip(set.validators()).take(signers);
         let signatures = signers.map(|(index, validator)| CommitSignature {
             index,
             signature: sign(self.keys[&validator.address], digest),

@@ -16,14 +16,16 @@ use cloverleaf_api::json::quantity;
 use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
 use cloverleaf_api::proto::stream::v1::{BatchItem, Proofs, StreamBatchesRequest};
 use cloverleaf_types::limits::BATCH_BYTES_MAX;
+use cloverleaf_types::proof::ProofError;
 use cloverleaf_types::{ChainId, Head, Secp256k1, TrustRoot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
-use crate::clock::{Clock, pause};
+use crate::clock::{Clock, pause, unix_ms};
 use crate::error::{Error, ItemFault};
+use crate::trust::{BATCH_WAIT_MS, Until, check_fresh, learn};
 use crate::upstreams::{BackoffLimits, Choice, Upstreams};
 use crate::verify::{Chain, Checked, VerifiedBatch, check};
 
@@ -100,7 +102,8 @@ struct Connection {
 }
 
 /// Why a stream is left.
-enum Failure {
+#[derive(Debug)]
+pub(crate) enum Failure {
     /// Refused, not reachable, or broken off.
     Refused(Status),
     /// Not reachable.
@@ -113,6 +116,27 @@ enum Failure {
     Wrong(ItemFault),
     /// A check did not end.
     CutOff(String),
+}
+
+impl Failure {
+    /// For who asks one upstream only.
+    pub(crate) fn into_error(self, chain_id: ChainId, url: &str) -> Error {
+        let url = url.to_owned();
+        let unreachable = |problem: String| Error::Unreachable {
+            url: url.clone(),
+            problem,
+        };
+        match self {
+            Self::Wrong(fault @ ItemFault::Contradiction { .. }) => {
+                Error::Contradiction { chain_id, fault }
+            }
+            Self::Wrong(fault) => Error::Wrong { url, fault },
+            Self::CutOff(problem) => Error::CutOff { problem },
+            Self::Refused(status) => unreachable(status.message().to_owned()),
+            Self::Unreachable(error) => unreachable(error.to_string()),
+            Self::Ended | Self::Silent => unreachable("its stream ended early".to_owned()),
+        }
+    }
 }
 
 /// The settings of a connection to a node's gRPC services.
@@ -168,12 +192,14 @@ impl Follower {
     ///
     /// # Errors
     /// No upstream has the next batch any more; or what was decided contradicts what the caller
-    /// holds; or the program is shutting down. Everything else is tried again.
+    /// holds; or the trust root is too old; or the program is shutting down. Everything else is tried
+    /// again.
     pub async fn next(&mut self) -> Result<VerifiedBatch, Error> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(batch);
             }
+            check_fresh(&self.trust, unix_ms())?;
             let upstream = match self
                 .connection
                 .as_ref()
@@ -186,6 +212,13 @@ impl Follower {
                 self.leave(upstream, failure)?;
             }
         }
+    }
+
+    /// What is trusted now: with the validators that were learned of, and the time of the last batch.
+    /// Kept, it is what to go on with later.
+    #[must_use]
+    pub fn trust(&self) -> &TrustRoot {
+        &self.trust
     }
 
     async fn choose(&mut self) -> usize {
@@ -209,13 +242,45 @@ impl Follower {
             let work = move || check(item, chain_id, &trust, &Secp256k1);
             connection.checking = Some(off_async_threads(work));
         }
-        let checked = connection.checked().await?;
+        let checked = match connection.checked().await {
+            Err(Failure::Wrong(ItemFault::Proof(fault @ ProofError::Validators { .. }))) => {
+                return self.learn(upstream, fault).await;
+            }
+            checked => checked?,
+        };
         let batches = self.chain.extend(checked).map_err(Failure::Wrong)?;
-        if !batches.is_empty() {
+        if let Some(last) = batches.last() {
+            let timestamp_ms = last.batch.header().timestamp_ms;
+            Arc::make_mut(&mut self.trust).saw(timestamp_ms.min(unix_ms()));
             self.upstreams.worked(upstream);
             self.pruned = 0;
         }
         self.ready.extend(batches);
+        Ok(())
+    }
+
+    /// Learns of other validators from the upstream that shows a block of theirs; its stream begins
+    /// again after that. An upstream that cannot show where they come from is wrong.
+    async fn learn(&mut self, upstream: usize, fault: ProofError) -> Result<(), Failure> {
+        self.connection = None;
+        self.chain.forget_unproven();
+        let ProofError::Validators { height, found, .. } = fault else {
+            return Err(Failure::Wrong(fault.into()));
+        };
+        let until = Until::Set {
+            height,
+            hash: found,
+        };
+        let channel = self.endpoints[upstream].connect().await;
+        let channel = channel.map_err(Failure::Unreachable)?;
+        let wait_ms = self.silence_ms.min(BATCH_WAIT_MS);
+        let learned = learn(TrustRoot::clone(&self.trust), channel, until, wait_ms).await;
+        let trust = learned.map_err(|failure| match failure {
+            Failure::Silent => Failure::Wrong(fault.into()),
+            other => other,
+        })?;
+        self.trust = Arc::new(trust);
+        tracing::info!(height = %self.trust.height, "the validators have changed");
         Ok(())
     }
 
@@ -332,11 +397,8 @@ fn first_available(status: &Status) -> u64 {
 }
 
 /// Starts work that takes milliseconds: hashes of a whole batch, signatures of a quorum.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "its owner is the connection, which awaits it"
-)]
-fn off_async_threads<T: Send + 'static>(
+#[expect(clippy::disallowed_methods, reason = "its owner awaits it")]
+pub(crate) fn off_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {
     tokio::task::spawn_blocking(work)

@@ -13,13 +13,17 @@
 //!   trust root ─► certificate ─► header ─► head branch ─► batch ─► ids          verify
 //!                                   └────► bundle branch ─► manifest ─► leg
 //!   upstreams ─► StreamBatches ─► check (off the async threads) ─► chain ─► next()   follower
-//!   JSON-RPC ─► rpc            outputs ⋈ manifests ─► audit            files ─► trust
+//!   JSON-RPC ─► rpc            outputs ⋈ manifests ─► audit            files, chain 0 ─► trust
 //! ```
 //! A batch names the one before it, so one proof verifies any number of batches and of heights in
 //! which the rollup had none.
 //!
+//! When validators change, the root learns of it from chain 0, whose batches are proven like any
+//! rollup's: [`trust`]. An upstream that shows a set which chain 0 does not lead to is wrong.
+//!
 //! # Limits
-//! The validator set is the trust root's: there is no way yet to learn of another.
+//! A trust root ends its trust period after the last block that it verified; a follower that waits
+//! longer than that for a batch has to be given a newer one.
 //!
 //! # Not here
 //! Executing batches (`evm`), TLS (a proxy's work), durable cursors.
@@ -39,7 +43,7 @@ pub mod verify;
 pub use error::{Error, ItemFault};
 pub use follower::{Follower, FollowerConfig, Timing, endpoint};
 pub use rpc::RpcClient;
-pub use trust::{Proven, load_trust, save_trust, verify_proof};
+pub use trust::{Proven, advance_trust, load_trust, save_trust, verify_proof};
 pub use verify::{Chain, VerifiedBatch};
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
-//! Trust roots and proofs as files.
+//! Trust roots and proofs as files, and how a root follows changes of the validators.
+
+mod learn;
 
 use std::fs;
 use std::path::Path;
 
 use cloverleaf_types::TrustRoot;
-use cloverleaf_types::proof::{BundleProof, HeadProof};
+use cloverleaf_types::proof::{BundleProof, HeadProof, ProofError};
 use cloverleaf_types::signature::Recover;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::Error;
+
+pub use learn::advance_trust;
+pub(crate) use learn::{BATCH_WAIT_MS, Until, learn};
 
 /// What a proof has proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,20 +53,41 @@ pub fn save_trust(path: &Path, trust: &TrustRoot) -> Result<(), Error> {
     fs::write(path, text + "\n").map_err(failed)
 }
 
-/// Verifies a proof in JSON: a bundle's (`seq_getBundleProof`) or a head's (`seq_getProof`).
+/// Verifies a proof in JSON: a bundle's (`seq_getBundleProof`) or a head's (`seq_getProof`). `now_ms`
+/// is the time in milliseconds since 1970.
 ///
 /// # Errors
 /// The text is no proof, or the first step that fails.
-pub fn verify_proof(json: &str, trust: &TrustRoot, recover: &dyn Recover) -> Result<Proven, Error> {
+pub fn verify_proof(
+    json: &str,
+    trust: &TrustRoot,
+    recover: &dyn Recover,
+    now_ms: u64,
+) -> Result<Proven, Error> {
     let value: Value = serde_json::from_str(json).map_err(no_proof)?;
-    if value.get("head").is_some() {
-        let proof: HeadProof = read(value)?;
-        proof.verify(trust, recover)?;
-        return Ok(Proven::Head(proof));
+    let proven = if value.get("head").is_some() {
+        Proven::Head(read(value)?)
+    } else {
+        Proven::Bundle(read(value)?)
+    };
+    check_fresh(trust, now_ms)?;
+    match &proven {
+        Proven::Bundle(proof) => proof.verify(trust, recover)?,
+        Proven::Head(proof) => proof.verify(trust, recover)?,
     }
-    let proof: BundleProof = read(value)?;
-    proof.verify(trust, recover)?;
-    Ok(Proven::Bundle(proof))
+    Ok(proven)
+}
+
+/// K3: a certificate is worth something within the trust period of a known set.
+pub(crate) fn check_fresh(trust: &TrustRoot, now_ms: u64) -> Result<(), ProofError> {
+    if trust.is_fresh(now_ms) {
+        return Ok(());
+    }
+    let (time_ms, trust_period_ms) = (trust.time_ms, trust.trust_period_ms);
+    Err(ProofError::Period {
+        time_ms,
+        trust_period_ms,
+    })
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Error> {

@@ -151,6 +151,9 @@ pub enum Refusal {
         /// What is wrong.
         what: String,
     },
+    /// The node has no lane: it is no validator, or is about to be none (L2).
+    #[error("this node is no validator, or its removal is scheduled; send to another node")]
+    NotValidator,
     /// The pool holds as much as it may, and nothing in it gives way.
     #[error("the pool is full; pay more than the cheapest pooled transaction, or try again later")]
     PoolFull {
@@ -211,6 +214,7 @@ impl Refusal {
             Self::InactiveRollup { .. } => "inactiveRollup",
             Self::AtomicityRefused { .. } => "atomicityRefused",
             Self::BadControl { .. } => "badControl",
+            Self::NotValidator => "notValidator",
             Self::PoolFull { .. } => "poolFull",
             Self::RollupShareFull { .. } => "rollupShareFull",
             Self::LaneFull { .. } => "laneFull",

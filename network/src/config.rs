@@ -23,7 +23,8 @@ pub struct NetworkConfig {
     /// Where to listen; port 0 takes any free port, see
     /// [`NetworkHandle::listen_address`](crate::NetworkHandle::listen_address).
     pub listen: SocketAddr,
-    /// Everybody who may connect. An entry for the node itself is passed over.
+    /// Everybody who may connect, until [`NetworkHandle::set_peers`](crate::NetworkHandle::set_peers)
+    /// says otherwise. An entry for the node itself is passed over.
     pub peers: Vec<PeerConfig>,
     /// Lower-case hex, 1 to 64 characters (the genesis hash or a part of it): peers with another
     /// one are refused.
@@ -45,38 +46,44 @@ pub fn address_text(address: SocketAddr) -> String {
     multiaddress(address).to_string()
 }
 
+/// Whether a text is a peer id, as [`PeerConfig::peer_id`] wants it.
+pub fn is_peer_id(text: &str) -> bool {
+    text.parse::<PeerId>().is_ok()
+}
+
 pub(crate) fn multiaddress(address: SocketAddr) -> Multiaddr {
     Multiaddr::from(address.ip()).with(Protocol::Tcp(address.port()))
 }
 
+/// Who may connect, and where to dial whom.
+pub(crate) type PeerList = BTreeMap<PeerId, Option<Multiaddr>>;
+
 /// The peers with their addresses, the node itself left out.
-pub(crate) fn checked_peers(
-    config: &NetworkConfig,
-) -> Result<BTreeMap<PeerId, Option<Multiaddr>>, NetworkError> {
-    let mut peers = BTreeMap::new();
+pub(crate) fn checked_peers(own: PeerId, peers: &[PeerConfig]) -> Result<PeerList, NetworkError> {
+    let mut list = PeerList::new();
     for PeerConfig {
         peer_id: text,
         address,
-    } in &config.peers
+    } in peers
     {
         let peer_id: PeerId = text
             .parse()
             .map_err(|_| NetworkError::PeerId { text: text.clone() })?;
-        if peer_id == config.keypair.peer_id() {
+        if peer_id == own {
             continue;
         }
         let address = address
             .as_deref()
             .map(|text| checked_address(text, peer_id))
             .transpose()?;
-        if peers.insert(peer_id, address).is_some() {
+        if list.insert(peer_id, address).is_some() {
             return Err(NetworkError::PeerTwice { peer: text.clone() });
         }
     }
-    if peers.len() > PEERS_MAX {
-        return Err(NetworkError::TooManyPeers { count: peers.len() });
+    if list.len() > PEERS_MAX {
+        return Err(NetworkError::TooManyPeers { count: list.len() });
     }
-    Ok(peers)
+    Ok(list)
 }
 
 /// An IP address and a TCP port, nothing that would have to be looked up.
@@ -119,14 +126,8 @@ pub(crate) fn protocols(network_id: &str) -> Result<Protocols, NetworkError> {
 mod tests {
     use super::*;
 
-    fn config(peers: Vec<PeerConfig>) -> NetworkConfig {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        NetworkConfig {
-            keypair: Keypair::generate(),
-            listen,
-            peers,
-            network_id: "ab12".into(),
-        }
+    fn checked(peers: &[PeerConfig]) -> Result<PeerList, NetworkError> {
+        checked_peers(Keypair::generate().peer_id(), peers)
     }
 
     fn peer(address: &str) -> PeerConfig {
@@ -140,12 +141,12 @@ mod tests {
     #[test]
     fn an_ip_address_with_a_tcp_port_is_taken() {
         for address in ["/ip4/192.0.2.1/tcp/4549", "/ip6/::1/tcp/1"] {
-            let peers = checked_peers(&config(vec![peer(address)])).expect(address);
+            let peers = checked(&[peer(address)]).expect(address);
             assert_eq!(peers.len(), 1);
         }
         let own = peer("");
         let address = Some(format!("/ip4/192.0.2.1/tcp/4549/p2p/{}", own.peer_id));
-        checked_peers(&config(vec![PeerConfig { address, ..own }])).expect("names the same peer");
+        checked(&[PeerConfig { address, ..own }]).expect("names the same peer");
     }
 
     #[test]
@@ -162,46 +163,45 @@ mod tests {
             &other,
         ];
         for address in bad {
-            let error = checked_peers(&config(vec![peer(address)])).expect_err(address);
+            let error = checked(&[peer(address)]).expect_err(address);
             assert!(error.to_string().contains(address), "{error}");
         }
     }
 
     #[test]
     fn the_node_itself_is_passed_over() {
-        let mut config = config(vec![peer("/ip4/192.0.2.1/tcp/1")]);
-        let peer_id = config.keypair.peer_id_text();
-        config.peers.push(PeerConfig {
-            peer_id,
+        let own = Keypair::generate();
+        let entry = PeerConfig {
+            peer_id: own.peer_id_text(),
             address: None,
-        });
-        assert_eq!(checked_peers(&config).expect("in order").len(), 1);
+        };
+        let peers = [peer("/ip4/192.0.2.1/tcp/1"), entry];
+        let list = checked_peers(own.peer_id(), &peers).expect("in order");
+        assert_eq!(list.len(), 1);
     }
 
     #[test]
     fn a_peer_that_is_no_peer_id_or_named_twice_is_refused() {
         let twice = peer("/ip4/192.0.2.1/tcp/1");
-        let refused = checked_peers(&config(vec![twice.clone(), twice]));
+        let refused = checked(&[twice.clone(), twice]);
         assert!(matches!(refused, Err(NetworkError::PeerTwice { .. })));
         let nobody = PeerConfig {
             peer_id: "nobody".into(),
             address: None,
         };
-        let refused = checked_peers(&config(vec![nobody]));
+        let refused = checked(&[nobody]);
         assert!(matches!(refused, Err(NetworkError::PeerId { .. })));
     }
 
     #[test]
     fn as_many_peers_as_the_limit_and_no_more() {
-        let mut all = config(
-            (0..PEERS_MAX)
-                .map(|_| peer("/ip4/192.0.2.1/tcp/1"))
-                .collect(),
-        );
-        checked_peers(&all).expect("at the limit");
-        all.peers.push(peer("/ip4/192.0.2.1/tcp/1"));
+        let mut all: Vec<PeerConfig> = (0..PEERS_MAX)
+            .map(|_| peer("/ip4/192.0.2.1/tcp/1"))
+            .collect();
+        checked(&all).expect("at the limit");
+        all.push(peer("/ip4/192.0.2.1/tcp/1"));
         assert!(matches!(
-            checked_peers(&all),
+            checked(&all),
             Err(NetworkError::TooManyPeers { .. })
         ));
     }

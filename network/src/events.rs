@@ -1,6 +1,9 @@
 //! What the network tells its owner.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -47,10 +50,9 @@ pub enum NetworkEvent {
 /// The receiving end. Whoever has it must keep taking events: while it does not, streams stand
 /// still. Dropping it ends the network.
 pub struct NetworkEvents {
-    names: Vec<PeerName>,
-    sessions: watch::Receiver<Vec<Session>>,
+    sessions: watch::Receiver<Sessions>,
     /// The sessions as they were told last.
-    told: Vec<Session>,
+    told: Sessions,
     /// At most two events for each peer and one frame.
     ready: VecDeque<NetworkEvent>,
     inboxes: [mpsc::Receiver<NetworkEvent>; 3],
@@ -60,29 +62,28 @@ pub struct NetworkEvents {
 /// The sending ends of the inboxes, by class.
 pub(crate) type Inboxes = [mpsc::Sender<NetworkEvent>; 3];
 
+/// The latest session of every peer that may connect; a peer that may not any more has none.
+pub(crate) type Sessions = BTreeMap<PeerName, Session>;
+
 /// A peer's session. It is a state and not a message, so that it takes no room however often a peer
 /// comes and goes while nobody looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// Counts the sessions.
+    /// Counts the sessions of all peers, so that a peer that was taken off the list and put on it
+    /// again never has the same one twice.
     pub(crate) number: u64,
     pub(crate) up: bool,
 }
 
-/// The channels of a network with these peers.
-pub(crate) fn channels(
-    names: Vec<PeerName>,
-) -> (watch::Sender<Vec<Session>>, Inboxes, NetworkEvents) {
-    let told = vec![Session::default(); names.len()];
-    let (session_sender, sessions) = watch::channel(told.clone());
+/// The channels of a network.
+pub(crate) fn channels() -> (watch::Sender<Sessions>, Inboxes, NetworkEvents) {
+    let (session_sender, sessions) = watch::channel(Sessions::new());
     let [votes, parcels, sync] = Class::ALL.map(|class| mpsc::channel(class.inbox_frames_max()));
     let inboxes = [votes.1, parcels.1, sync.1];
-    let ready = VecDeque::new();
     let events = NetworkEvents {
-        names,
         sessions,
-        told,
-        ready,
+        told: Sessions::new(),
+        ready: VecDeque::new(),
         inboxes,
         turn: 0,
     };
@@ -122,8 +123,17 @@ impl NetworkEvents {
     }
 
     fn tell_sessions(&mut self) {
-        let now = self.sessions.borrow_and_update();
-        for ((name, told), now) in self.names.iter().zip(&mut self.told).zip(now.iter()) {
+        let now = self.sessions.borrow_and_update().clone();
+        let off_the_list = self
+            .told
+            .iter()
+            .filter(|(name, _)| !now.contains_key(*name));
+        for (name, _) in off_the_list.filter(|(_, told)| told.up) {
+            self.ready
+                .push_back(NetworkEvent::Disconnected(name.clone()));
+        }
+        for (name, now) in &now {
+            let told = self.told.get(name).copied().unwrap_or_default();
             let is_new = now.number != told.number;
             if told.up && (is_new || !now.up) {
                 self.ready
@@ -132,8 +142,8 @@ impl NetworkEvents {
             if now.up && (is_new || !told.up) {
                 self.ready.push_back(NetworkEvent::Connected(name.clone()));
             }
-            *told = *now;
         }
+        self.told = now;
     }
 }
 
@@ -153,22 +163,23 @@ mod tests {
         NetworkEvent::Connected("anna".into())
     }
 
+    fn anna(number: u64, up: bool) -> Sessions {
+        Sessions::from([("anna".into(), Session { number, up })])
+    }
+
     fn disconnected() -> NetworkEvent {
         NetworkEvent::Disconnected("anna".into())
     }
 
     #[tokio::test]
     async fn sessions_come_first_then_votes_then_bulk() {
-        let (sessions, inboxes, mut events) = channels(vec!["anna".into()]);
+        let (sessions, inboxes, mut events) = channels();
         for class in [Class::Sync, Class::Parcels, Class::Votes] {
             inboxes[class.index()]
                 .try_send(frame(class, 1))
                 .expect("room");
         }
-        sessions.send_replace(vec![Session {
-            number: 1,
-            up: true,
-        }]);
+        sessions.send_replace(anna(1, true));
         assert_eq!(events.recv().await, Some(connected()));
         for class in Class::ALL {
             assert_eq!(events.recv().await, Some(frame(class, 1)));
@@ -177,44 +188,42 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_came_and_went_unseen_is_told_as_what_remains() {
-        let (sessions, _inboxes, mut events) = channels(vec!["anna".into()]);
-        sessions.send_replace(vec![Session {
-            number: 1,
-            up: true,
-        }]);
+        let (sessions, _inboxes, mut events) = channels();
+        sessions.send_replace(anna(1, true));
         assert_eq!(events.recv().await, Some(connected()));
         // Gone and back: the owner must send again what was lost.
-        sessions.send_replace(vec![Session {
-            number: 1,
-            up: false,
-        }]);
-        sessions.send_replace(vec![Session {
-            number: 2,
-            up: true,
-        }]);
+        sessions.send_replace(anna(1, false));
+        sessions.send_replace(anna(2, true));
         assert_eq!(events.recv().await, Some(disconnected()));
         assert_eq!(events.recv().await, Some(connected()));
         // Gone, back, gone.
-        sessions.send_replace(vec![Session {
-            number: 3,
-            up: false,
-        }]);
+        sessions.send_replace(anna(3, false));
         assert_eq!(events.recv().await, Some(disconnected()));
         // Back and gone: nothing to tell; then back.
-        sessions.send_replace(vec![Session {
-            number: 4,
-            up: false,
-        }]);
-        sessions.send_replace(vec![Session {
-            number: 5,
-            up: true,
-        }]);
+        sessions.send_replace(anna(4, false));
+        sessions.send_replace(anna(5, true));
+        assert_eq!(events.recv().await, Some(connected()));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_taken_off_the_list_is_told_as_gone() {
+        let (sessions, _inboxes, mut events) = channels();
+        sessions.send_replace(anna(1, true));
+        assert_eq!(events.recv().await, Some(connected()));
+        sessions.send_replace(Sessions::new());
+        assert_eq!(events.recv().await, Some(disconnected()));
+        // Off the list and on it again while nobody looked.
+        sessions.send_replace(anna(2, true));
+        assert_eq!(events.recv().await, Some(connected()));
+        sessions.send_replace(Sessions::new());
+        sessions.send_replace(anna(3, true));
+        assert_eq!(events.recv().await, Some(disconnected()));
         assert_eq!(events.recv().await, Some(connected()));
     }
 
     #[tokio::test]
     async fn a_flood_of_votes_does_not_stop_bulk_data() {
-        let (_sessions, inboxes, mut events) = channels(vec!["anna".into()]);
+        let (_sessions, inboxes, mut events) = channels();
         for class in [Class::Parcels, Class::Sync] {
             inboxes[class.index()]
                 .try_send(frame(class, 1))
@@ -231,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_the_network_is_the_end_of_the_events() {
-        let (sessions, inboxes, mut events) = channels(Vec::new());
+        let (sessions, inboxes, mut events) = channels();
         drop((sessions, inboxes));
         assert_eq!(events.recv().await, None);
     }

@@ -3,15 +3,21 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use bytes::Bytes;
+use libp2p::PeerId;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Class, PeerName, SendError, outbox::Outbox};
+use crate::{
+    Class, NetworkError, PeerConfig, PeerName, SendError,
+    config::{PeerList, checked_peers},
+    outbox::Outbox,
+};
 
 /// One peer's outboxes, by class.
 pub(crate) type Outboxes = [Arc<Outbox>; 3];
@@ -23,18 +29,45 @@ pub struct NetworkHandle {
 }
 
 pub(crate) struct Shared {
-    pub(crate) peer_id: String,
+    pub(crate) peer_id: PeerId,
+    pub(crate) peer_id_text: String,
     pub(crate) listen_address: String,
-    pub(crate) outboxes: BTreeMap<PeerName, Outboxes>,
+    pub(crate) outboxes: RwLock<BTreeMap<PeerName, Outboxes>>,
+    pub(crate) list: watch::Sender<PeerList>,
     pub(crate) refused: Arc<AtomicU64>,
     pub(crate) stop: CancellationToken,
 }
 
+impl Shared {
+    pub(crate) fn outboxes(&self) -> RwLockReadGuard<'_, BTreeMap<PeerName, Outboxes>> {
+        self.outboxes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn outboxes_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<PeerName, Outboxes>> {
+        let outboxes = self.outboxes.write();
+        outboxes.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl NetworkHandle {
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self {
-            shared: Arc::new(shared),
-        }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Says who may connect from now on. Who is new on the list is dialled if it has an address;
+    /// who is not on it any more is hung up on, and its connections are refused. Sessions with all
+    /// others go on. The network's task follows as soon as it runs.
+    ///
+    /// # Errors
+    /// A mistake in the list; the one before still holds.
+    pub fn set_peers(&self, peers: &[PeerConfig]) -> Result<(), NetworkError> {
+        let list = checked_peers(self.shared.peer_id, peers)?;
+        self.shared.list.send_if_modified(|known| {
+            let is_new = *known != list;
+            *known = list;
+            is_new
+        });
+        Ok(())
     }
 
     /// Queues a frame for one peer. `Ok` means queued, not delivered. When the queue is full, the
@@ -46,8 +79,9 @@ impl NetworkHandle {
         let unknown = || SendError::UnknownPeer {
             peer: peer.to_owned(),
         };
-        let outboxes = self.shared.outboxes.get(peer).ok_or_else(unknown)?;
-        outboxes[class.index()].push(frame)
+        let outboxes = self.shared.outboxes();
+        let of_peer = outboxes.get(peer).ok_or_else(unknown)?;
+        of_peer[class.index()].push(frame)
     }
 
     /// Queues a frame for every connected peer and says for how many; its bytes are shared. Peers
@@ -57,7 +91,7 @@ impl NetworkHandle {
     /// [`SendError::TooLong`]; the frame was queued for nobody.
     pub fn broadcast(&self, class: Class, frame: Bytes) -> Result<usize, SendError> {
         let mut queued = 0;
-        for outboxes in self.shared.outboxes.values() {
+        for outboxes in self.shared.outboxes().values() {
             match outboxes[class.index()].push(frame.clone()) {
                 Ok(()) => queued += 1,
                 Err(error @ SendError::TooLong { .. }) => return Err(error),
@@ -69,8 +103,10 @@ impl NetworkHandle {
 
     /// The peers that have a session now, sorted.
     pub fn connected(&self) -> Vec<PeerName> {
-        let outboxes = self.shared.outboxes.iter();
-        let connected = outboxes.filter(|(_, outboxes)| outboxes[0].is_open());
+        let outboxes = self.shared.outboxes();
+        let connected = outboxes
+            .iter()
+            .filter(|(_, outboxes)| outboxes[0].is_open());
         connected.map(|(name, _)| name.clone()).collect()
     }
 
@@ -78,7 +114,7 @@ impl NetworkHandle {
     /// was full, or because they still waited when the connection was lost. 0 for an unknown peer.
     pub fn dropped(&self, peer: &str, class: Class) -> u64 {
         self.shared
-            .outboxes
+            .outboxes()
             .get(peer)
             .map_or(0, |outboxes| outboxes[class.index()].dropped())
     }
@@ -90,7 +126,7 @@ impl NetworkHandle {
 
     /// The text of this node's own peer id.
     pub fn peer_id_text(&self) -> &str {
-        &self.shared.peer_id
+        &self.shared.peer_id_text
     }
 
     /// Where this node listens, as a multiaddress; with the true port when port 0 was asked for. One

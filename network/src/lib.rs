@@ -1,8 +1,8 @@
 //! Carry messages between authenticated validators.
 //!
-//! A persistent full mesh: every validator keeps a connection with every other that its
-//! configuration names. A peer is known by the text of its peer id, which stands beside the
-//! validator in genesis. What a message means is not this crate's business: it carries frames of
+//! A persistent full mesh: every validator keeps a connection with every other that is on the list
+//! of those who may connect. A peer is known by the text of its peer id, which stands beside the
+//! validator in the state; the list follows the state ([`NetworkHandle::set_peers`]). What a message means is not this crate's business: it carries frames of
 //! bytes in three classes.
 //!
 //! # Guarantees
@@ -66,8 +66,8 @@
 //!
 //! # Not here
 //!
-//! No names (IP addresses only), no discovery, no relaying, no QUIC. The set of peers is fixed when
-//! the network starts.
+//! No names (IP addresses only), no discovery, no relaying, no QUIC. A peer whose address is not
+//! known here is not looked for: it dials.
 #![forbid(unsafe_code)]
 
 mod class;
@@ -77,6 +77,7 @@ mod events;
 mod frame;
 mod handle;
 mod identity;
+mod list;
 mod mesh;
 mod outbox;
 mod peer;
@@ -86,7 +87,7 @@ mod streams;
 mod swarm;
 
 pub use class::{Class, Overflow};
-pub use config::{NetworkConfig, PEERS_MAX, PeerConfig, address_text};
+pub use config::{NetworkConfig, PEERS_MAX, PeerConfig, address_text, is_peer_id};
 pub use error::{NetworkError, SendError};
 pub use events::{NetworkEvent, NetworkEvents, PeerName};
 pub use handle::NetworkHandle;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, RwLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -19,15 +19,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CONNECTIONS_PER_PEER_MAX, Class, NetworkConfig, NetworkError, NetworkEvents, NetworkHandle,
-    PeerName, REDIAL_MS_MIN,
-    config::{checked_peers, multiaddress, protocols},
-    events::{self, Inboxes, Session},
+    CONNECTIONS_PER_PEER_MAX, NetworkConfig, NetworkError, NetworkEvents, NetworkHandle,
+    REDIAL_MS_MIN,
+    config::{PeerList, checked_peers, multiaddress, protocols},
+    events::{self, Inboxes, Session, Sessions},
     handle::Shared,
-    outbox::Outbox,
     peer::{Connection, Peer},
     pump::{SILENCE_MAX, StreamEnd, read_frames, read_pulse, write_frames, write_pulse},
-    redial::Redial,
     streams::{self, Channel, StreamEvent, StreamNews},
     swarm::{self, Behaviour, BehaviourEvent},
 };
@@ -44,9 +42,13 @@ pub struct Network {
 
 /// Keeps the mesh while it runs.
 pub struct NetworkTask {
-    swarm: Swarm<Behaviour>,
-    peers: BTreeMap<PeerId, Peer>,
-    sessions: watch::Sender<Vec<Session>>,
+    pub(crate) swarm: Swarm<Behaviour>,
+    pub(crate) peers: BTreeMap<PeerId, Peer>,
+    pub(crate) list: watch::Receiver<PeerList>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) sessions: watch::Sender<Sessions>,
+    /// Sessions begun so far.
+    session_count: u64,
     inboxes: Inboxes,
     tasks: JoinSet<Ended>,
     stop: CancellationToken,
@@ -66,58 +68,39 @@ struct Ended {
 /// # Errors
 /// A mistake in the configuration, or an address that cannot be listened on.
 pub async fn start(config: NetworkConfig) -> Result<Network, NetworkError> {
-    let addresses = checked_peers(&config)?;
+    let peer_id = config.keypair.peer_id();
+    let (list_sender, mut list) = watch::channel(checked_peers(peer_id, &config.peers)?);
+    list.mark_changed();
     let protocols = protocols(&config.network_id)?;
-    let names: Vec<PeerName> = addresses.keys().map(|id| id.to_string().into()).collect();
-    let (sessions, inboxes, events) = events::channels(names.clone());
+    let (sessions, inboxes, events) = events::channels();
     let refused = Arc::new(AtomicU64::new(0));
-    let allowed = addresses.keys().copied().collect();
-    let streams = streams::Behaviour::new(allowed, refused.clone(), protocols);
+    let streams = streams::Behaviour::new(refused.clone(), protocols);
     let mut swarm = swarm::build(&config.keypair, streams)?;
     let listen_address = listen(&mut swarm, &config).await?;
-
-    let peers: BTreeMap<PeerId, Peer> = addresses
-        .into_iter()
-        .zip(names)
-        .enumerate()
-        .map(|(index, ((id, address), name))| {
-            let outboxes = Class::ALL.map(|class| Arc::new(Outbox::new(class)));
-            let (redial, connections, session) = (Redial::new(), Vec::new(), None);
-            (
-                id,
-                Peer {
-                    index,
-                    name,
-                    address,
-                    redial,
-                    outboxes,
-                    connections,
-                    session,
-                },
-            )
-        })
-        .collect();
     let stop = CancellationToken::new();
-    let handle = NetworkHandle::new(Shared {
-        peer_id: config.keypair.peer_id_text(),
+    let shared = Arc::new(Shared {
+        peer_id,
+        peer_id_text: config.keypair.peer_id_text(),
         listen_address,
-        outboxes: peers
-            .values()
-            .map(|peer| (peer.name.clone(), peer.outboxes.clone()))
-            .collect(),
+        outboxes: RwLock::default(),
+        list: list_sender,
         refused,
         stop: stop.clone(),
     });
-    let task = NetworkTask {
+    let mut task = NetworkTask {
         swarm,
-        peers,
+        peers: BTreeMap::new(),
+        list,
+        shared: Arc::clone(&shared),
         sessions,
+        session_count: 0,
         inboxes,
         tasks: JoinSet::new(),
         stop,
     };
+    task.follow_list();
     Ok(Network {
-        handle,
+        handle: NetworkHandle::new(shared),
         events,
         task,
     })
@@ -158,6 +141,7 @@ impl NetworkTask {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.sessions.closed() => break,
+                Ok(()) = self.list.changed() => self.follow_list(),
                 event = self.swarm.select_next_some() => self.on_swarm_event(event)?,
                 Some(Ok(ended)) = self.tasks.join_next() => self.on_ended(&ended),
                 _ = ticks.tick() => self.dial_who_is_due(),
@@ -228,7 +212,8 @@ impl NetworkTask {
 
     fn on_established(&mut self, id: PeerId, connection: ConnectionId) {
         let Some(peer) = self.peers.get_mut(&id) else {
-            return;
+            // It was taken off the list while it came in.
+            return self.hang_up(id, connection, "the peer may not connect any more");
         };
         peer.redial.connected();
         peer.connections.push(Connection::new(connection));
@@ -296,15 +281,16 @@ impl NetworkTask {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        let (index, name, outboxes) = (peer.index, peer.name.clone(), peer.outboxes.clone());
+        let (name, outboxes) = (peer.name.clone(), peer.outboxes.clone());
         let Some(next) = peer.begin_session() else {
             return;
         };
         tracing::info!(peer = %name, "connected");
         outboxes.iter().for_each(|outbox| outbox.open());
+        self.session_count += 1;
+        let number = self.session_count;
         self.sessions.send_modify(|sessions| {
-            let number = sessions[index].number + 1;
-            sessions[index] = Session { number, up: true };
+            sessions.insert(name, Session { number, up: true });
         });
         for (channel, stream) in next.outbound.drain(..) {
             if let Channel::Frames(class) = channel {
@@ -352,7 +338,7 @@ impl NetworkTask {
     }
 
     /// Ends a connection; what follows from that comes with [`NetworkTask::on_closed`].
-    fn hang_up(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
+    pub(crate) fn hang_up(&mut self, peer: PeerId, connection: ConnectionId, reason: &str) {
         tracing::info!(%peer, reason, "ending a connection");
         self.swarm.behaviour_mut().streams.hang_up(peer, connection);
     }
@@ -379,8 +365,11 @@ impl NetworkTask {
         };
         tracing::info!(peer = %peer.name, "disconnected");
         peer.outboxes.iter().for_each(|outbox| outbox.close());
-        self.sessions
-            .send_modify(|sessions| sessions[peer.index].up = false);
+        self.sessions.send_modify(|sessions| {
+            if let Some(session) = sessions.get_mut(&peer.name) {
+                session.up = false;
+            }
+        });
     }
 }
 

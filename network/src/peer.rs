@@ -1,18 +1,18 @@
 //! What the mesh knows of one peer: its connections and which of them carries the session.
 
+use std::sync::Arc;
+
 use libp2p::{Multiaddr, Stream, swarm::ConnectionId};
 use tokio::task::AbortHandle;
 
-use crate::{PeerName, handle::Outboxes, redial::Redial, streams::Channel};
+use crate::{Class, PeerName, handle::Outboxes, outbox::Outbox, redial::Redial, streams::Channel};
 
 /// How many connections with one peer are kept: each side may have dialled. A further one takes the
 /// place of the oldest, which must be one that its owner has given up.
 pub const CONNECTIONS_PER_PEER_MAX: usize = 2;
 
-/// A configured peer.
+/// A peer that may connect.
 pub(crate) struct Peer {
-    /// Its place in the list of sessions.
-    pub(crate) index: usize,
     pub(crate) name: PeerName,
     /// Where to dial it; `None` waits to be dialled.
     pub(crate) address: Option<Multiaddr>,
@@ -51,6 +51,17 @@ impl Connection {
 }
 
 impl Peer {
+    pub(crate) fn new(name: PeerName, address: Option<Multiaddr>) -> Self {
+        Self {
+            name,
+            address,
+            redial: Redial::new(),
+            outboxes: Class::ALL.map(|class| Arc::new(Outbox::new(class))),
+            connections: Vec::new(),
+            session: None,
+        }
+    }
+
     pub(crate) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connections
             .iter_mut()

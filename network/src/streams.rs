@@ -92,21 +92,23 @@ pub(crate) enum StreamNews {
 
 /// A peer that is not on the list.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not a configured peer")]
+#[error("{0} may not connect")]
 struct Stranger(PeerId);
 
 impl Behaviour {
-    pub(crate) fn new(
-        allowed: BTreeSet<PeerId>,
-        refused: Arc<AtomicU64>,
-        protocols: Protocols,
-    ) -> Self {
+    /// Nobody may connect yet.
+    pub(crate) fn new(refused: Arc<AtomicU64>, protocols: Protocols) -> Self {
         Self {
-            allowed,
+            allowed: BTreeSet::new(),
             refused,
             protocols,
             actions: VecDeque::new(),
         }
+    }
+
+    /// Says who may connect from now on; connections that are there stay.
+    pub(crate) fn allow(&mut self, allowed: BTreeSet<PeerId>) {
+        self.allowed = allowed;
     }
 
     /// Ends a connection; the swarm tells when it is gone.

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloverleaf_network::{Class, Keypair, NetworkEvent, SendError, address_text};
+use cloverleaf_network::{Class, Keypair, NetworkError, NetworkEvent, SendError, address_text};
 use support::{NETWORK_ID, Node, line::Line, mesh, named, own_address, pair, raw::RawPeer};
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -90,6 +90,53 @@ async fn an_unknown_peer_is_refused_and_counted() {
     anna.handle
         .send(&bert.name(), Class::Votes, TEXT)
         .expect("still connected");
+    assert_eq!(bert.frame().await.2, TEXT);
+}
+
+#[tokio::test]
+async fn who_is_put_on_the_list_may_connect_from_then_on_without_a_restart() {
+    let (anna, mut bert) = pair().await;
+    let key = Keypair::generate();
+    let mut carl = Node::start(&key, vec![anna.as_peer()]).await;
+    let mut anna = anna;
+    while anna.handle.refused_connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let list = [named(&bert.key, None), named(&key, None)];
+    anna.handle.set_peers(&list).expect("in order");
+    anna.expect_connected(&carl.name()).await;
+    carl.expect_connected(&anna.name()).await;
+    // The session that was there is the same.
+    assert_eq!(anna.handle.broadcast(Class::Votes, TEXT), Ok(2));
+    assert_eq!(bert.frame().await.2, TEXT);
+    assert_eq!(carl.frame().await.2, TEXT);
+}
+
+#[tokio::test]
+async fn who_is_taken_off_the_list_is_hung_up_on_and_refused_until_it_is_put_back() {
+    let (mut anna, mut bert) = pair().await;
+    let list = [named(&bert.key, None)];
+    anna.handle.set_peers(&[]).expect("in order");
+    assert_eq!(anna.event().await, NetworkEvent::Disconnected(bert.name()));
+    assert_eq!(bert.event().await, NetworkEvent::Disconnected(anna.name()));
+    let refused = anna.handle.send(&bert.name(), Class::Votes, TEXT);
+    assert!(matches!(refused, Err(SendError::UnknownPeer { .. })));
+    while anna.handle.refused_connections() == 0 {
+        tokio::task::yield_now().await; // it dials again
+    }
+    anna.handle.set_peers(&list).expect("in order");
+    anna.expect_connected(&bert.name()).await;
+    bert.expect_connected(&anna.name()).await;
+}
+
+#[tokio::test]
+async fn a_list_with_a_mistake_changes_nothing() {
+    let (anna, mut bert) = pair().await;
+    let twice = [named(&bert.key, None), named(&bert.key, None)];
+    let refused = anna.handle.set_peers(&twice);
+    assert!(matches!(refused, Err(NetworkError::PeerTwice { .. })));
+    let sent = anna.handle.send(&bert.name(), Class::Votes, TEXT);
+    sent.expect("still connected");
     assert_eq!(bert.frame().await.2, TEXT);
 }
 

@@ -7,6 +7,7 @@ use cloverleaf_consensus::SyncInput;
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
 
+use crate::membership::is_validator;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
 
@@ -80,8 +81,10 @@ impl Replica {
             keys,
             drops,
         } = committing;
+        let was_validator = is_validator(self.chain.state(), self.own);
         self.chain.advance(state, keys.clone());
         self.follow_block(&commit, &keys, drops.as_deref());
+        self.follow_membership(was_validator);
         // D2: the last own record stays in the newest segment, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
         // C4: what sync knows of the next height comes before that height starts.

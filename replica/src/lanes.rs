@@ -9,6 +9,7 @@ use cloverleaf_mempool::{AckEntry, Change, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
 use crate::input::Intake;
+use crate::membership::may_seal;
 use crate::output::{Class, KeptParcel, Output, Recipient};
 use crate::replica::Replica;
 
@@ -173,8 +174,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        // L2: only validators of the height have lanes.
-        if self.halted || self.chain.state().validators().index_of(self.own).is_none() {
+        if self.halted || !may_seal(self.chain.state(), self.own) {
             return;
         }
         while let Some(due) = self
@@ -229,6 +229,7 @@ impl Replica {
             height: state.height(),
             validators: &validators,
             last_cuts: state.last_cuts(),
+            joined: state.joined(),
         };
         self.parcels.on_parameters(state.parameters());
         self.lane.on_parameters(state.parameters());

@@ -19,7 +19,8 @@
 //!               Commit ◄──────────────────────────────┘ ─► next height
 //! ```
 //! [`Replica::handle`] takes an [`Input`] and returns [`Output`]s, to be done in their order. The files
-//! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`.
+//! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`;
+//! `membership` says when a node takes part.
 //!
 //! # Not here
 //! Threads, files and sockets (`node`), virtual ones (`testnet`). Verifying a parcel's signature takes
@@ -40,6 +41,7 @@ mod chain;
 mod commit;
 mod consensus_flow;
 mod lanes;
+mod membership;
 mod planner;
 mod restore;
 mod submit;

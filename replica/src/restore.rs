@@ -9,12 +9,13 @@ use cloverleaf_mempool::lane::{Lane, LaneConfig};
 use cloverleaf_mempool::parcels::{Parcels, ParcelsConfig, View};
 use cloverleaf_mempool::pool::{Admission, Limits, Name, Pool, Submission, submissions_of};
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{Address, B256, ChainId, Epoch, Height};
+use cloverleaf_types::{Address, B256, ChainId, Height};
 
 use crate::chain::Chain;
 use crate::config::{Halt, Recovered};
 use crate::index::PlacedIndex;
 use crate::kept::Kept;
+use crate::membership::is_validator;
 use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
 
@@ -33,10 +34,14 @@ impl Replica {
             recover,
             state,
             window,
-            logged,
+            mut logged,
             stored,
         } = recovered;
         let own = signer.address();
+        // L2: what was uncut when the author was removed has ended.
+        let first_epoch = state.first_epoch(own);
+        let is_validator = is_validator(&state, own);
+        logged.retain(|prepared| is_validator && prepared.parcel.slot().epoch >= first_epoch);
         let lane = lane(&state, own, &logged)?;
         let mut pool = Pool::new(limits, state.height(), state.timestamp_ms());
         pool.follow_registry(&state);
@@ -124,12 +129,15 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>]) -> Result<Lane
     let config = LaneConfig {
         network: state.network(),
         author,
-        epoch: Epoch(0), // L2: this version has neither joining nor amnesia.
+        epoch: state.first_epoch(author), // L2: amnesia (D4) is later.
         outstanding_weight_max: parameters.lane_outstanding_weight,
         parcel_age_ms: parameters.parcel_age_ms,
         fetch_delay_ms: parameters.fetch_delay_ms,
     };
     let validators = Arc::new(state.validators().clone());
+    if !is_validator(state, author) {
+        return Ok(Lane::idle(config, validators));
+    }
     let log = logged.iter().map(|prepared| Arc::clone(&prepared.parcel));
     let mut lane = Lane::restore(config, validators, state.last_cut(author), log)?;
     lane.on_absent(state.absent().get(&author).copied());
@@ -212,6 +220,7 @@ fn parcels(state: &State, own: Address) -> Parcels {
         height: state.height(),
         validators: &validators,
         last_cuts: state.last_cuts(),
+        joined: state.joined(),
     };
     Parcels::new(config, &view)
 }

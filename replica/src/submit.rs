@@ -5,6 +5,7 @@ use cloverleaf_mempool::pool::{Admission, Gap, Name, State};
 use cloverleaf_mempool::{Decision, Refusal, Submission};
 use cloverleaf_types::{Address, ChainId, TransactionKey};
 
+use crate::membership::may_seal;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
 
@@ -16,6 +17,9 @@ impl Replica {
         submission: &Submission,
     ) -> (Result<Admission, Refusal>, Vec<Output>) {
         self.now_ms = self.now_ms.max(now_ms);
+        if !may_seal(self.chain.state(), self.own) {
+            return (Err(Refusal::NotValidator), Vec::new());
+        }
         let index = &self.index;
         let admitted = self.pool.admit(submission, |key| index.placed(key)); // W2
         if let Ok(Admission::New { displaced, .. }) = &admitted {

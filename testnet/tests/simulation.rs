@@ -4,6 +4,7 @@
 
 mod simulation {
     mod controls;
+    mod membership;
     mod oracle;
     mod scenarios;
     mod suite;

@@ -1,6 +1,6 @@
 //! Genesis and trust roots: what a node is told before it can check anything.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::Address;
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::hash::{Preimage, Tag};
 use crate::limits::{BATCH_BYTES_MAX, PARCEL_WEIGHT_MAX, ROLLUPS_MAX, TRANSACTION_BYTES_MAX};
 use crate::rollup::{Rollup, RollupError};
 use crate::validator::{Validator, ValidatorSet, ValidatorSetError};
-use crate::{ChainId, Height, NetworkId};
+use crate::{ChainId, NetworkId};
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $name:ident = $default:literal,)+) => {
@@ -245,16 +245,4 @@ impl Genesis {
         }
         Ok(())
     }
-}
-
-/// From what a light client starts: a validator set that it trusts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrustRoot {
-    /// The network.
-    pub network: B256,
-    /// The height from which the set is known.
-    pub height: Height,
-    /// The set.
-    pub validators: ValidatorSet,
 }

@@ -8,17 +8,17 @@
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
-use crate::TransactionId;
 use crate::certificate::CommitCertificate;
 use crate::cut::Header;
 use crate::error::CertificateError;
-use crate::genesis::TrustRoot;
 use crate::head::Head;
 use crate::item::leg_hash;
 use crate::limits::BRANCH_STEPS_MAX;
 use crate::manifest::Manifest;
 use crate::merkle::{Branch, root_of_branch};
 use crate::signature::Recover;
+use crate::trust::TrustRoot;
+use crate::{Height, TransactionId};
 
 /// Proves that a bundle's legs are all in one decided block, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +64,42 @@ pub enum ProofError {
         /// The trust root's.
         trusted: B256,
     },
-    /// The header is not decided by the trusted validators.
-    #[error("validators: the header names set {found}, the trust root has {trusted}")]
-    Validators {
+    /// The header is older than the trust root.
+    #[error(
+        "height: the header is of height {found}, the trust root begins at {first}; use the older \
+         trust root that this one was made from"
+    )]
+    Height {
         /// The header's.
-        found: B256,
+        found: Height,
         /// The trust root's.
+        first: Height,
+    },
+    /// The header is not decided by the validators of its height, as far as the trust root knows.
+    #[error(
+        "validators: the header of height {height} names set {found}, but the trust root knows \
+         {trusted}; if validators have changed since, advance the trust root: \
+         `cloverleaf trust --from trust.json --rpc URL`"
+    )]
+    Validators {
+        /// The header's height.
+        height: Height,
+        /// The header's set.
+        found: B256,
+        /// The trust root's set of that height.
         trusted: B256,
     },
-    /// The header is older than the trust root.
-    #[error("height: the header is older than the trust root")]
-    Height,
+    /// The trust root is too old to be trusted.
+    #[error(
+        "period: the trust root was last known to hold at {time_ms} ms, and is trusted for \
+         {trust_period_ms} ms; ask somebody you trust for a newer one"
+    )]
+    Period {
+        /// The root's time, in milliseconds since 1970.
+        time_ms: u64,
+        /// Its trust period, in milliseconds.
+        trust_period_ms: u64,
+    },
     /// The certificate does not decide the header.
     #[error("certificate: {0}")]
     Certificate(#[from] CertificateError),
@@ -106,8 +131,9 @@ impl ProofError {
     pub const fn step(&self) -> &'static str {
         match self {
             Self::Network { .. } => "network",
+            Self::Height { .. } => "height",
             Self::Validators { .. } => "validators",
-            Self::Height => "height",
+            Self::Period { .. } => "period",
             Self::Certificate(_) => "certificate",
             Self::Branch { .. } => "branch",
             Self::Legs { .. } => "legs",
@@ -178,7 +204,7 @@ impl HeadProof {
     }
 }
 
-/// Checks that the trusted validators decided a header.
+/// Checks that a header was decided by those who decide its height, as far as the trust root knows.
 ///
 /// # Errors
 /// The first step that fails.
@@ -194,24 +220,23 @@ pub fn verify_header(
             trusted: trust.network,
         });
     }
-    let trusted = trust.validators.hash();
-    if header.validators_hash != trusted {
+    let (height, found) = (header.height, header.validators_hash);
+    if height < trust.height {
+        return Err(ProofError::Height {
+            found: height,
+            first: trust.height,
+        });
+    }
+    let validators = trust.set_at(height);
+    let trusted = validators.hash();
+    if found != trusted {
         return Err(ProofError::Validators {
-            found: header.validators_hash,
+            height,
+            found,
             trusted,
         });
     }
-    if header.height < trust.height {
-        return Err(ProofError::Height);
-    }
-    let hash = header.hash();
-    certificate.verify(
-        trust.network,
-        header.height,
-        hash,
-        &trust.validators,
-        recover,
-    )?;
+    certificate.verify(trust.network, height, header.hash(), &validators, recover)?;
     Ok(())
 }
 

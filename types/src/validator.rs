@@ -97,6 +97,28 @@ impl ValidatorSet {
         })
     }
 
+    /// The set after changes of one height, at most one of each validator.
+    ///
+    /// # Errors
+    /// They lead to no set.
+    pub fn changed<'a>(
+        &self,
+        changes: impl IntoIterator<Item = &'a ValidatorChange>,
+    ) -> Result<Self, ValidatorSetError> {
+        let mut validators = self.validators.clone();
+        for change in changes {
+            validators.retain(|validator| validator.address != change.address);
+            if change.power > 0 {
+                validators.push(Validator {
+                    address: change.address,
+                    power: change.power,
+                    peer_id: change.peer_id.clone(),
+                });
+            }
+        }
+        Self::new(validators)
+    }
+
     /// The validators by rising address.
     #[must_use]
     pub fn validators(&self) -> &[Validator] {

@@ -80,6 +80,7 @@ pub struct State {
     closed: BTreeMap<(Address, ChainId), Height>,
     absent: BTreeMap<Address, Height>,
     scheduled: Schedule,
+    joined: BTreeMap<Address, Height>,
     /// The next nonce of whoever signed a control transaction (S1).
     nonces: BTreeMap<Address, u64>,
 }
@@ -119,6 +120,7 @@ impl State {
             closed: BTreeMap::new(),
             absent: BTreeMap::new(),
             scheduled: Schedule::new(),
+            joined: BTreeMap::new(),
             nonces: BTreeMap::new(),
         })
     }

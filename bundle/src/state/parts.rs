@@ -1,9 +1,9 @@
 //! The state as bytes: what `state_root` commits to, and what a node keeps of it.
 //!
 //! ```text
-//! state = rlp([block_hash, part × 11])     state_root = RFC 6962 root, one leaf per part
+//! state = rlp([block_hash, part × 12])     state_root = RFC 6962 root, one leaf per part
 //! parts = position, authority, parameters, validators, next validators,
-//!         rollups, lanes, closed, absent, scheduled, nonces
+//!         rollups, lanes, closed, absent, scheduled, nonces, joined
 //! leaf  = number of the part ‖ H("clv/state/1", part)
 //! ```
 //! The block's hash is not a part: it commits to the root.
@@ -69,7 +69,7 @@ struct ClosedEntry {
 }
 
 #[derive(RlpEncodable, RlpDecodable)]
-struct AbsentEntry {
+struct HeightEntry {
     address: Address,
     height: Height,
 }
@@ -115,9 +115,10 @@ impl State {
         let rollups: Vec<RollupState> = part(&mut parts)?;
         let lanes: Vec<LaneEntry> = part(&mut parts)?;
         let closed: Vec<ClosedEntry> = part(&mut parts)?;
-        let absent: Vec<AbsentEntry> = part(&mut parts)?;
+        let absent: Vec<HeightEntry> = part(&mut parts)?;
         let scheduled: Vec<ValidatorChange> = part(&mut parts)?;
         let nonces: Vec<NonceEntry> = part(&mut parts)?;
+        let joined: Vec<HeightEntry> = part(&mut parts)?;
         if parts.next().is_some() {
             return Err(PART_COUNT.into());
         }
@@ -142,10 +143,8 @@ impl State {
                 .into_iter()
                 .map(|entry| ((entry.author, entry.chain_id), entry.height))
                 .collect::<BTreeMap<_, _>>(),
-            absent: absent
-                .into_iter()
-                .map(|entry| (entry.address, entry.height))
-                .collect(),
+            absent: by_address(absent),
+            joined: by_address(joined),
             scheduled: scheduled
                 .into_iter()
                 .map(|change| ((change.effective, change.address), change))
@@ -174,13 +173,6 @@ impl State {
                 height: *height,
             })
             .collect();
-        let absent = self.absent.iter();
-        let absent: Vec<AbsentEntry> = absent
-            .map(|(address, height)| AbsentEntry {
-                address: *address,
-                height: *height,
-            })
-            .collect();
         let scheduled: Vec<ValidatorChange> = self.scheduled().cloned().collect();
         let nonces = self.nonces.iter();
         let nonces: Vec<NonceEntry> = nonces
@@ -204,11 +196,25 @@ impl State {
             list(&self.rollups),
             list(&lanes),
             list(&closed),
-            list(&absent),
+            list(&entries(&self.absent)),
             list(&scheduled),
             list(&nonces),
+            list(&entries(&self.joined)),
         ]
     }
+}
+
+fn entries(heights: &BTreeMap<Address, Height>) -> Vec<HeightEntry> {
+    let entry = |(address, height): (&Address, &Height)| HeightEntry {
+        address: *address,
+        height: *height,
+    };
+    heights.iter().map(entry).collect()
+}
+
+fn by_address(entries: Vec<HeightEntry>) -> BTreeMap<Address, Height> {
+    let entries = entries.into_iter();
+    entries.map(|entry| (entry.address, entry.height)).collect()
 }
 
 fn list<T: alloy_rlp::Encodable>(items: &[T]) -> Bytes {

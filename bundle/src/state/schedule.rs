@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 use cloverleaf_types::limits::{SCHEDULED_CHANGES_MAX, TOTAL_POWER_MAX};
-use cloverleaf_types::{Height, Validator, ValidatorChange, ValidatorSet};
+use cloverleaf_types::{Epoch, Height, ValidatorChange, ValidatorSet};
 
 use super::State;
 use crate::error::ControlError;
@@ -64,9 +64,27 @@ impl State {
         Ok(())
     }
 
+    /// From which height on validators that joined after genesis decide; those of genesis are not
+    /// among them.
+    #[must_use]
+    pub fn joined(&self) -> &BTreeMap<Address, Height> {
+        &self.joined
+    }
+
+    /// The first epoch in which a validator may seal: the height at which it joined (L2).
+    #[must_use]
+    pub fn first_epoch(&self, author: Address) -> Epoch {
+        Epoch(self.joined.get(&author).map_or(0, |height| height.0))
+    }
+
     /// The set of the next height becomes that of the schedule's next step.
     pub(super) fn rotate_validators(&mut self) {
         let effective = Height(self.height.0 + NOTICE_HEIGHTS);
+        for validator in self.next_validators.validators() {
+            if self.validators.index_of(validator.address).is_none() {
+                self.joined.insert(validator.address, self.height.next());
+            }
+        }
         self.validators = self.next_validators.clone();
         self.next_validators = changed_set(&self.validators, effective, &self.scheduled)
             .expect("S1: every set that the schedule leads to was checked when it changed");
@@ -75,10 +93,11 @@ impl State {
             .for_each(drop);
     }
 
-    /// Forgets marks of validators that are none any more.
+    /// Forgets when they joined, and the marks, of validators that are none any more.
     pub(super) fn forget_departed(&mut self) {
         let validators = &self.validators;
         let stays = |address: &Address| validators.index_of(*address).is_some();
+        self.joined.retain(|address, _| stays(address));
         self.absent.retain(|address, _| stays(address));
         self.closed.retain(|(author, _), _| stays(author));
     }
@@ -110,30 +129,9 @@ fn changed_set(
     height: Height,
     schedule: &Schedule,
 ) -> Result<ValidatorSet, ControlError> {
-    let members = before.validators().iter();
-    let mut after: BTreeMap<Address, Validator> = members
-        .map(|validator| (validator.address, validator.clone()))
-        .collect();
-    let mut changed_power: u64 = 0;
-    for (_, change) in schedule.range(of_height(height)) {
-        let ValidatorChange {
-            address,
-            power,
-            ref peer_id,
-            ..
-        } = *change;
-        changed_power += before.power_of(address).abs_diff(power);
-        after.remove(&address);
-        if power > 0 {
-            let peer_id = peer_id.clone();
-            let changed = Validator {
-                address,
-                power,
-                peer_id,
-            };
-            after.insert(address, changed);
-        }
-    }
+    let changes = || schedule.range(of_height(height)).map(|(_, change)| change);
+    let moved = |change: &ValidatorChange| before.power_of(change.address).abs_diff(change.power);
+    let changed_power: u64 = changes().map(moved).sum();
     let total_power = before.total_power();
     if changed_power > total_power / 3 {
         return Err(ControlError::TooMuchPower {
@@ -142,5 +140,5 @@ fn changed_set(
             total_power,
         });
     }
-    Ok(ValidatorSet::new(after.into_values().collect())?)
+    Ok(before.changed(changes())?)
 }

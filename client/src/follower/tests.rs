@@ -207,6 +207,89 @@ async fn next_that_is_dropped_half_way_loses_nothing() {
     assert!(drops > 0, "every check ended at its first poll");
 }
 
+/// Blocks with a batch of A each, over the coming of one validator and the going of another.
+fn blocks_over_changes(network: &mut Network) -> Vec<Block> {
+    let plain = |network: &mut Network, text| network.block(&[&[(A, &[text])]]);
+    vec![
+        plain(network, "-1"),
+        network.change(5, 1),
+        plain(network, "-2"),
+        plain(network, "-3"),
+        network.change(2, 0),
+        plain(network, "-4"),
+        plain(network, "-5"),
+    ]
+}
+
+/// The items of A and of chain 0.
+fn all_items(blocks: &[Block]) -> Vec<BatchItem> {
+    let changes = blocks
+        .iter()
+        .filter(|block| block.batches.contains_key(&ChainId::CONTROL));
+    let changes = changes.map(|block| block.item(ChainId::CONTROL));
+    changes.chain(items(blocks)).collect()
+}
+
+#[tokio::test]
+async fn follower_goes_on_over_changes_of_the_validators() {
+    let mut network = Network::new();
+    let blocks = blocks_over_changes(&mut network);
+    let node = serve(Node::Sends(all_items(&blocks))).await;
+    let mut follower = follower(&network, vec![node]);
+    expect_all(&mut follower, &blocks).await;
+    assert_eq!(follower.trust().control, network.head(ChainId::CONTROL));
+    assert_eq!(follower.trust().set_at(blocks[6].header.height).len(), 4);
+}
+
+#[tokio::test]
+async fn follower_goes_on_from_the_trust_that_it_kept() {
+    let mut network = Network::new();
+    let blocks = blocks_over_changes(&mut network);
+    let node = serve(Node::Sends(all_items(&blocks))).await;
+    let mut before = follower(&network, vec![node.clone()]);
+    expect_all(&mut before, &blocks[..5]).await;
+    let config = FollowerConfig {
+        trust: before.trust().clone(),
+        head: Head::of(blocks[4].batches[&A].header()),
+        upstreams: vec![node],
+        timing: Timing::default(),
+    };
+    expect_all(&mut Follower::new(config).unwrap(), &blocks[5..]).await;
+}
+
+#[tokio::test]
+async fn block_by_a_set_that_decides_no_more_is_refused_and_comes_from_another_upstream() {
+    let mut network = Network::new();
+    let mut blocks = blocks_over_changes(&mut network);
+    let honest = serve(Node::Sends(all_items(&blocks))).await;
+    // Those who decided until the first change have signed the last block once more.
+    let old = network.trust.validators.clone();
+    let true_last = blocks[6].clone();
+    blocks[6].header.validators_hash = old.hash();
+    blocks[6].certificate = network.certificate_by(&old, &blocks[6].header, 4);
+    let liar = serve(Node::Sends(all_items(&blocks))).await;
+    blocks[6] = true_last;
+    let mut follower = follower(&network, vec![liar, honest]);
+    follower.silence_ms = 200;
+    expect_all(&mut follower, &blocks).await;
+    let now_ms = follower.clock.now_ms();
+    follower.upstreams.pass(1);
+    assert_eq!(follower.upstreams.choose(now_ms), Choice::Ask(1));
+}
+
+#[tokio::test]
+async fn follower_whose_trust_root_is_too_old_stops_and_says_so() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let node = serve(Node::Sends(items(&blocks))).await;
+    network.trust.trust_period_ms = 1_000;
+    let error = follower(&network, vec![node]).next().await.unwrap_err();
+    assert!(
+        matches!(error, Error::Proof(ProofError::Period { .. })),
+        "{error}"
+    );
+}
+
 #[test]
 fn addresses_are_checked_at_once() {
     let network = Network::new();

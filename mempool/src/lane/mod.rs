@@ -139,12 +139,46 @@ impl Lane {
             available: first,
             next,
             uncut,
+            ..Self::idle(config, validators)
+        })
+    }
+
+    /// The lane of a node that is no validator: nothing of it is known, and nothing may be sealed
+    /// until it begins an epoch.
+    #[must_use]
+    pub fn idle(config: LaneConfig, validators: Arc<ValidatorSet>) -> Self {
+        Self {
+            config,
+            validators,
+            next: Next::default(),
+            uncut: BTreeMap::new(),
+            uncut_weight: 0,
+            durable: 0,
+            available: 0,
             peers: BTreeMap::new(),
             waiting_since_ms: None,
             marked: None,
-            validators,
-            config,
-        })
+        }
+    }
+
+    /// L2: its author has joined, and may sign from a height on: a new chain begins. Whatever was
+    /// there before has ended.
+    pub fn begin(&mut self, epoch: Epoch, last_cut: Option<&LastCut>) {
+        self.config.epoch = epoch;
+        self.next = Next {
+            seen: last_cut.map_or(Height::GENESIS, |cut| cut.seen),
+            time_ms: self.next.time_ms,
+            ..Next::default()
+        };
+        self.end();
+        (self.durable, self.available) = (0, 0);
+        self.peers.values_mut().for_each(Peer::forget);
+    }
+
+    /// L2: its author is removed: nothing that is uncut will be cut any more.
+    pub fn end(&mut self) {
+        self.uncut.clear();
+        (self.uncut_weight, self.waiting_since_ms, self.marked) = (0, None, None);
     }
 
     /// The slot of the next parcel.

@@ -63,18 +63,24 @@ impl Lane {
 
     /// A peer is connected again: what it needs first, from what its last ack names.
     pub fn on_connected(&mut self, peer: Address, now_ms: u64) -> Vec<Arc<Verified<Parcel>>> {
-        if peer == self.config.author || self.validators.index_of(peer).is_none() {
+        if peer == self.config.author {
             return Vec::new();
         }
         let mut known = self.peer(peer, now_ms);
         known.connected = true;
         known.wait(self.config.fetch_delay_ms, now_ms);
         self.put_peer(peer, known);
+        if self.validators.index_of(peer).is_none() {
+            return Vec::new(); // it may join later, over the same connection
+        }
         self.missing(&known)
     }
 
-    /// A peer is gone; its acks stay valid (L6).
+    /// A peer is gone; its acks stay valid (L6), unless it is no validator any more.
     pub fn on_disconnected(&mut self, peer: Address) {
+        if self.validators.index_of(peer).is_none() {
+            self.peers.remove(&peer);
+        }
         if let Some(known) = self.peers.get_mut(&peer) {
             known.connected = false;
         }
@@ -162,6 +168,11 @@ impl Lane {
 }
 
 impl Peer {
+    /// Nothing of a new chain is there yet.
+    pub(super) fn forget(&mut self) {
+        self.acked = 0;
+    }
+
     /// Its ack stands still from now on.
     fn wait(&mut self, delay_ms: u64, now_ms: u64) {
         self.since_ms = now_ms;

@@ -375,3 +375,49 @@ proptest! {
         prop_assert!(linked);
     }
 }
+
+#[test]
+fn node_that_joins_begins_a_lane_that_peers_connected_before_are_sent() {
+    let mut lane = Lane::idle(config(), validators(4));
+    assert!(lane.on_connected(address(5), 0).is_empty(), "no validator");
+    assert!(lane.on_connected(address(2), 0).is_empty());
+    lane.on_decided(None, validators(5));
+    lane.begin(Epoch(9), None);
+    assert_eq!(lane.next_slot(), slot(SELF, 9, 0));
+    let first = seal(&mut lane, vec![item(10)], 0);
+    assert_eq!(first.header().prev, B256::ZERO);
+    let sent: Vec<_> = lane
+        .resends(100)
+        .into_iter()
+        .map(|(peer, _)| peer)
+        .collect();
+    assert_eq!(sent, [address(2), address(5)]);
+}
+
+#[test]
+fn removed_author_has_nothing_to_send_and_begins_anew_when_it_is_back() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(2), 0);
+    let first = seal(&mut lane, vec![item(10)], 50);
+    seal(&mut lane, vec![item(10)], 50);
+    ack(&mut lane, 2, &first, 50);
+    lane.on_absent(Some(Height(1)));
+    lane.end();
+    assert_eq!((lane.uncut_weight(), lane.uncut().count()), (0, 0));
+    assert_eq!(lane.resend_deadline_ms(), None);
+    assert_eq!(lane.due(0, Height(3), 60), None, "no sign of life");
+
+    let cut = LastCut {
+        seen: Height(2),
+        ..cut_at(&first)
+    };
+    lane.begin(Epoch(12), Some(&cut));
+    let again = seal(&mut lane, vec![item(10)], 0);
+    assert_eq!(again.slot(), slot(SELF, 12, 0));
+    assert_eq!(again.header().prev, B256::ZERO);
+    // L2: neither falls over the lane's life.
+    assert!(again.header().seen >= cut.seen && again.header().time_ms >= 50);
+    // What was acked of the old chain says nothing about the new one.
+    assert!(ack(&mut lane, 2, &first, 60).is_empty());
+    assert_eq!(ack(&mut lane, 2, &again, 60), [again.slot()]);
+}

@@ -45,6 +45,8 @@ pub(super) struct Tip {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chain {
     cut: Option<LastCut>,
+    /// The epoch in which its author joined: lower ones ended when it was removed (L2).
+    first_epoch: Epoch,
     slots: BTreeMap<(Epoch, u64), Siblings>,
     weight: u64,
     /// How far each held epoch is durable from the last cut on.
@@ -157,7 +159,11 @@ impl Chain {
             return Vec::new();
         }
         self.cut = Some(cut);
-        let above = self.slots.split_off(&(cut.epoch, cut.seq + 1));
+        self.forget_below((cut.epoch, cut.seq + 1), held)
+    }
+
+    fn forget_below(&mut self, first: (Epoch, u64), held: &mut Held256) -> Vec<(Slot, B256)> {
+        let above = self.slots.split_off(&first);
         let below = core::mem::replace(&mut self.slots, above);
         let gone = below
             .into_values()
@@ -169,6 +175,21 @@ impl Chain {
             self.advance_tip(epoch, held);
         }
         forgotten
+    }
+
+    /// Its author has joined: nothing of the epochs before may follow any more (L2). Returns what was
+    /// forgotten.
+    pub(super) fn begin_at(&mut self, epoch: Epoch, held: &mut Held256) -> Vec<(Slot, B256)> {
+        if self.first_epoch >= epoch {
+            return Vec::new();
+        }
+        self.first_epoch = epoch;
+        self.forget_below((epoch, 0), held)
+    }
+
+    /// Its author is removed: what is not cut ends (L2). Returns what was forgotten.
+    pub(super) fn end(&mut self, held: &mut Held256) -> Vec<(Slot, B256)> {
+        self.forget_below((Epoch(u64::MAX), u64::MAX), held)
     }
 
     /// Forgets the second parcels of slots: the proposals that named them are past.
@@ -191,8 +212,12 @@ impl Chain {
         forgotten
     }
 
-    /// Where an epoch begins above the last cut; nothing for an epoch that the cut has ended (L2).
-    fn base(&self, epoch: Epoch) -> Option<Tip> {
+    /// Where an epoch begins above the last cut; nothing for an epoch that the cut has ended, or that
+    /// ended before its author joined (L2).
+    pub(super) fn base(&self, epoch: Epoch) -> Option<Tip> {
+        if epoch < self.first_epoch {
+            return None;
+        }
         let start = |seen| Tip {
             count: 0,
             hash: B256::ZERO,

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cloverleaf_bundle::{LastCut, Prepared};
-use cloverleaf_types::{Address, B256, Height, Parameters, Slot, ValidatorSet};
+use cloverleaf_types::{Address, B256, Epoch, Height, Parameters, Slot, ValidatorSet};
 
 use crate::holding::{Holding, held_by_enough};
 use acks::{Acks, Here, LaneEpoch};
@@ -65,6 +65,8 @@ pub struct View<'a> {
     pub validators: &'a Arc<ValidatorSet>,
     /// How far every lane is cut.
     pub last_cuts: &'a BTreeMap<Address, LastCut>,
+    /// From which height on validators that joined later decide: the first epoch of their lanes (L2).
+    pub joined: &'a BTreeMap<Address, Height>,
 }
 
 /// The parcels above the last cut.
@@ -112,8 +114,15 @@ impl Parcels {
             let chain = self.lanes.entry(*author).or_default();
             forgotten.extend(chain.cut_at(*cut, &mut self.held));
         }
-        for chain in self.lanes.values_mut() {
+        for (author, height) in view.joined {
+            let chain = self.lanes.entry(*author).or_default();
+            forgotten.extend(chain.begin_at(Epoch(height.0), &mut self.held));
+        }
+        for (author, chain) in &mut self.lanes {
             forgotten.extend(chain.forget_others(&mut self.held));
+            if view.validators.index_of(*author).is_none() {
+                forgotten.extend(chain.end(&mut self.held));
+            }
         }
         for (author, chain) in &self.lanes {
             let cut_epoch = chain.cut().map(|cut| cut.epoch);

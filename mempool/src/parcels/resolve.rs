@@ -141,10 +141,9 @@ impl Parcels {
 
     /// The number of the first parcel of an epoch above the last cut; nothing if the slot is below.
     fn bottom(&self, slot: Slot) -> Option<u64> {
-        let bottom = match self.last_cut(slot.author) {
-            Some(cut) if cut.epoch > slot.epoch => return None,
-            Some(cut) if cut.epoch == slot.epoch => cut.seq + 1,
-            _ => 0,
+        let bottom = match self.lanes.get(&slot.author) {
+            Some(chain) => chain.base(slot.epoch)?.count,
+            None => 0,
         };
         (slot.seq >= bottom).then_some(bottom)
     }

@@ -34,6 +34,7 @@ mod gas;
 mod queue;
 mod ready;
 mod recent;
+mod removal;
 mod room;
 mod rules;
 mod schedule;

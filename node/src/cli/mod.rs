@@ -3,6 +3,7 @@
 mod bundle;
 mod control;
 mod dev;
+mod init;
 mod network;
 mod node;
 mod registry;
@@ -39,6 +40,8 @@ enum Command {
     Dev(dev::DevArguments),
     /// Run one validator from its directory.
     Node(node::NodeArguments),
+    /// Make the directory of a node that joins a network.
+    Init(init::InitArguments),
     /// Make networks of several processes.
     #[command(subcommand)]
     Testnet(testnet::TestnetCommand),
@@ -86,6 +89,7 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
     match command {
         Command::Dev(arguments) => dev::run(&arguments, format),
         Command::Node(arguments) => node::run(&arguments, format),
+        Command::Init(arguments) => init::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
         Command::Rollup(command) => rollup::run(command, format),
         Command::Validator(command) => validator::run(&command, format),

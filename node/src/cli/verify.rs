@@ -3,19 +3,24 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cloverleaf_client::{Error, Proven, RpcClient, load_trust, verify_proof};
+use cloverleaf_client::{Error, Proven, RpcClient, advance_trust, load_trust, verify_proof};
 use cloverleaf_types::Secp256k1;
 use eyre::{Context as _, Result};
 use serde_json::json;
 
 use super::RpcArguments;
 use super::runtime::runtime;
+use crate::clock::now_ms;
 use crate::exit::ExitCode;
 use crate::terminal::{self, Format};
 
 /// Whose trust root.
 #[derive(Debug, Args)]
 pub(super) struct TrustArguments {
+    /// A trust root to go on from: the node is not believed, but has to show what the validators
+    /// that this root knows have decided since.
+    #[arg(long)]
+    from: Option<PathBuf>,
     #[command(flatten)]
     rpc: RpcArguments,
 }
@@ -30,13 +35,19 @@ pub(super) struct VerifyArguments {
     trust: PathBuf,
 }
 
-/// Prints the trust root of the network behind a node. Whoever takes it trusts that node once.
+/// Prints the trust root of the network behind a node: of its beginning, for which that node is
+/// believed once; or of its present, proven from a root that is there already.
 pub(super) fn trust(arguments: &TrustArguments, _format: Format) -> Result<ExitCode> {
     let client = RpcClient::new(&arguments.rpc.rpc)?;
-    let info = runtime()?.block_on(client.network_info())?;
-    let text = serde_json::to_string_pretty(&info.trust)?;
+    let trust = runtime()?.block_on(async {
+        match &arguments.from {
+            None => Ok::<_, eyre::Report>(client.network_info().await?.trust),
+            Some(path) => Ok(advance_trust(&load_trust(path)?, &client, now_ms()).await?),
+        }
+    })?;
+    let text = serde_json::to_string_pretty(&trust)?;
     // A trust root is a file for programs, whatever form was asked for.
-    Format::Text.print(&info.trust, || text);
+    Format::Text.print(&trust, || text);
     Ok(ExitCode::OK)
 }
 
@@ -45,7 +56,7 @@ pub(super) fn verify(arguments: &VerifyArguments, format: Format) -> Result<Exit
     let trust = load_trust(&arguments.trust)?;
     let proof = std::fs::read_to_string(&arguments.proof)
         .wrap_err_with(|| format!("reading {}", arguments.proof.display()))?;
-    match verify_proof(&proof, &trust, &Secp256k1) {
+    match verify_proof(&proof, &trust, &Secp256k1, now_ms()) {
         Ok(proven) => {
             let (value, text) = describe(&proven);
             format.print(&value, || text);

@@ -111,6 +111,17 @@ impl Ports {
 }
 
 impl NodeConfig {
+    /// A node on loopback that asks no rollups.
+    #[must_use]
+    pub fn new(ports: Ports, peers: Vec<Peer>) -> Self {
+        Self {
+            port_base: ports.base(),
+            listen_address: loopback(),
+            peers,
+            execution: Vec::new(),
+        }
+    }
+
     /// Reads and checks the file.
     ///
     /// # Errors

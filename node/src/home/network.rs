@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Height, Parameters, Rollup, TrustRoot};
+use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
 use super::keys::write_test_key;
@@ -91,12 +91,7 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
 /// # Errors
 /// The genesis names no possible validator set.
 pub fn trust_root(genesis: &Genesis) -> Result<TrustRoot> {
-    let validators = genesis.validator_set()?;
-    Ok(TrustRoot {
-        network: genesis.network(),
-        height: Height::GENESIS,
-        validators,
-    })
+    Ok(TrustRoot::genesis(genesis)?)
 }
 
 fn write_trust(path: &Path, trust: &TrustRoot) -> Result<()> {

@@ -111,6 +111,7 @@ impl Engine {
         let peers_changed = matches!(input, Input::Connected(_) | Input::Disconnected(_));
         let outputs = self.replica.handle(self.clock.now_ms(), input);
         if committed {
+            self.peers.follow(self.replica.state());
             self.tip
                 .send_replace(Arc::new(self.replica.state().clone()));
         }

@@ -1,10 +1,11 @@
 //! From the network's events to the replica's inputs. Parcels are decoded and verified here, off the
 //! replica's thread: their signatures take longer than a vote may wait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloverleaf_network::{Class as NetworkClass, NetworkEvent, NetworkEvents};
+use cloverleaf_network::{Class as NetworkClass, NetworkEvent, NetworkEvents, PeerName};
 use cloverleaf_replica::{Input, intake};
 use cloverleaf_types::{Address, NetworkId, Secp256k1};
 use tokio::sync::mpsc;
@@ -39,13 +40,18 @@ pub(super) async fn carry(
     let (parcels, verified) = mpsc::channel(PARCELS_MAX);
     let bulk = mailboxes.bulk.clone();
     let verifier = super::spawn(verify_parcels(verified, network, bulk));
+    // Who it was is still to be known when it is off the list.
+    let mut connected: BTreeMap<PeerName, Address> = BTreeMap::new();
     while let Some(event) = events.recv().await {
         let delivered = match event {
             NetworkEvent::Connected(name) => match peers.address(&name) {
-                Some(peer) => mailboxes.urgent.send(Input::Connected(peer)).await.is_ok(),
+                Some(peer) => {
+                    connected.insert(name, peer);
+                    mailboxes.urgent.send(Input::Connected(peer)).await.is_ok()
+                }
                 None => true,
             },
-            NetworkEvent::Disconnected(name) => match peers.address(&name) {
+            NetworkEvent::Disconnected(name) => match connected.remove(&name) {
                 Some(peer) => mailboxes
                     .urgent
                     .send(Input::Disconnected(peer))

@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicU32;
 use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_network::{Network, NetworkConfig, NetworkHandle, PeerConfig, address_text};
+use cloverleaf_network::{Network, NetworkConfig, NetworkHandle};
 use cloverleaf_replica::Input;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
@@ -78,7 +78,8 @@ impl Sequencer {
         let disk = disk?;
         let (network, events, network_task) = start_network(&home, &fatal, &stop).await?;
         let state = Arc::new(disk.replica.state().clone());
-        let peers = Peers::new(network.clone(), state.validators());
+        let peers = Peers::new(network.clone(), &home.config.peers);
+        peers.follow(&state);
         let (tip, tip_receiver) = watch::channel(state);
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
@@ -207,14 +208,10 @@ async fn start_network(
     stop: &CancellationToken,
 ) -> Result<(NetworkHandle, cloverleaf_network::NetworkEvents, Task<()>)> {
     let ports = home.config.ports()?;
-    let peers = home.config.peers.iter().map(|peer| PeerConfig {
-        peer_id: peer.peer_id.clone(),
-        address: Some(address_text(peer.address)),
-    });
     let config = NetworkConfig {
         keypair: home.keys.network.clone(),
         listen: (home.config.listen_address, ports.network()).into(),
-        peers: peers.collect(),
+        peers: Vec::new(), // the state says who, before anything is sent
         network_id: hex::encode(home.genesis.network()),
     };
     let Network {

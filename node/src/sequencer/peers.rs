@@ -1,44 +1,88 @@
-//! Between validators' addresses and the names that the network knows them by.
+//! Who may connect, and whose peer is which. Both follow the state (L2).
+//!
+//! ```text
+//!  current set ∪ next set ∪ scheduled ─┐
+//!  removed, for a while ───────────────┴─► allow-list ─► network        addresses: node.toml
+//! ```
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
-use cloverleaf_network::{Class as NetworkClass, NetworkHandle, PeerName};
+use cloverleaf_bundle::State;
+use cloverleaf_network::{
+    Class as NetworkClass, NetworkHandle, PeerConfig, PeerName, address_text, is_peer_id,
+};
 use cloverleaf_replica::{Class, Recipient};
-use cloverleaf_types::{Address, ValidatorSet};
+use cloverleaf_types::{Address, Height};
 
-/// The other validators.
+use crate::home::Peer;
+
+/// For how many heights a removed validator may stay connected. It must get the block before its
+/// removal and a few more: from these it knows that it is removed, and ends what its users wait for.
+/// Two requests of block sync, so that it may even be late.
+const FAREWELL_HEIGHTS: u64 = 32;
+
+/// The peers that the state names, each with its validator's address.
+type Members = BTreeMap<PeerName, Address>;
+
+/// The peers that may connect, and whose they are. Clones share the list.
 #[derive(Clone)]
 pub(super) struct Peers {
     network: NetworkHandle,
-    by_name: BTreeMap<PeerName, Address>,
-    by_address: BTreeMap<Address, PeerName>,
+    /// Where this node dials whom.
+    addresses: Arc<BTreeMap<PeerName, SocketAddr>>,
+    list: Arc<RwLock<List>>,
+}
+
+/// Members, and those that were until lately.
+#[derive(Default)]
+struct List {
+    members: Members,
+    leaving: BTreeMap<PeerName, (Address, Height)>,
 }
 
 impl Peers {
-    /// Knows the validators of a set.
-    pub(super) fn new(network: NetworkHandle, validators: &ValidatorSet) -> Self {
-        let named = validators.validators().iter().map(|validator| {
-            (
-                PeerName::from(validator.peer_id.as_str()),
-                validator.address,
-            )
-        });
-        let by_name: BTreeMap<PeerName, Address> = named.collect();
-        let by_address = by_name
-            .iter()
-            .map(|(name, address)| (*address, name.clone()))
-            .collect();
+    /// Nobody, until [`Peers::follow`] is called. `configured` says where to dial whom.
+    pub(super) fn new(network: NetworkHandle, configured: &[Peer]) -> Self {
+        let address = |peer: &Peer| (PeerName::from(peer.peer_id.as_str()), peer.address);
         Self {
             network,
-            by_name,
-            by_address,
+            addresses: Arc::new(configured.iter().map(address).collect()),
+            list: Arc::default(),
         }
+    }
+
+    /// Follows the state after a block: who may connect from now on.
+    pub(super) fn follow(&self, state: &State) {
+        let allowed = {
+            let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+            if !list.follow(state.height(), members(state)) {
+                return;
+            }
+            list.allowed()
+        };
+        let configs: Vec<PeerConfig> = allowed.keys().map(|name| self.config(name)).collect();
+        if let Err(error) = self.network.set_peers(&configs) {
+            tracing::error!(%error, "the network does not take the state's list of peers");
+        }
+    }
+
+    fn config(&self, name: &PeerName) -> PeerConfig {
+        PeerConfig {
+            peer_id: name.to_string(),
+            address: self.addresses.get(name).copied().map(address_text),
+        }
+    }
+
+    fn list(&self) -> RwLockReadGuard<'_, List> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The validator of a name.
     pub(super) fn address(&self, name: &PeerName) -> Option<Address> {
-        self.by_name.get(name).copied()
+        self.list().address(name)
     }
 
     /// Sends a message. What cannot be queued is lost: every protocol above asks or sends again.
@@ -46,8 +90,8 @@ impl Peers {
         let class = network_class(class);
         let lost = match to {
             Recipient::All => self.network.broadcast(class, bytes).err(),
-            Recipient::One(peer) => match self.by_address.get(&peer) {
-                Some(name) => self.network.send(name, class, bytes).err(),
+            Recipient::One(peer) => match self.list().name(peer) {
+                Some(name) => self.network.send(&name, class, bytes).err(),
                 None => None,
             },
         };
@@ -62,10 +106,97 @@ impl Peers {
     }
 }
 
+impl List {
+    /// True when somebody came or left.
+    fn follow(&mut self, height: Height, members: Members) -> bool {
+        let before = self.leaving.len();
+        self.leaving
+            .retain(|name, (_, until)| *until > height && !members.contains_key(name));
+        let changed = self.members != members || self.leaving.len() < before;
+        let until = Height(height.0.saturating_add(FAREWELL_HEIGHTS));
+        for (name, address) in std::mem::take(&mut self.members) {
+            if !members.contains_key(&name) {
+                self.leaving.insert(name, (address, until));
+            }
+        }
+        self.members = members;
+        changed
+    }
+
+    fn allowed(&self) -> Members {
+        let leaving = self.leaving.iter();
+        let leaving = leaving.map(|(name, (address, _))| (name.clone(), *address));
+        leaving.chain(self.members.clone()).collect()
+    }
+
+    fn address(&self, name: &PeerName) -> Option<Address> {
+        let leaving = || self.leaving.get(name).map(|(address, _)| *address);
+        self.members.get(name).copied().or_else(leaving)
+    }
+
+    /// The peer of a validator: the one that counts now, else the one that it had until lately.
+    fn name(&self, address: Address) -> Option<PeerName> {
+        let member = self.members.iter().find(|(_, member)| **member == address);
+        let leaving = || self.leaving.iter().find(|(_, (left, _))| *left == address);
+        member
+            .map(|(name, _)| name)
+            .or_else(|| leaving().map(|(name, _)| name))
+            .cloned()
+    }
+}
+
+/// The current set, the next one, and whoever is scheduled: a new validator has to catch up before its
+/// height. A peer id that is none names nobody.
+fn members(state: &State) -> Members {
+    let scheduled = state.scheduled();
+    let scheduled = scheduled.map(|change| (&change.peer_id, change.address));
+    let sets = [state.next_validators(), state.validators()];
+    let named = sets.into_iter().flat_map(|set| set.validators());
+    let named = named.map(|validator| (&validator.peer_id, validator.address));
+    scheduled
+        .chain(named)
+        .filter(|(peer_id, _)| is_peer_id(peer_id))
+        .map(|(peer_id, address)| (PeerName::from(peer_id.as_str()), address))
+        .collect()
+}
+
 fn network_class(class: Class) -> NetworkClass {
     match class {
         Class::Votes => NetworkClass::Votes,
         Class::Parcels => NetworkClass::Parcels,
         Class::Sync => NetworkClass::Sync,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> Members {
+        let member = |name: &&str| (PeerName::from(*name), Address::ZERO);
+        names.iter().map(member).collect()
+    }
+
+    #[test]
+    fn removed_peer_stays_on_the_list_for_its_farewell_and_not_longer() {
+        let mut list = List::default();
+        assert!(list.follow(Height(5), set(&["anna", "bert"])));
+        assert!(!list.follow(Height(6), set(&["anna", "bert"])));
+        assert!(list.follow(Height(7), set(&["anna"])));
+        assert_eq!(list.allowed(), set(&["anna", "bert"]));
+        let last = Height(7 + FAREWELL_HEIGHTS - 1);
+        assert!(!list.follow(last, set(&["anna"])));
+        assert!(list.follow(last.next(), set(&["anna"])));
+        assert_eq!(list.allowed(), set(&["anna"]));
+    }
+
+    #[test]
+    fn peer_that_comes_back_during_its_farewell_stays() {
+        let mut list = List::default();
+        list.follow(Height(5), set(&["anna", "bert"]));
+        list.follow(Height(6), set(&["anna"]));
+        assert!(list.follow(Height(7), set(&["anna", "bert"])));
+        assert!(!list.follow(Height(7 + FAREWELL_HEIGHTS), set(&["anna", "bert"])));
+        assert_eq!(list.allowed(), set(&["anna", "bert"]));
     }
 }

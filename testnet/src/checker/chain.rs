@@ -11,10 +11,11 @@ use cloverleaf_types::{
 
 use super::Violation;
 
-/// Follows what nodes say was decided. Version 1 has one validator set for ever.
+/// Follows what nodes say was decided. Who decides the next height comes from replayed blocks.
 pub struct ChainChecker {
     network: NetworkId,
-    validators: ValidatorSet,
+    /// By the first height that each decides.
+    sets: BTreeMap<Height, ValidatorSet>,
     recover: Arc<dyn Recover>,
     genesis_ms: u64,
     headers: BTreeMap<Height, Header>,
@@ -38,9 +39,10 @@ impl ChainChecker {
     /// The genesis names no validator set.
     #[must_use]
     pub fn new(genesis: &Genesis, recover: Arc<dyn Recover>) -> Self {
+        let validators = genesis.validator_set().expect("a genesis with validators");
         Self {
             network: genesis.network(),
-            validators: genesis.validator_set().expect("a genesis with validators"),
+            sets: BTreeMap::from([(Height::GENESIS, validators)]),
             recover,
             genesis_ms: genesis.time_ms,
             headers: BTreeMap::new(),
@@ -62,6 +64,19 @@ impl ChainChecker {
         self.headers
             .last_key_value()
             .map_or(self.genesis_ms, |(_, header)| header.timestamp_ms)
+    }
+
+    /// Who decides from the height after the tip on.
+    pub fn follow_validators(&mut self, validators: &ValidatorSet) {
+        let next = self.tip().next();
+        if self.set(next) != validators {
+            self.sets.insert(next, validators.clone());
+        }
+    }
+
+    fn set(&self, height: Height) -> &ValidatorSet {
+        let known = self.sets.range(..=height).next_back();
+        known.expect("genesis names the first").1
     }
 
     /// A node says that a block was decided and is durable there.
@@ -140,8 +155,12 @@ impl ChainChecker {
         if header.timestamp_ms <= self.time_ms() {
             return broken("its time does not rise");
         }
-        if header.validators_hash != self.validators.hash() {
+        if header.validators_hash != self.set(height).hash() {
             return broken("another set decided it");
+        }
+        let parent = self.headers.last_key_value();
+        if parent.is_some_and(|(_, parent)| parent.next_validators_hash != header.validators_hash) {
+            return broken("its parent names another set for it");
         }
         Ok(())
     }
@@ -159,11 +178,12 @@ impl ChainChecker {
         }
         let (round, kind) = (certificate.round, VoteKind::Precommit);
         let digest = vote_digest(self.network, height, round, kind, Some(hash));
+        let validators = self.set(height);
         let mut signers = BTreeSet::new();
         for found in &certificate.signatures {
             match self.recover.recover(digest, &found.signature) {
                 Ok(signer) => {
-                    let named = self.validators.get(found.index).map(|named| named.address);
+                    let named = validators.get(found.index).map(|named| named.address);
                     if named != Some(signer) || !signers.insert(signer) {
                         return broken(format!("{signer} is not validator {}", found.index));
                     }
@@ -171,7 +191,7 @@ impl ChainChecker {
                 Err(error) => return broken(error.to_string()),
             }
         }
-        let powers = self.validators.validators().iter();
+        let powers = validators.validators().iter();
         let signed: u128 = powers
             .clone()
             .filter(|validator| signers.contains(&validator.address))

@@ -58,6 +58,8 @@ impl Judge {
         atomicity::check(block)?;
         self.window.follow(block)?;
         let left = self.replay.follow(block)?;
+        self.chain
+            .follow_validators(self.replay.state().validators());
         self.promises.follow(block, &left);
         Ok(Some(left))
     }
@@ -105,6 +107,11 @@ impl Judge {
     /// A correct node says that an item has ended.
     pub fn ended(&mut self, node: Address, name: Name) {
         self.promises.ended(node, name);
+    }
+
+    /// A validator is removed; returns what ends with it.
+    pub fn removed(&mut self, node: Address) -> Vec<Name> {
+        self.promises.removed(node)
     }
 
     /// What was promised.

@@ -62,6 +62,17 @@ impl Promises {
         }
     }
 
+    /// A node is removed from the validators: what no block has taken of its lane ends there (L2).
+    /// Returns what it was.
+    pub fn removed(&mut self, node: Address) -> Vec<Name> {
+        let of_node = self.open.extract_if(.., |_, maker| *maker == node);
+        let ended: Vec<Name> = of_node.map(|(name, _)| name).collect();
+        for name in &ended {
+            self.put_off.remove(name);
+        }
+        ended
+    }
+
     /// How many were made.
     #[must_use]
     pub fn made(&self) -> u64 {

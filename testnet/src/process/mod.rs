@@ -26,6 +26,6 @@ mod wait;
 pub use binary::{Binary, Finished};
 pub use child::{Process, STOP_TIMEOUT};
 pub use error::Error;
-pub use network::{Network, NetworkPlan, Started};
+pub use network::{Joiner, Network, NetworkPlan, Started};
 pub use ports::PortBase;
 pub use wait::{Stopwatch, wait_until};

@@ -32,6 +32,17 @@ pub struct Network {
     rollups: BTreeMap<u64, Process>,
 }
 
+/// A node that the authority may schedule as a validator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joiner {
+    /// Its number.
+    pub node: usize,
+    /// The address of its consensus key.
+    pub address: Address,
+    /// Its peer id.
+    pub peer_id: String,
+}
+
 /// What a node says when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Started {
@@ -65,6 +76,44 @@ impl Network {
             nodes: (0..plan.validators).map(|_| None).collect(),
             rollups: BTreeMap::new(),
         })
+    }
+
+    /// Makes the directory of one more node, which knows where the others are; it does not run yet.
+    ///
+    /// # Errors
+    /// `init` fails.
+    pub fn join(&mut self) -> Result<Joiner, Error> {
+        let node = self.nodes.len();
+        let home = self.dir.join(format!("node{node}"));
+        let genesis = self.dir.join("genesis.json");
+        let mut arguments = vec!["--json".to_owned(), "init".to_owned()];
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("--home", home.display().to_string());
+        option("--genesis", genesis.display().to_string());
+        option("--port-base", self.ports.of_node(node).to_string());
+        for (index, validator) in self.genesis.validators.iter().enumerate() {
+            let address = self.ports.peer_address(index);
+            option("--peer", format!("{}@{address}", validator.peer_id));
+        }
+        let made = self.binary.run(&arguments)?.succeeded()?.json()?;
+        self.nodes.push(None);
+        let read = || {
+            Some(Joiner {
+                node,
+                address: serde_json::from_value(made["address"].clone()).ok()?,
+                peer_id: made["peer_id"].as_str()?.to_owned(),
+            })
+        };
+        read().ok_or_else(|| Error::Shape {
+            what: "what `init` says".to_owned(),
+            problem: made.to_string(),
+        })
+    }
+
+    /// The file with the key of the network's authority.
+    #[must_use]
+    pub fn authority_key(&self) -> PathBuf {
+        self.dir.join("node0/keys/consensus.key")
     }
 
     /// The network's beginning.

@@ -6,7 +6,7 @@
 //! ```
 //! All of it is below the range from which the system gives ports to connections.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Error;
@@ -68,13 +68,24 @@ impl PortBase {
         url(self.of_node(node) + 1)
     }
 
+    /// Where a node listens for other validators.
+    #[must_use]
+    pub fn peer_address(self, node: usize) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.of_node(node) + 4).into()
+    }
+
     /// The port of the i-th demo rollup.
     #[must_use]
     pub fn rollup(self, index: u16) -> u16 {
         self.0 + ROLLUPS_OFFSET + index
     }
 
-    fn of_node(self, node: usize) -> u16 {
+    /// The port from which those of a node follow.
+    ///
+    /// # Panics
+    /// A network of one machine has few nodes.
+    #[must_use]
+    pub fn of_node(self, node: usize) -> u16 {
         self.0 + 10 * u16::try_from(node).expect("a network of one machine has few nodes")
     }
 

@@ -10,8 +10,12 @@ use super::random::Random;
 pub struct Config {
     /// Decides every choice and every chance.
     pub seed: u64,
-    /// How many validators there are, of equal power.
+    /// How many validators there are at genesis, of equal power.
     pub validators: usize,
+    /// How many more machines run as observers and may become validators.
+    pub joiners: usize,
+    /// Mean time between two changes of the validators, in milliseconds; none by itself without it.
+    pub membership_interval_ms: Option<u64>,
     /// How many heights are decided before the network is left in peace.
     pub heights: u64,
     /// What the network chose.
@@ -96,6 +100,8 @@ impl Config {
         Self {
             seed,
             validators: 4,
+            joiners: 0,
+            membership_interval_ms: None,
             heights: 50,
             parameters: parameters(),
             links: LinkConfig {
@@ -138,6 +144,11 @@ impl Config {
         config.parameters.block_time_ms = *random.pick(&[0, 20, 60]);
         // Every sixth network runs for longer than the replay window.
         let long = seed % 6 == 5;
+        // In every third the validators change.
+        if seed % 3 == 1 {
+            config.joiners = 2;
+            config.membership_interval_ms = Some(random.between(200, 600));
+        }
         config.heights = if long { 110 } else { 50 };
         config.faults = Some(FaultConfig {
             interval_ms: random.between(150, 700),

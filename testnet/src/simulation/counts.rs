@@ -96,6 +96,14 @@ counts! {
     lane_equivocations,
     /// Parcels that came with a mark for what their claimed senders did not sign.
     false_marks,
+    /// Validators that joined.
+    validators_joined,
+    /// Validators that were removed.
+    validators_removed,
+    /// Validators that were given another power.
+    validators_reweighted,
+    /// Items that ended because their author was removed.
+    author_removed,
 }
 
 impl Counts {

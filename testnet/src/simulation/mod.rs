@@ -5,6 +5,7 @@
 //!                  ├─► links: delay, loss, duplication, partitions in one or both directions
 //!                  ├─► workload: senders and bundlers, and what becomes of what they sent
 //!                  ├─► faults: what breaks next, and when it is repaired
+//!                  ├─► membership: validators that join, leave and change their power
 //!                  └─► checker
 //! ```
 //! One event at a time, by time and then by order of scheduling; all chance comes from the seed. A
@@ -19,6 +20,7 @@ mod faults;
 mod files;
 mod host;
 mod links;
+mod membership;
 mod memo;
 mod network;
 mod queue;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::rollup::{Format, Policy, Status, Verification};
-use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, Signer};
+use cloverleaf_types::{
+    Address, ChainId, Genesis, GenesisValidator, Parameters, Rollup, Signer, Validator,
+};
 
 /// The time before the first block, in milliseconds since 1970.
 pub(crate) const GENESIS_MS: u64 = 1_700_000_000_000;
@@ -29,21 +31,17 @@ pub(crate) const LATER: ChainId = ChainId(200);
 /// Most weight of [`NARROW`] in a block: about six small transactions.
 pub(crate) const NARROW_WEIGHT: u64 = 1_800;
 
-/// The validators' keys, by rising address: validator i has lane i.
-#[must_use]
-pub fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
-    let key = |name: usize| {
-        let name = u8::try_from(name + 1).expect("a simulated network is small");
-        Arc::new(LocalSigner::new(&[name; 32]).expect("not zero"))
-    };
-    let mut keys: Vec<Arc<LocalSigner>> = (0..validators).map(key).collect();
-    keys.sort_by_key(|key| key.address());
-    keys
-}
-
 /// The key of the network's authority.
 pub(crate) fn authority() -> LocalSigner {
     LocalSigner::new(&[0xA0; 32]).expect("not zero")
+}
+
+/// The validators' keys, by rising address: validator i has lane i as long as nobody joins.
+#[must_use]
+pub fn keys(validators: usize) -> Vec<Arc<LocalSigner>> {
+    let mut keys: Vec<Arc<LocalSigner>> = (0..validators).map(key).collect();
+    keys.sort_by_key(|key| key.address());
+    keys
 }
 
 /// The key of the rollups' operator.
@@ -51,12 +49,38 @@ pub(crate) fn operator() -> LocalSigner {
     LocalSigner::new(&[0xB0; 32]).expect("not zero")
 }
 
-pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Genesis {
-    let validator = |(index, key): (usize, &Arc<LocalSigner>)| GenesisValidator {
-        address: key.address(),
+/// The keys of machines that may become validators.
+pub(crate) fn joiners(validators: usize, joiners: usize) -> Vec<Arc<LocalSigner>> {
+    (validators..validators + joiners).map(key).collect()
+}
+
+fn key(name: usize) -> Arc<LocalSigner> {
+    let name = u8::try_from(name + 1).expect("a simulated network is small");
+    Arc::new(LocalSigner::new(&[name; 32]).expect("not zero"))
+}
+
+/// A machine as a validator of power 1.
+pub(crate) fn validator(index: usize, address: Address) -> Validator {
+    Validator {
+        address,
         power: 1,
-        peer_id: format!("peer-{index}"),
-        name: format!("validator {index}"),
+        peer_id: format!("peer{}", index + 1),
+    }
+}
+
+pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Genesis {
+    let genesis_validator = |(index, key): (usize, &Arc<LocalSigner>)| {
+        let Validator {
+            address,
+            power,
+            peer_id,
+        } = validator(index, key.address());
+        GenesisValidator {
+            address,
+            power,
+            peer_id,
+            name: format!("validator {index}"),
+        }
     };
     let everywhere = Rollup {
         verification: Verification::Everywhere,
@@ -82,7 +106,7 @@ pub(crate) fn genesis(keys: &[Arc<LocalSigner>], parameters: Parameters) -> Gene
         time_ms: GENESIS_MS,
         authority: authority().address(),
         parameters,
-        validators: keys.iter().enumerate().map(validator).collect(),
+        validators: keys.iter().enumerate().map(genesis_validator).collect(),
         rollups: vec![rollup(WIDE), narrow, third, everywhere, alone],
     }
 }

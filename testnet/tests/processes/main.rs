@@ -18,6 +18,8 @@ mod kills;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod membership;
+#[cfg(test)]
 mod modes;
 #[cfg(test)]
 mod registry;

@@ -29,10 +29,12 @@ pub(crate) struct Scene {
     lives: Lives,
     /// Each node's place in the validator set.
     validators: Vec<u32>,
+    /// Nodes that are no validators any more: they stop following.
+    removed: Vec<Node>,
     watchers: JoinSet<()>,
     runtime: Runtime,
     /// Removed after the processes have ended.
-    _dir: Dir,
+    dir: Dir,
     _turn: Turn,
 }
 
@@ -118,9 +120,10 @@ impl Scene {
             binary,
             watched,
             validators: Vec::new(),
+            removed: Vec::new(),
             watchers,
             runtime,
-            _dir: dir,
+            dir,
             _turn: turn,
         };
         let set = genesis.validator_set().unwrap();
@@ -232,9 +235,19 @@ impl Scene {
 
     /// Starts users of all nodes.
     pub(crate) fn load(&self, seed: u64) -> Load {
-        let http: Vec<String> = (0..4).map(|node| self.network.http_url(node)).collect();
-        let grpc = self.network.grpc_urls();
-        Load::start(seed, self.runtime.handle(), &self.lives, &grpc, &http)
+        self.load_of(seed, 4)
+    }
+
+    /// Starts users of the first nodes.
+    pub(crate) fn load_of(&self, seed: u64, nodes: usize) -> Load {
+        let http: Vec<String> = (0..nodes).map(|node| self.network.http_url(node)).collect();
+        let grpc = &self.network.grpc_urls()[..nodes];
+        Load::start(seed, self.runtime.handle(), &self.lives, grpc, &http)
+    }
+
+    /// A node is removed from the validators: it need not have the latest blocks any more.
+    pub(crate) fn let_go(&mut self, node: Node) {
+        self.removed.push(node);
     }
 
     /// Submits a transaction to a node, and waits until it is available.
@@ -244,6 +257,21 @@ impl Scene {
             .runtime
             .block_on(client.submit(signed, Wait::Available));
         assert!(matches!(answer, Answer::Reached(_)), "{answer:?}");
+    }
+
+    /// Runs a command that needs no node.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        self.binary.run(["--json"].iter().chain(arguments)).unwrap()
+    }
+
+    /// JSON-RPC of a node.
+    pub(crate) fn client(&self, node: Node) -> RpcClient {
+        RpcClient::new(&self.network.http_url(node)).unwrap()
+    }
+
+    /// Where this scene's files are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Runs a client command against a node.
@@ -301,7 +329,8 @@ impl Scene {
 
     /// Waits until all nodes have one tip and the followers all batches; it is the tip by JSON-RPC too.
     fn wait_until_all_agree(&mut self) {
-        let all_same = |seen: &Seen| (0..4).all(|node| seen.tip_of(node) == seen.tip());
+        let nodes: Vec<Node> = (0..4).filter(|it| !self.removed.contains(it)).collect();
+        let all_same = |seen: &Seen| nodes.iter().all(|node| seen.tip_of(*node) == seen.tip());
         self.wait("all nodes have the same tip", all_same);
         self.wait("followers have everything once", |seen| {
             seen.is_followed(&CHAINS)
@@ -310,7 +339,7 @@ impl Scene {
             let seen = self.seen();
             (seen.tip(), seen.hash(seen.tip()).unwrap())
         };
-        for node in 0..4 {
+        for node in nodes {
             let block = self.hash_at(node, tip);
             assert_eq!(block, Some(hash), "node {node} at height {tip}");
         }

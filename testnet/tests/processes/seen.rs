@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
+use cloverleaf_bundle::{State, apply};
 use cloverleaf_client::VerifiedBatch;
 use cloverleaf_mempool::Name;
 use cloverleaf_testnet::checker::streams::Streams;
 use cloverleaf_testnet::checker::window::Window;
 use cloverleaf_testnet::checker::{ChainChecker, Violation, atomicity};
 use cloverleaf_types::{
-    Address, B256, Block, ChainId, DecidedBlock, Genesis, Secp256k1, TransactionId,
+    Address, B256, Block, ChainId, DecidedBlock, Genesis, Round, Secp256k1, TransactionId,
 };
 
 /// A node of the network, and a validator by its place in the set.
@@ -19,6 +20,8 @@ pub(crate) type Node = usize;
 /// Everything that was seen.
 pub(crate) struct Seen {
     chain: ChainChecker,
+    /// After the highest block.
+    state: State,
     streams: Streams,
     window: Window,
     /// The last height that each node streamed.
@@ -41,6 +44,9 @@ struct Facts {
     signers: BTreeMap<Node, BTreeSet<u32>>,
     /// The lanes that advance, with the height that their authors had applied.
     lanes: BTreeMap<u32, u64>,
+    /// Whose turn it was in the first round, and who proposed it.
+    first_in_turn: Address,
+    proposer: Address,
 }
 
 /// How much there is.
@@ -69,6 +75,7 @@ impl Seen {
     pub(crate) fn new(genesis: &Genesis, nodes: usize) -> Self {
         Self {
             chain: ChainChecker::new(genesis, Arc::new(Secp256k1)),
+            state: State::genesis(genesis).unwrap(),
             streams: Streams::new(genesis),
             window: Window::new(genesis.parameters.replay_window_ms),
             tips: vec![0; nodes],
@@ -104,6 +111,7 @@ impl Seen {
             atomicity::check(block)?;
             self.window.follow(block)?;
             self.place(block);
+            self.apply(block);
         }
         let facts = self.blocks.entry(height).or_default();
         let signatures = decided.certificate.signatures.iter();
@@ -111,6 +119,17 @@ impl Seen {
         facts.signers.insert(node, signers);
         self.tips[node] = height;
         Ok(())
+    }
+
+    /// S2: what every validator knows after the block.
+    fn apply(&mut self, block: &Block) {
+        match apply(&self.state, block) {
+            Ok(state) => {
+                self.chain.follow_validators(state.validators());
+                self.state = state;
+            }
+            Err(error) => self.fail(error.to_string()),
+        }
     }
 
     fn place(&mut self, block: &Block) {
@@ -136,6 +155,8 @@ impl Seen {
             bundles: block.manifests.len(),
             signers: BTreeMap::new(),
             lanes: lanes.collect(),
+            first_in_turn: self.state.proposer(Round::FIRST),
+            proposer: self.state.proposer(block.header.round),
         };
         self.blocks.insert(height, facts);
     }
@@ -195,6 +216,24 @@ impl Seen {
     pub(crate) fn bundles_above(&self, height: u64) -> usize {
         let blocks = self.blocks.range(height + 1..);
         blocks.map(|(_, facts)| facts.bundles).sum()
+    }
+
+    /// The state after the highest block.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// How many blocks above a height waited for a validator that did not propose them.
+    pub(crate) fn waited_for(&self, validator: Address, above: u64) -> usize {
+        let blocks = self.blocks.range(above + 1..).map(|(_, facts)| facts);
+        let waited = blocks.filter(|it| it.first_in_turn == validator && it.proposer != validator);
+        waited.count()
+    }
+
+    /// True if a validator proposed a block above a height.
+    pub(crate) fn has_proposed(&self, validator: Address, above: u64) -> bool {
+        let mut blocks = self.blocks.range(above + 1..);
+        blocks.any(|(_, facts)| facts.proposer == validator)
     }
 
     /// True if another node than `node` has a certificate above a height with this validator in it.

@@ -66,11 +66,7 @@ impl Watched {
     /// Follows a rollup as its own node would, over all sequencers.
     pub(crate) async fn rollup(self, genesis: Genesis, chain_id: u64, upstreams: Vec<String>) {
         let network = genesis.network();
-        let trust = TrustRoot {
-            network,
-            height: Height::GENESIS,
-            validators: genesis.validator_set().unwrap(),
-        };
+        let trust = TrustRoot::genesis(&genesis).unwrap();
         let config = FollowerConfig {
             trust,
             head: Head::empty(network, ChainId(chain_id)),

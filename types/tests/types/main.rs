@@ -21,4 +21,6 @@ mod proof;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
 mod vectors;

@@ -283,7 +283,7 @@ fn head_of_another_rollup_batch_or_height_is_refused() {
 }
 
 #[test]
-fn trust_root_of_another_set_or_a_later_height_is_refused() {
+fn trust_root_of_another_set_or_a_later_height_is_refused_with_what_to_do() {
     let later = TrustRoot {
         height: Height(2),
         ..trust()
@@ -298,10 +298,15 @@ fn trust_root_of_another_set_or_a_later_height_is_refused() {
         validators: ValidatorSet::new(grown.collect()).unwrap(),
         ..trust()
     };
-    assert_eq!(
-        step(bundle_proof().verify(&other, &Secp256k1)),
-        "validators"
+    let refused = bundle_proof().verify(&other, &Secp256k1);
+    assert!(
+        refused
+            .clone()
+            .unwrap_err()
+            .to_string()
+            .contains("cloverleaf trust --from")
     );
+    assert_eq!(step(refused), "validators");
 }
 
 proptest! {

@@ -100,7 +100,11 @@ pub(crate) fn trust() -> TrustRoot {
     TrustRoot {
         network: network(),
         height: Height(1),
+        time_ms: 1_000,
+        trust_period_ms: 9_000,
         validators: validators(),
+        scheduled: Vec::new(),
+        control: Head::empty(network(), ChainId::CONTROL),
     }
 }
 

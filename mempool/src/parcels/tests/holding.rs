@@ -182,6 +182,7 @@ fn parcels_of_a_removed_validator_are_neither_acked_nor_proposed() {
         height: Height(6),
         validators: &validators(3),
         last_cuts: &BTreeMap::new(),
+        joined: &BTreeMap::new(),
     };
     parcels.on_decided(&view);
     assert!(parcels.ack().is_empty() && !parcels.can_advance());

@@ -3,6 +3,7 @@
 mod cuts;
 mod fetching;
 mod holding;
+mod membership;
 mod properties;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ fn with(config: ParcelsConfig, count: u8, height: u64) -> Parcels {
         height: Height(height),
         validators: &validators(count),
         last_cuts: &BTreeMap::new(),
+        joined: &BTreeMap::new(),
     };
     Parcels::new(config, &view)
 }
@@ -105,6 +107,7 @@ fn decide(parcels: &mut Parcels, cuts: &[&Sealed]) -> Vec<(Slot, B256)> {
         height,
         validators: &validators,
         last_cuts: &last_cuts,
+        joined: &BTreeMap::new(),
     })
 }
 

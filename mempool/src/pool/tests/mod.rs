@@ -8,6 +8,7 @@ mod eviction;
 mod orders;
 mod policies;
 mod properties;
+mod removal;
 mod replacement;
 
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::{Head, NetworkInfo, Rollup};
 use cloverleaf_api::reason::Reason;
-use cloverleaf_types::{ChainId, Height, TrustRoot};
+use cloverleaf_types::{ChainId, TrustRoot};
 
 use super::{Desk, known};
 
@@ -39,8 +39,10 @@ impl Desk {
     pub(crate) fn network_info(&self, grpc: Option<&str>) -> Result<NetworkInfo, RpcError> {
         let shared = self.handle.shared();
         let (state, genesis) = (self.handle.state(), &shared.genesis);
-        let validators = genesis.validator_set();
-        let validators = validators.map_err(|error| RpcError::because(Reason::Internal, error))?;
+        let trust = TrustRoot::genesis(genesis);
+        let mut trust = trust.map_err(|error| RpcError::because(Reason::Internal, error))?;
+        // Whoever takes it believes this node, now.
+        trust.saw(state.timestamp_ms());
         Ok(NetworkInfo {
             network: state.network(),
             name: genesis.name.clone(),
@@ -51,11 +53,7 @@ impl Desk {
             validator: Some(shared.own),
             peers: self.handle.connected(),
             grpc: grpc.map(str::to_owned),
-            trust: TrustRoot {
-                network: state.network(),
-                height: Height::GENESIS,
-                validators,
-            },
+            trust,
             validators: state.validators().clone(),
             scheduled: state.scheduled().cloned().collect(),
             authority: state.authority(),

@@ -99,6 +99,7 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         | Refusal::InvalidSender
         | Refusal::Expired
         | Refusal::BadControl { .. }
+        | Refusal::NotValidator
         | Refusal::Bundle(_) => error,
         Refusal::PoolFull { .. }
         | Refusal::RollupShareFull { .. }
@@ -199,6 +200,7 @@ mod tests {
             Refusal::LaneFull {
                 retry_after_ms: 200,
             },
+            Refusal::NotValidator,
             Refusal::SenderFull {
                 sender: Address::ZERO,
                 expected: 0,

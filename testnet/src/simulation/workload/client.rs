@@ -153,6 +153,14 @@ impl Client {
         }
     }
 
+    /// What a node said is worth nothing any more.
+    pub(super) fn distrust(&mut self, name: &Name) {
+        let found = self.open.iter_mut();
+        for open in found.filter(|open| open.submission.name() == *name) {
+            open.available = false;
+        }
+    }
+
     /// A block was decided.
     pub(super) fn follow(&mut self, placed: &BTreeSet<TransactionKey>, dropped: &BTreeSet<Name>) {
         for open in &mut self.open {

@@ -160,6 +160,13 @@ impl Workload {
         }
     }
 
+    /// Items will never be placed by who said that they are available: they are sent to another.
+    pub(crate) fn distrust(&mut self, names: &[Name]) {
+        for client in &mut self.clients {
+            names.iter().for_each(|name| client.distrust(name));
+        }
+    }
+
     /// A block was decided; these items it left out for good.
     pub(crate) fn follow(&mut self, block: &Block, dropped: &[Name]) {
         let placed: BTreeSet<TransactionKey> = block

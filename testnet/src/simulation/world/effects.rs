@@ -5,7 +5,7 @@ use cloverleaf_consensus::Message;
 use cloverleaf_mempool::pool::State;
 use cloverleaf_replica::{Class, Commit, Recipient};
 use cloverleaf_types::rollup::{Policy, Verification};
-use cloverleaf_types::{BatchHeader, Parcel, Round};
+use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round};
 
 use super::{Event, Simulation};
 use crate::checker::{Violation, promises};
@@ -138,6 +138,8 @@ impl Simulation {
                 self.workload.trust(&name);
             }
             Sighting::Progress(name, state) if self.is_correct(host) && state.is_ended() => {
+                let removed = matches!(state, State::Dropped { reason, .. } if reason == DropReason::AuthorRemoved);
+                self.counts.author_removed += u64::from(removed);
                 self.judge.ended(node, name);
             }
             Sighting::Progress(..) => {}
@@ -169,9 +171,13 @@ impl Simulation {
         if !self.is_correct(host) {
             return Ok(());
         }
+        let parent = self.judge.state().clone();
         let Some(left) = self.judge.decided(node, block)? else {
             return Ok(());
         };
+        self.proposers
+            .push(parent.proposer(block.block.header.round));
+        self.count_changes(parent.validators());
         self.counts.heights += 1;
         self.counts.later_rounds += u64::from(block.block.header.round > Round::FIRST);
         let count = |count: usize| u64::try_from(count).expect("a block is limited");

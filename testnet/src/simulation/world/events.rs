@@ -66,6 +66,7 @@ impl Simulation {
             Event::Repair(repair) => self.repair(&repair),
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
+            Event::Reshape => self.reshape()?,
         }
         Ok(true)
     }

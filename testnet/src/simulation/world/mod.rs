@@ -3,12 +3,14 @@
 mod break_things;
 mod effects;
 mod events;
+mod reshape;
 mod run;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cloverleaf_bundle::State;
 use cloverleaf_replica::Class;
 use cloverleaf_types::{Address, DecidedBlock, Genesis, Signer};
 
@@ -19,8 +21,9 @@ use super::counts::Counts;
 use super::faults::Faults;
 use super::host::{Done, Host, Surroundings};
 use super::links::Links;
+use super::membership::Membership;
 use super::memo::Memo;
-use super::network::{genesis, keys};
+use super::network::{authority, genesis, joiners, keys, validator};
 use super::queue::Queue;
 use super::random::{Digest, Random};
 use super::workload::Workload;
@@ -56,6 +59,8 @@ pub(super) enum Event {
     Submit,
     /// Byzantine validators do what nobody asked for.
     Unasked,
+    /// The network's authority changes the validators.
+    Reshape,
 }
 
 /// What a repair undoes, and in which phase of faults it was broken.
@@ -84,6 +89,7 @@ pub struct Simulation {
     pub(super) links: Links,
     pub(super) workload: Workload,
     pub(super) faults: Option<Faults>,
+    pub(super) membership: Membership,
     /// Faults of earlier phases are repaired already.
     pub(super) phase: u64,
     /// How long a machine that loses power stays off, in microseconds; for ever without.
@@ -101,6 +107,8 @@ pub struct Simulation {
     pub(super) genesis: Genesis,
     /// What was decided, as the first node that said so has it.
     pub(super) blocks: Vec<DecidedBlock>,
+    /// Who proposed each of them first.
+    pub(super) proposers: Vec<Address>,
     pub(super) random: Random,
 }
 
@@ -109,8 +117,9 @@ impl Simulation {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut random = Random::new(config.seed);
-        let keys = keys(config.validators);
+        let mut keys = keys(config.validators);
         let genesis = genesis(&keys, config.parameters);
+        keys.extend(joiners(config.validators, config.joiners));
         let recover = Arc::new(Memo::default());
         let surroundings = Arc::new(Surroundings {
             network: genesis.network(),
@@ -131,6 +140,7 @@ impl Simulation {
             hosts[host].set_ahead(skew_ms);
         }
         let faults = config.faults;
+        let membership = membership(&config, &hosts, random.split());
         Self {
             now_us: 0,
             queue: Queue::default(),
@@ -150,6 +160,8 @@ impl Simulation {
             evidence: BTreeSet::new(),
             genesis,
             blocks: Vec::new(),
+            proposers: Vec::new(),
+            membership,
             random,
             hosts,
             config,
@@ -166,6 +178,7 @@ impl Simulation {
         }
         self.queue.push(0, Event::Submit);
         self.queue.push(0, Event::Unasked);
+        self.queue.push(0, Event::Reshape);
         if let Some(faults) = &mut self.faults {
             let pause_us = faults.pause_us();
             self.queue.push(pause_us, Event::Fault);
@@ -203,6 +216,24 @@ impl Simulation {
         &self.blocks
     }
 
+    /// Who proposed each of them first, in the same order.
+    #[must_use]
+    pub fn proposers(&self) -> &[Address] {
+        &self.proposers
+    }
+
+    /// The state after the highest decided block.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.judge.state()
+    }
+
+    /// A machine's address.
+    #[must_use]
+    pub fn address(&self, host: usize) -> Address {
+        self.hosts[host].address
+    }
+
     /// The length of the longest journals of a validator, in bytes: vote journal, lane log and parcel
     /// store together.
     #[must_use]
@@ -226,4 +257,14 @@ impl Simulation {
             .iter()
             .position(|host| host.signer.address() == address)
     }
+}
+
+/// Byzantine validators stay what they are; all others may come and go.
+fn membership(config: &Config, hosts: &[Host], random: Random) -> Membership {
+    let byzantine = config.byzantine.iter();
+    let byzantine: BTreeSet<Address> = byzantine.map(|(host, _)| hosts[*host].address).collect();
+    let validators = hosts.iter().enumerate();
+    let validators = validators.map(|(index, host)| validator(index, host.address));
+    let movable = validators.filter(|validator| !byzantine.contains(&validator.address));
+    Membership::new(authority(), movable.collect(), byzantine, random)
 }

@@ -1,0 +1,50 @@
+//! The author is removed from the validators (L2).
+
+use super::*;
+
+#[test]
+fn everything_in_the_pool_of_a_removed_author_ends_sealed_or_not() {
+    let mut pool = pool();
+    let [sealed, available, parked] = [0, 1, 7].map(|nonce| transaction(R1, 1, nonce));
+    let legs = [transaction(R1, 2, 0), transaction(R2, 2, 0)];
+    admit(&mut pool, &alone(&sealed));
+    take(&mut pool, 0);
+    admit(&mut pool, &alone(&available));
+    take(&mut pool, 1);
+    pool.on_available(own(0));
+    admit(&mut pool, &alone(&parked));
+    let waiting = bundle(&legs);
+    admit(&mut pool, &waiting);
+
+    let changes = pool.on_removed();
+    let removed = State::Dropped {
+        reason: DropReason::AuthorRemoved,
+        leg: None,
+        transaction: None,
+    };
+    // Each transaction, those of the bundle too, and the bundle.
+    assert_eq!(changes.len(), 6);
+    assert!(changes.iter().all(|change| change.state == removed));
+    for ended in [
+        name(&sealed),
+        name(&available),
+        name(&parked),
+        waiting.name(),
+    ] {
+        assert_eq!(pool.state(&ended), Some(removed));
+    }
+    assert!(pool.is_empty() && pool.bytes() == 0 && pool.ready_weight() == 0);
+    assert!(pool.on_removed().is_empty(), "it ends once");
+}
+
+#[test]
+fn what_another_lane_carries_after_the_author_was_removed_is_still_said_to_be_committed() {
+    let mut pool = pool();
+    let first = transaction(R1, 1, 0);
+    admit(&mut pool, &alone(&first));
+    take(&mut pool, 0);
+    pool.on_removed();
+    decide(&mut pool, &[&first], None, &[]);
+    let state = pool.state(&name(&first));
+    assert!(matches!(state, Some(State::Committed { .. })), "{state:?}");
+}
