@@ -157,6 +157,18 @@ pub const METHODS: &[Method] = {
             "The network, its latest block, its parameters and a trust root.",
         ),
         method(
+            Seq,
+            "seq_subscribe",
+            &["topic", "options?"],
+            "Subscribes to \"batches\" of a rollup, \"blocks\" or \"bundles\", from any point; over a WebSocket.",
+        ),
+        method(
+            Seq,
+            "seq_unsubscribe",
+            &["subscription"],
+            "Ends a subscription of this WebSocket; false when there is none.",
+        ),
+        method(
             Overlay,
             "eth_getTransactionCount",
             &["address", "block?"],

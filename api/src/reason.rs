@@ -203,6 +203,10 @@ reasons! {
         "this node's lane is full", "Wait `retryAfterMs`, or send to another node.";
     RateLimited = "rateLimited", -32005, 429, ResourceExhausted,
         "rate limited", "Wait `retryAfterMs` and send it again.";
+    Lagged = "lagged", -32005, 429, ResourceExhausted,
+        "the reader is too slow", "A stream took nothing for too long and was cut off; resume at `cursor`.";
+    TooManySubscriptions = "tooManySubscriptions", -32005, 429, ResourceExhausted,
+        "the connection has too many subscriptions", "Unsubscribe from one, or open another connection.";
 
     NoQuorum = "noQuorum", -32603, 503, Unavailable,
         "no quorum", "Too few validators answer, so nothing is acknowledged; send it again.";

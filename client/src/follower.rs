@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloverleaf_api::Reason;
 use cloverleaf_api::grpc::ErrorInfo;
 use cloverleaf_api::json::quantity;
 use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
@@ -340,6 +341,9 @@ impl Follower {
                 tracing::info!(%chain_id, %url, %problem, "upstream is not reachable");
                 self.upstreams.failed(upstream, now_ms);
             }
+            Failure::Refused(status) if is_lagged(&status) => {
+                tracing::debug!(%chain_id, %url, "this side was too slow: coming back");
+            }
             Failure::Refused(status) => {
                 let problem = status.message();
                 tracing::info!(%chain_id, %url, %problem, "upstream refused the stream");
@@ -385,6 +389,12 @@ impl Connection {
             .map_err(|error| Failure::CutOff(error.to_string()))?
             .map_err(Failure::Wrong)
     }
+}
+
+/// True when the upstream says that this side took nothing for too long.
+fn is_lagged(status: &Status) -> bool {
+    let info = ErrorInfo::from_details(status.details());
+    info.and_then(|info| info.reason()) == Some(Reason::Lagged)
 }
 
 fn first_available(status: &Status) -> u64 {

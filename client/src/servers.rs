@@ -2,6 +2,8 @@
 //! told.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloverleaf_api::proto::stream::v1::stream_service_server::{
     StreamService, StreamServiceServer,
@@ -24,6 +26,10 @@ pub(crate) enum Node {
     Sends(Vec<BatchItem>),
     /// Sends these items, from the number asked for, and ends the stream.
     Ends(Vec<BatchItem>),
+    /// Sends one of these items, that with the number asked for, and breaks off.
+    Breaks(Vec<BatchItem>, Status),
+    /// Does the same as another, and counts how often it is asked.
+    Counts(Arc<AtomicUsize>, Box<Self>),
     /// Says no.
     Refuses(Status),
 }
@@ -39,6 +45,13 @@ impl StreamService for Node {
         &self,
         request: Request<StreamBatchesRequest>,
     ) -> Result<Response<Self::StreamBatchesStream>, Status> {
+        let node = match self {
+            Self::Counts(asked, node) => {
+                asked.fetch_add(1, Ordering::SeqCst);
+                node.as_ref()
+            }
+            node => node,
+        };
         let StreamBatchesRequest {
             chain_id, from_seq, ..
         } = request.into_inner();
@@ -51,10 +64,16 @@ impl StreamService for Node {
             let items: Vec<_> = items.iter().filter(is_wanted).cloned().map(Ok).collect();
             tokio_stream::iter(items)
         };
-        let stream: Items<BatchItem> = match self {
+        let stream: Items<BatchItem> = match node {
             Self::Sends(items) => Box::pin(from(items).chain(tokio_stream::pending())),
             Self::Ends(items) => Box::pin(from(items)),
+            Self::Breaks(items, status) => Box::pin(
+                from(items)
+                    .take(1)
+                    .chain(tokio_stream::once(Err(status.clone()))),
+            ),
             Self::Refuses(status) => return Err(status.clone()),
+            Self::Counts(..) => return Err(Status::unimplemented("it counts a counter")),
         };
         Ok(Response::new(stream))
     }

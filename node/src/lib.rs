@@ -8,7 +8,7 @@
 //! # Design
 //! ```text
 //!  cli ─┬─► service ─┬─► sequencer: the replica's thread, its disks, its network
-//!       │            └─► rpc, grpc: the public ports, over one desk
+//!       │            └─► rpc, rest, grpc: the public ports, over one desk and the same streams
 //!       └─► embedded: an EVM rollup that follows through the public port
 //! ```
 //! This crate is the only wiring: every seam of the crates below is implemented here, in `adapters`
@@ -25,5 +25,7 @@ mod adapters;
 mod clock;
 mod embedded;
 mod grpc;
+mod rest;
 mod rpc;
+mod streams;
 mod terminal;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
@@ -12,9 +13,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::pause;
 use crate::home::Home;
-use crate::rpc::{Desk, Methods, MethodsConfig};
+use crate::rest::Rest;
+use crate::rpc::{Desk, Methods, MethodsConfig, WebSockets};
 use crate::sequencer::{Fatal, Handle, Sequencer, Watch};
-use crate::{grpc, rpc};
+use crate::streams::{JsonStreams, Patience};
+use crate::{grpc, rest, rpc};
 
 /// Longest wait, in milliseconds, for the answers that the ports still owe when they stop: a client that
 /// does not read must not hold up the validator's end.
@@ -29,6 +32,8 @@ pub struct ServiceOptions {
     pub faucet: Option<PrivateKeySigner>,
     /// Pages of any origin may ask: in dev networks only.
     pub any_origin: bool,
+    /// How long a reader of a stream may leave an item untaken; the usual time without.
+    pub stall_max: Option<Duration>,
 }
 
 /// A running validator and its ports.
@@ -80,11 +85,27 @@ impl Service {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let fatal = sequencer.fatal();
         let watch = |what| fatal.watch(what, &stop);
-        let served = rpc::serve(http, rpc::router(methods, options.any_origin), stop.clone());
+        let mut patience = Patience::until(stop.clone());
+        patience.stall_max = options.stall_max.unwrap_or(patience.stall_max);
+        let streams = JsonStreams::new(desk.clone(), patience.clone());
+        let websockets = WebSockets {
+            methods: methods.clone(),
+            streams: streams.clone(),
+            tasks: tasks.clone(),
+            any_origin: options.any_origin,
+        };
+        let rest = rest::router(Rest {
+            desk: desk.clone(),
+            streams,
+            methods: methods.clone(),
+        });
+        let beside = rest.merge(rpc::websocket_router(websockets));
+        let router = rpc::router(methods, beside, options.any_origin);
+        let served = rpc::serve(http, router, stop.clone());
         tasks.spawn(watched(watch("the JSON-RPC port"), served));
         let gaps = rpc::watch_gaps(desk.clone(), stop.clone());
         tasks.spawn(watched(watch("the task that asks for nonces"), gaps));
-        let served = grpc::serve(grpc, desk, stop.clone());
+        let served = grpc::serve(grpc, desk, patience);
         tasks.spawn(watched(watch("the gRPC port"), async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the gRPC port ended");

@@ -156,6 +156,11 @@ impl Writes<'_> {
     pub(crate) fn put(&mut self, column: Column, key: &[u8], value: &[u8]) {
         self.batch.put_cf(self.database.family(column), key, value);
     }
+
+    /// Removes an entry.
+    pub(crate) fn delete(&mut self, column: Column, key: &[u8]) {
+        self.batch.delete_cf(self.database.family(column), key);
+    }
 }
 
 fn open(path: &Path) -> Result<DB, rocksdb::Error> {

@@ -4,7 +4,8 @@
 //! * When [`Store::commit`] has returned, block, indexes and state are durable together: one write
 //!   batch, synced once, survives `kill -9` and power loss on a disk that keeps what it
 //!   acknowledged.
-//! * Nothing is readable before it is durable, and height follows height without a gap.
+//! * Nothing is readable before it is durable, and height follows height without a gap, from the first
+//!   block or from the lowest that was not pruned.
 //! * What is read is what was decided: a header is hashed and compared with its certificate, a
 //!   batch's header is led to the block's `heads_root`, all else is under RocksDB's checksums;
 //!   [`Store::block`] hashes every transaction again. Damage is an error, never another answer.
@@ -35,7 +36,7 @@
 //! the tip is as high as it must be, only the journal's watermark can say.
 //!
 //! # Limits
-//! [`limits`] bounds memory, files and logs. Pruning is not built: a store keeps everything.
+//! [`limits`] bounds memory, files and logs. A store keeps everything until [`Store::prune`] is called.
 #![forbid(unsafe_code)]
 #![deny(
     clippy::cast_possible_truncation,
@@ -58,6 +59,7 @@ mod store;
 
 mod batches;
 mod blocks;
+mod prune;
 
 pub use batches::StoredBatch;
 pub use commit::Commit;

@@ -5,22 +5,31 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cloverleaf_types::{ChainId, Height};
-use tokio::sync::Semaphore;
 
-use crate::backlog::Backlog;
+use crate::backlog::{Backlog, Readers};
 use crate::error::{SourceError, StreamError};
 use crate::feed::Feed;
 use crate::item::{Positioned, StreamBlock, StreamItem};
 use crate::limits::Limits;
+use crate::page::Pages;
 use crate::source::{BatchSource, BlockSource};
 use crate::subscription::Subscription;
+
+/// What the streams hold in memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The latest batches of all rollups, shared by all consumers.
+    pub recent_bytes: usize,
+    /// Pages of the backlog, each of one consumer.
+    pub page_bytes: usize,
+}
 
 /// Hands the batches of every rollup, and the blocks, to whoever subscribes.
 pub struct Hub {
     batches: Arc<dyn BatchSource>,
     blocks: Arc<dyn BlockSource>,
     limits: Limits,
-    reads: Arc<Semaphore>,
+    readers: Readers,
     /// Locked for moments only, never across a wait; nothing when closed.
     live: Mutex<Option<Live>>,
 }
@@ -56,6 +65,7 @@ impl Hub {
         limits: Limits,
     ) -> Result<Self, SourceError> {
         let height = blocks.tip()?;
+        let pages = Pages::new(limits.page_bytes_max, limits.pages_bytes_max);
         let live = Live {
             height,
             blocks: Feed::new(height.0),
@@ -67,7 +77,7 @@ impl Hub {
             batches,
             blocks,
             limits,
-            reads: Arc::new(Semaphore::new(limits.reads_max)),
+            readers: Readers::new(limits.reads_max, pages),
             live: Mutex::new(Some(live)),
         })
     }
@@ -89,6 +99,35 @@ impl Hub {
         live.blocks.advance(height.0);
     }
 
+    /// The number of the rollup's next batch: where a subscriber begins that wants no backlog.
+    ///
+    /// # Errors
+    /// The rollup is unknown, or storage failed.
+    pub fn next_seq(&self, chain_id: ChainId) -> Result<u64, StreamError> {
+        let head = self.batches.head(chain_id)?;
+        head.map(|head| head + 1)
+            .ok_or(StreamError::UnknownRollup { chain_id })
+    }
+
+    /// The height of the next block.
+    ///
+    /// # Errors
+    /// The hub is closed.
+    pub fn next_height(&self) -> Result<Height, StreamError> {
+        let live = self.lock();
+        let live = live.as_ref().ok_or(StreamError::Closed)?;
+        Ok(live.height.next())
+    }
+
+    /// What the streams hold in memory. What was handed out is not theirs any more.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held {
+            recent_bytes: self.lock().as_ref().map_or(0, |live| live.recent_bytes),
+            page_bytes: self.readers.pages().bytes(),
+        }
+    }
+
     /// Subscribes to a rollup's batches from `from_seq` on; 0 stands for the first, which is 1. A
     /// number that is not decided yet is waited for.
     ///
@@ -100,10 +139,10 @@ impl Hub {
         from_seq: u64,
     ) -> Result<Subscription<StreamItem>, StreamError> {
         let (source, limits) = (Arc::clone(&self.batches), self.limits);
-        let read = Arc::new(move |from| {
-            source.read(chain_id, from, limits.page_items_max, limits.page_bytes_max)
+        let read = Arc::new(move |from, bytes_max| {
+            source.read(chain_id, from, limits.page_items_max, bytes_max)
         });
-        let backlog = Backlog::new(read, Arc::clone(&self.reads));
+        let backlog = Backlog::new(read, self.readers.clone());
         let head = self.batches.head(chain_id)?;
         let head = head.ok_or(StreamError::UnknownRollup { chain_id })?;
         let mut live = self.lock();
@@ -118,10 +157,10 @@ impl Hub {
     /// The hub is closed.
     pub fn subscribe_blocks(&self, from: Height) -> Result<Subscription<StreamBlock>, StreamError> {
         let (source, limits) = (Arc::clone(&self.blocks), self.limits);
-        let read = Arc::new(move |from| {
-            source.read_blocks(Height(from), limits.page_items_max, limits.page_bytes_max)
+        let read = Arc::new(move |from, bytes_max| {
+            source.read_blocks(Height(from), limits.page_items_max, bytes_max)
         });
-        let backlog = Backlog::new(read, Arc::clone(&self.reads));
+        let backlog = Backlog::new(read, self.readers.clone());
         let live = self.lock();
         let live = live.as_ref().ok_or(StreamError::Closed)?;
         Ok(live.blocks.subscribe(from.0.max(1), backlog))

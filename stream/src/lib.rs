@@ -5,8 +5,8 @@
 //!   it subscribes and however slowly it reads; a position means a batch's `seq` or a block's
 //!   height.
 //! * Nothing leaves before it is durable: the committer announces a block after its synced write.
-//! * A slow consumer costs its cursor and at most one page; it never slows the node or another
-//!   consumer.
+//! * A slow consumer costs its cursor and at most one page, or one item when pages are many; it never
+//!   slows the node or another consumer.
 //! * What storage no longer has is an answer, [`StreamError::Pruned`], never silence or a gap.
 //!
 //! # Design
@@ -21,8 +21,8 @@
 //! ring, then storage. The cursor moves by one with each item handed out, and only then.
 //!
 //! # Limits
-//! [`Limits`]: bytes of recent items over all rollups, the size of a page, concurrent reads of the
-//! backlog. The number of subscriptions is limited where connections are.
+//! [`Limits`]: bytes of recent items over all rollups, the size of a page and of all pages, concurrent
+//! reads of the backlog; [`Hub::held`] says what is held. The number of subscriptions is limited where connections are.
 //!
 //! # Not here
 //! The wire: encoding and flow control belong to the service that pulls. Durable cursors of
@@ -43,6 +43,7 @@ mod ring;
 mod backlog;
 mod feed;
 mod hub;
+mod page;
 mod proofs;
 mod subscription;
 
@@ -50,7 +51,7 @@ pub use error::{SourceError, StreamError};
 pub use item::{Inclusion, Positioned, StreamBlock, StreamItem, bundles_of};
 pub use source::{BatchSource, BlockSource, Read};
 
-pub use hub::Hub;
+pub use hub::{Held, Hub};
 pub use limits::Limits;
 pub use proofs::Proofs;
 pub use subscription::Subscription;

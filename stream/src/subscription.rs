@@ -1,6 +1,5 @@
 //! A consumer's place in a sequence: one number that only rises.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::Stream;
@@ -10,13 +9,14 @@ use crate::backlog::Backlog;
 use crate::error::StreamError;
 use crate::feed::Recent;
 use crate::item::Positioned;
+use crate::page::Page;
 
 /// Hands out a sequence from a position on, one item a pull.
-pub struct Subscription<T> {
+pub struct Subscription<T: Positioned> {
     /// The position that is handed out next.
     next: u64,
     /// What storage answered last and is not handed out yet.
-    page: VecDeque<Arc<T>>,
+    page: Page<T>,
     /// Up to where the sequence is durable.
     tip: watch::Receiver<u64>,
     recent: Recent<T>,
@@ -32,7 +32,7 @@ impl<T: Positioned> Subscription<T> {
     ) -> Self {
         Self {
             next: from,
-            page: VecDeque::new(),
+            page: backlog.pages().page(Vec::new()),
             tip,
             recent,
             backlog,
@@ -53,15 +53,21 @@ impl<T: Positioned> Subscription<T> {
         if self.tip.has_changed().is_err() {
             return Err(StreamError::Closed);
         }
-        if self.page.is_empty() {
-            self.wait_until_durable().await?;
-            let latest = self.recent.lock().get(self.next);
-            match latest {
-                Some(item) => self.page.push_back(item),
-                None => self.page = self.backlog.page(self.next).await?,
-            }
+        if let Some(item) = self.page.take() {
+            return self.hand_out(item);
         }
-        self.hand_out()
+        self.wait_until_durable().await?;
+        let latest = self.recent.lock().get(self.next);
+        if let Some(item) = latest {
+            return self.hand_out(item);
+        }
+        let mut page = self.backlog.page(self.next).await?;
+        let first = page.take();
+        self.page = page;
+        let missing = StreamError::Missing {
+            position: self.next,
+        };
+        self.hand_out(first.ok_or(missing)?)
     }
 
     /// Pulls whenever it is polled; ends after the first error.
@@ -82,8 +88,7 @@ impl<T: Positioned> Subscription<T> {
     }
 
     /// Invariant 4: what leaves is the position due, whoever answered.
-    fn hand_out(&mut self) -> Result<Arc<T>, StreamError> {
-        let item = self.page.pop_front().expect("a page has an item");
+    fn hand_out(&mut self, item: Arc<T>) -> Result<Arc<T>, StreamError> {
         if item.position() != self.next {
             self.page.clear();
             return Err(StreamError::OutOfOrder {

@@ -7,6 +7,7 @@ mod network;
 mod output;
 mod place;
 mod status;
+mod streamed;
 
 pub mod quantity;
 
@@ -18,6 +19,7 @@ pub use output::{BatchOutput, TransactionOutcome};
 pub use place::At;
 pub use quantity::Quantity;
 pub use status::{BundleStatus, LegStatus, Progress, SlotName, TransactionStatus};
+pub use streamed::{BlockBundles, ProofsWanted, ProvenBundle, StreamedBatch};
 
 #[cfg(test)]
 mod tests;

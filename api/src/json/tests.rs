@@ -3,9 +3,10 @@
 use alloy_primitives::{Address, B256};
 use cloverleaf_types::batch::{BatchDraft, Span as TypesSpan};
 use cloverleaf_types::manifest::ManifestLeg;
+use cloverleaf_types::proof::HeadProof;
 use cloverleaf_types::{
-    Atomicity, ChainId, CommitCertificate, DecidedBlock, Epoch, Header, Height, L1Ref, Manifest,
-    Round, transaction_id,
+    Atomicity, ChainId, CommitCertificate, DecidedBlock, Epoch, Head, Header, Height, L1Ref,
+    Manifest, Round, transaction_id,
 };
 use serde_json::{Value, json};
 
@@ -143,6 +144,61 @@ fn batch_shows_its_transactions_and_names_its_bundles() {
     );
     let unnamed = again(&Batch::of(&batch(), &[]));
     assert!(unnamed["spans"][0].get("bundleHash").is_none());
+}
+
+#[test]
+fn streamed_batch_is_the_batch_and_what_proves_it() {
+    let bare = StreamedBatch {
+        batch: Batch::of(&batch(), &[manifest()]),
+        proof: None,
+        bundles: Vec::new(),
+    };
+    assert_eq!(
+        again(&bare),
+        again(&bare.batch),
+        "the shape of seq_getBatch"
+    );
+    let decided = decided();
+    let proof = HeadProof {
+        head: Head::of(batch().header()),
+        header: decided.block.header,
+        certificate: decided.certificate,
+        branch: Vec::new(),
+    };
+    let bundle = ProvenBundle {
+        manifest: manifest(),
+        branch: Vec::new(),
+    };
+    let proven = again(&StreamedBatch {
+        proof: Some(proof.clone()),
+        bundles: vec![bundle],
+        ..bare
+    });
+    assert_eq!(proven["seq"], "0x1f");
+    assert_eq!(proven["proof"], serde_json::to_value(proof).unwrap());
+    assert_eq!(
+        proven["bundles"],
+        json!([{"manifest": serde_json::to_value(manifest()).unwrap(), "branch": []}])
+    );
+}
+
+#[test]
+fn bundles_of_a_block_are_named_and_a_block_without_any_has_none() {
+    let mut decided = decided();
+    let hash = decided.block.hash();
+    let written = again(&BlockBundles::of(&decided).unwrap());
+    assert_eq!(
+        written,
+        json!({
+            "height": "0x39", "hash": hash.to_string(), "timestamp": "0x3e8",
+            "bundles": [{
+                "bundleHash": manifest().bundle_hash().to_string(),
+                "manifest": serde_json::to_value(manifest()).unwrap(),
+            }],
+        })
+    );
+    decided.block.manifests.clear();
+    assert_eq!(BlockBundles::of(&decided), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Tests of the follower against streaming nodes.
 
-use cloverleaf_api::{Reason, RpcError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloverleaf_api::RpcError;
 
 use super::*;
 use crate::fixture::{A, B, Block, Network};
@@ -135,12 +137,49 @@ async fn silent_upstream_is_passed_over() {
     expect_all(&mut follower, &blocks).await;
 }
 
+fn refused(refusal: &RpcError) -> Status {
+    let code = Code::from_i32(refusal.reason.grpc_code().number());
+    Status::with_details(code, &refusal.message, refusal.grpc_details())
+}
+
+#[tokio::test]
+async fn upstream_that_cut_this_side_off_as_too_slow_is_asked_again_at_once() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let lagged = refused(&RpcError::new(Reason::Lagged));
+    let node = serve(Node::Breaks(items(&blocks), lagged)).await;
+    let mut follower = follower(&network, vec![node]);
+    // A wait would be longer than any test.
+    follower.upstreams = Upstreams::new(
+        1,
+        BackoffLimits {
+            first_ms: u64::MAX,
+            longest_ms: u64::MAX,
+            exclusion_ms: u64::MAX,
+        },
+    );
+    expect_all(&mut follower, &blocks).await;
+}
+
+#[tokio::test]
+async fn upstream_that_breaks_off_is_asked_again_and_a_liar_is_not() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let lies = Box::new(Node::Sends(items_with_a_lie(&blocks, 0)));
+    let liar = serve(Node::Counts(Arc::clone(&asked), lies)).await;
+    let broken = Status::unavailable("the connection broke");
+    let flaky = serve(Node::Breaks(items(&blocks), broken)).await;
+    let mut follower = follower(&network, vec![liar, nobody().await, flaky]);
+    expect_all(&mut follower, &blocks).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn batch_pruned_everywhere_ends_in_a_clear_error() {
     let network = Network::new();
     let refusal = RpcError::new(Reason::Pruned).with("firstAvailable", "0x2a");
-    let code = Code::from_i32(refusal.reason.grpc_code().number());
-    let status = Status::with_details(code, &refusal.message, refusal.grpc_details());
+    let status = refused(&refusal);
     let one = serve(Node::Refuses(status.clone())).await;
     let two = serve(Node::Refuses(status)).await;
     let error = follower(&network, vec![one, two]).next().await.unwrap_err();

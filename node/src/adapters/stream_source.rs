@@ -81,11 +81,15 @@ impl BlockSource for StreamSource {
         let items: Vec<_> = blocks
             .map(|(height, encoded)| Arc::new(StreamBlock { height, encoded }))
             .collect();
-        Ok(if items.is_empty() {
-            Read::AtTip
-        } else {
-            Read::Items(items)
-        })
+        if !items.is_empty() {
+            return Ok(Read::Items(items));
+        }
+        match self.store.first_height().map_err(SourceError::new)? {
+            Some(first) if from < first => Ok(Read::Pruned {
+                first_available: first.0,
+            }),
+            _ => Ok(Read::AtTip),
+        }
     }
 }
 

@@ -112,6 +112,7 @@ impl Network {
                 limits: Limits::default(),
                 faucet: (index == 0).then(|| faucet.clone()),
                 any_origin: true,
+                stall_max: None,
             };
             services.push(Service::start(home, options).await?);
         }

@@ -45,7 +45,8 @@ pub(super) struct RunArguments {
     /// Where it serves its JSON-RPC.
     #[arg(long)]
     listen: SocketAddr,
-    /// gRPC services of sequencers, in the order in which they are asked.
+    /// gRPC services of sequencers, in the order in which they are asked; the rollup stays with one
+    /// that works. May be given several times.
     #[arg(long, required = true, num_args = 1..)]
     upstream: Vec<String>,
 }

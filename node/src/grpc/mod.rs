@@ -20,10 +20,10 @@ use cloverleaf_api::proto::sequencer::v1::sequencer_service_server::SequencerSer
 use cloverleaf_api::proto::stream::v1::stream_service_server::StreamServiceServer;
 use eyre::Result;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::rpc::Desk;
+use crate::streams::Patience;
 use limits::{
     HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_IN_BYTES_MAX,
     MESSAGE_OUT_BYTES_MAX, REQUEST_TIMEOUT, RESET_STREAMS_MAX, STREAMS_PER_CONNECTION_MAX,
@@ -32,20 +32,17 @@ use proofs::Proofs;
 use sequencer::Sequencer;
 use streams::Streams;
 
-/// Serves until `stop` is cancelled and open requests are answered; streams then end with a status
+/// Serves until patience's `stop` is cancelled and open requests are answered; streams then end with a status
 /// that tells their cursor.
 ///
 /// # Errors
 /// The listener fails, or the descriptors of the services are damaged.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    desk: Desk,
-    stop: CancellationToken,
-) -> Result<()> {
+pub(crate) async fn serve(listener: TcpListener, desk: Desk, patience: Patience) -> Result<()> {
+    let stop = patience.stop.clone();
     let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone()))
         .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
-    let streams = StreamServiceServer::new(Streams::new(desk.clone(), stop.clone()))
+    let streams = StreamServiceServer::new(Streams::new(desk.clone(), patience))
         .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
     let proofs = ProofServiceServer::new(Proofs::new(desk))

@@ -1,11 +1,8 @@
 //! Refusals as gRPC statuses.
 
-use cloverleaf_api::error::{RpcError, WireError, hex};
+use cloverleaf_api::error::{RpcError, WireError};
 use cloverleaf_api::reason::Reason;
-use cloverleaf_stream::StreamError;
 use tonic::{Code, Status};
-
-use crate::rpc::desk::pruned;
 
 /// A refusal as a status; its details carry the reason and the evidence.
 pub(super) fn status(error: &RpcError) -> Status {
@@ -25,23 +22,4 @@ pub(super) fn malformed(error: &WireError) -> Status {
     | WireError::Missing { field }
     | WireError::OutOfRange { field }) = error;
     status(&refusal.with("field", *field))
-}
-
-/// Why a stream ends, and from where it may be resumed.
-pub(super) fn ended(error: &StreamError, cursor: u64) -> Status {
-    let refusal = match error {
-        StreamError::UnknownRollup { chain_id } => {
-            RpcError::because(Reason::UnknownRollup, error).with("chainId", hex(chain_id.0))
-        }
-        StreamError::Pruned {
-            asked,
-            first_available,
-        } => pruned(*asked, *first_available),
-        StreamError::Closed => RpcError::because(Reason::ShuttingDown, error),
-        StreamError::Source(_) | StreamError::Missing { .. } | StreamError::OutOfOrder { .. } => {
-            tracing::error!(%error, "a stream failed");
-            RpcError::new(Reason::Internal)
-        }
-    };
-    status(&refusal.with("cursor", hex(cursor)))
 }

@@ -8,28 +8,28 @@ use cloverleaf_api::json::At;
 use cloverleaf_api::proto::stream::v1 as proto;
 use cloverleaf_api::proto::stream::v1::stream_service_server::StreamService;
 use cloverleaf_api::wire::{BlockProof, BundleInclusion, encode_item};
-use cloverleaf_stream::{Positioned, Proofs, StreamBlock, StreamError, StreamItem, Subscription};
+use cloverleaf_stream::{Positioned, Proofs, StreamBlock, StreamItem, Subscription};
 use cloverleaf_types::{ChainId, Height};
-use futures::Stream;
-use tokio_util::sync::CancellationToken;
+use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-use super::refusal::{ended, malformed, not_found, status};
+use super::refusal::{malformed, not_found, status};
 use crate::adapters::stream_item;
 use crate::rpc::Desk;
+use crate::streams::{Feed, Patience, ended};
 
 /// The service.
 #[derive(Debug)]
 pub(super) struct Streams {
     desk: Desk,
-    stop: CancellationToken,
+    patience: Patience,
 }
 
 type Items<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
 impl Streams {
-    pub(super) fn new(desk: Desk, stop: CancellationToken) -> Self {
-        Self { desk, stop }
+    pub(super) fn new(desk: Desk, patience: Patience) -> Self {
+        Self { desk, patience }
     }
 
     /// Pulls when the reader takes, so that a slow one costs its place and nothing else.
@@ -38,18 +38,10 @@ impl Streams {
         subscription: Subscription<T>,
         message: impl Fn(&T) -> M + Send + 'static,
     ) -> Items<M> {
-        let reading = Some((subscription, self.stop.clone(), message));
-        Box::pin(futures::stream::unfold(reading, |reading| async move {
-            let (mut subscription, stop, message) = reading?;
-            let next = tokio::select! {
-                biased;
-                () = stop.cancelled() => Err(StreamError::Closed),
-                next = subscription.next() => next,
-            };
-            match next {
-                Ok(item) => Some((Ok(message(&item)), Some((subscription, stop, message)))),
-                Err(error) => Some((Err(ended(&error, subscription.position())), None)),
-            }
+        let items = Feed::new(subscription, self.patience.clone()).into_items();
+        Box::pin(items.map(move |item| match item {
+            Ok(item) => Ok(message(&item)),
+            Err(error) => Err(status(&error)),
         }))
     }
 }
@@ -69,7 +61,7 @@ impl StreamService for Streams {
         let hub = &self.desk.handle().shared().hub;
         let subscription = hub
             .subscribe(chain_id, from)
-            .map_err(|error| ended(&error, from.max(1)))?;
+            .map_err(|error| status(&ended(&error, from.max(1))))?;
         let message = move |item: &StreamItem| batch_item(item, proofs.include(item.seq));
         Ok(Response::new(self.items(subscription, message)))
     }
@@ -82,7 +74,7 @@ impl StreamService for Streams {
         let hub = &self.desk.handle().shared().hub;
         let subscription = hub
             .subscribe_blocks(Height(from))
-            .map_err(|error| ended(&error, from.max(1)))?;
+            .map_err(|error| status(&ended(&error, from.max(1))))?;
         let message = |item: &StreamBlock| proto::BlockItem {
             block: item.encoded.clone(),
         };

@@ -7,7 +7,12 @@ use cloverleaf_stream::StreamError;
 use cloverleaf_types::ChainId;
 use tonic::Code;
 
-use super::refusal::{ended, malformed, status};
+use super::refusal::{malformed, status};
+use crate::streams;
+
+fn ended(error: &StreamError, cursor: u64) -> tonic::Status {
+    status(&streams::ended(error, cursor))
+}
 
 fn info(status: &tonic::Status) -> ErrorInfo {
     ErrorInfo::from_details(status.details()).unwrap()

@@ -1,4 +1,4 @@
-//! Routes of the public port: JSON-RPC at `/` and `/rollup/<id>`, the faucet of a dev network.
+//! Routes of the public port: JSON-RPC at `/` and `/rollup/<id>`, and what is served beside it.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,7 +7,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use cloverleaf_api::error::RpcError;
-use cloverleaf_api::json::{FaucetRequest, FaucetResponse};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::ChainId;
 use serde::Serialize;
@@ -18,18 +17,18 @@ use super::envelope::{Answer, Body, Call, Outcome, parse};
 use super::limits::{BODY_BYTES_MAX, REQUEST_TIMEOUT};
 use super::methods::{Endpoint, Methods};
 
-/// The public port's routes.
-pub(crate) fn router(methods: Methods, any_origin: bool) -> Router {
+/// The public port's routes; `beside` are those of other protocols, under the same limits.
+pub(crate) fn router(methods: Methods, beside: Router, any_origin: bool) -> Router {
     let router = Router::new()
         .route("/", post(at_root))
         .route("/rollup/{chain_id}", post(at_rollup))
-        .route("/v1/faucet", post(faucet))
+        .with_state(methods)
+        .merge(beside)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             REQUEST_TIMEOUT,
-        ))
-        .with_state(methods);
+        ));
     if any_origin {
         router.layer(CorsLayer::permissive())
     } else {
@@ -62,30 +61,6 @@ async fn at_rollup(
     match body {
         Ok(body) => answer(&methods, Endpoint::Rollup(chain_id), &body).await,
         Err(_) => too_large(),
-    }
-}
-
-async fn faucet(State(methods): State<Methods>, body: BodyBytes) -> Response {
-    let Ok(body) = body else { return too_large() };
-    let request = serde_json::from_slice::<FaucetRequest>(&body)
-        .map_err(|error| RpcError::because(Reason::MalformedJson, error));
-    let answered: Result<FaucetResponse, RpcError> = match request {
-        Ok(request) => methods.faucet(&request).await,
-        Err(error) => Err(error),
-    };
-    match answered {
-        Ok(response) => json(StatusCode::OK, &response),
-        Err(error) => json(rest_status(&error), &error),
-    }
-}
-
-/// Beside JSON-RPC nobody reads a code in the body of a 200: a refusal is the request's fault.
-fn rest_status(error: &RpcError) -> StatusCode {
-    let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-    if status.is_success() {
-        StatusCode::BAD_REQUEST
-    } else {
-        status
     }
 }
 

@@ -50,3 +50,16 @@ pub(crate) const ROLLUPS_SEARCHED_MAX: usize = 64;
 
 /// When to come back after too many requests waited, in milliseconds: one block later.
 pub(crate) const BUSY_RETRY_MS: u64 = 200;
+
+/// Most subscriptions of one WebSocket: a page that follows every rollup of a network of some dozens.
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 32;
+
+/// Most bytes that wait for the reader of one WebSocket: one message, and what is said at the end. A
+/// longer item ends its subscription; gRPC carries it.
+pub(crate) const QUEUED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// How often a WebSocket is asked whether its client is there, which has as long to say anything.
+pub(crate) const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long the end of a WebSocket may take to be sent.
+pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);

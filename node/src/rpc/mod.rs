@@ -1,8 +1,8 @@
 //! JSON-RPC over HTTP: the public endpoint of a node.
 //!
 //! ```text
-//!  server (connections) ─► http (routes) ─► envelope (calls) ─► methods ─┬─► desk ─► pool, store
-//!                                                                        └─► execution ─► rollup
+//!  server (connections) ─┬─► http (routes) ─┬─► envelope (calls) ─► methods ─┬─► desk ─► pool, store
+//!                        └─► websocket ─────┘                               └─► execution ─► rollup
 //! ```
 //! The [`Desk`] does what every interface offers, so that gRPC and JSON-RPC cannot differ;
 //! [`methods`](Methods) only reads parameters and chooses.
@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod methods;
 mod server;
+mod websocket;
 
 pub(crate) use connections::{Connections, Place};
 pub(crate) use desk::Desk;
@@ -23,3 +24,4 @@ pub(crate) use gaps::watch_gaps;
 pub(crate) use http::router;
 pub(crate) use methods::{Methods, MethodsConfig};
 pub(crate) use server::serve;
+pub(crate) use websocket::{WebSockets, router as websocket_router};

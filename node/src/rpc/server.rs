@@ -2,6 +2,7 @@
 //! connections are accepted here and given to hyper one by one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -37,8 +38,8 @@ async fn serve_with(
         };
         let (router, stop) = (router.clone(), stop.clone());
         tracker.spawn(async move {
-            serve_connection(stream, remote, router, header_timeout, stop).await;
-            drop::<Place>(place);
+            let caller = (remote, Arc::new(place));
+            serve_connection(stream, caller, router, header_timeout, stop).await;
         });
     }
     tracker.close();
@@ -47,13 +48,16 @@ async fn serve_with(
 
 async fn serve_connection(
     stream: TcpStream,
-    remote: SocketAddr,
+    (remote, place): (SocketAddr, Arc<Place>),
     router: Router,
     header_timeout: Duration,
     stop: CancellationToken,
 ) {
     let service = router.map_request(move |mut request: hyper::Request<_>| {
-        request.extensions_mut().insert(ConnectInfo(remote));
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(remote));
+        // A connection that becomes a WebSocket takes its place along.
+        extensions.insert(Arc::clone(&place));
         request
     });
     // HTTP/1.1 alone: a server that tells versions apart waits for the first bytes without a timer.

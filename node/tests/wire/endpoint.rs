@@ -29,12 +29,26 @@ impl Http {
         }
     }
 
+    /// Where it is, as `host:port`.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// Posts bytes as they are.
     pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
-        let request = Request::post(format!("{}{path}", self.url))
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body.into()))
-            .unwrap();
+        let request =
+            Request::post(format!("{}{path}", self.url)).header(CONTENT_TYPE, "application/json");
+        self.ask(request.body(Full::new(body.into())).unwrap())
+            .await
+    }
+
+    /// Gets a path.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let request = Request::get(format!("{}{path}", self.url));
+        self.ask(request.body(Full::default()).unwrap()).await
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Answer {
         // A client for each: tests run in runtimes of their own.
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (head, body) = client.request(request).await.unwrap().into_parts();

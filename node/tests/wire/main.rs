@@ -13,17 +13,31 @@ mod endpoint;
 #[cfg(test)]
 mod envelope;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod full_pool;
 #[cfg(test)]
 mod grpc;
+#[cfg(test)]
+mod lagged;
 #[cfg(test)]
 mod network;
 mod node;
 #[cfg(test)]
 mod overlay;
 #[cfg(test)]
+mod pruned;
+#[cfg(test)]
 mod reads;
+#[cfg(test)]
+mod rest;
+#[cfg(test)]
+mod sse;
+#[cfg(test)]
+mod subscribers;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]
 mod wallet;
+#[cfg(test)]
+mod websocket;

@@ -1,6 +1,7 @@
 //! One validator with its public ports, in the caller's runtime.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use alloy_signer_local::PrivateKeySigner;
@@ -10,6 +11,7 @@ use eyre::Result;
 use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Ports, create_network};
+use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Service, ServiceOptions};
 
 /// The network's port is so far above its base.
@@ -34,6 +36,7 @@ pub(crate) struct TestNode {
     pub(crate) http_url: String,
     /// gRPC.
     pub(crate) grpc_url: String,
+    dir: PathBuf,
     service: Service,
 }
 
@@ -65,12 +68,52 @@ impl TestNode {
             limits: options.limits,
             faucet: options.faucet.then(PrivateKeySigner::random),
             any_origin: false,
+            stall_max: None,
         };
         let service =
             Service::start_on(home, special, listener().await?, listener().await?).await?;
         Ok(Self {
             http_url: service.http_url(),
             grpc_url: service.grpc_url(),
+            dir: network.homes[0].clone(),
+            service,
+        })
+    }
+
+    /// What can be asked inside the node.
+    pub(crate) fn handle(&self) -> Handle {
+        self.service.handle()
+    }
+
+    /// Stops it, and starts it again in the same directory and on the same ports.
+    ///
+    /// # Errors
+    /// Somebody took a port meanwhile, or still has the directory.
+    pub(crate) async fn restart(self) -> Result<Self> {
+        self.restart_with(ServiceOptions::default()).await
+    }
+
+    /// The same with something special.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn restart_with(self, options: ServiceOptions) -> Result<Self> {
+        let [http, grpc] = [&self.http_url, &self.grpc_url].map(|url| {
+            let authority = url.trim_start_matches("http://");
+            authority.parse::<SocketAddr>()
+        });
+        let dir = self.dir.clone();
+        self.stop().await;
+        let (http, grpc) = (
+            TcpListener::bind(http?).await?,
+            TcpListener::bind(grpc?).await?,
+        );
+        let home = Home::open(&dir)?;
+        let service = Service::start_on(home, options, http, grpc).await?;
+        Ok(Self {
+            http_url: service.http_url(),
+            grpc_url: service.grpc_url(),
+            dir,
             service,
         })
     }

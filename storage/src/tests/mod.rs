@@ -4,6 +4,7 @@ mod damage;
 mod durability;
 mod fixture;
 mod model;
+mod prune;
 mod reads;
 
 use std::fs;

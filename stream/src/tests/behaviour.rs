@@ -6,7 +6,7 @@ use cloverleaf_types::{ChainId, Height};
 use futures::{FutureExt, StreamExt};
 
 use super::{Memory, item};
-use crate::{Limits, Positioned, StreamError};
+use crate::{Held, Limits, Positioned, StreamError};
 
 const ROLLUP: ChainId = ChainId(1);
 
@@ -57,6 +57,87 @@ async fn consumer_that_never_reads_keeps_no_item_alive() {
     let alive = announced.iter().filter(|item| item.upgrade().is_some());
     assert!(alive.count() <= 10);
     assert_eq!(subscription.position(), 1);
+}
+
+#[tokio::test]
+async fn what_consumers_hold_is_counted_and_given_back() {
+    let memory = Memory::new(1);
+    for _ in 0..9 {
+        memory.commit(&[ROLLUP]);
+    }
+    let hub = memory.hub(Limits::default());
+    let bytes = item(ROLLUP, 1, Height(1)).memory_bytes();
+    let mut subscription = hub.subscribe(ROLLUP, 1).unwrap();
+    subscription.next().await.unwrap();
+    assert_eq!(hub.held().page_bytes, 8 * bytes);
+    subscription.next().await.unwrap();
+    assert_eq!(hub.held().page_bytes, 7 * bytes);
+    drop(subscription);
+    assert_eq!(hub.held(), Held::default());
+    let (height, items) = memory.commit(&[ROLLUP]);
+    let recent_bytes = items[0].memory_bytes();
+    hub.announce(height, items);
+    assert_eq!(hub.held().recent_bytes, recent_bytes);
+}
+
+#[tokio::test]
+async fn consumers_that_stop_reading_hold_pages_up_to_a_limit_and_then_nothing() {
+    let memory = Memory::new(1);
+    for _ in 0..100 {
+        memory.commit(&[ROLLUP]);
+    }
+    let page_bytes_max = 10 * item(ROLLUP, 1, Height(1)).memory_bytes();
+    let pages_bytes_max = 5 * page_bytes_max;
+    let hub = memory.hub(Limits {
+        page_bytes_max,
+        pages_bytes_max,
+        ..Limits::default()
+    });
+    let mut stalled = Vec::new();
+    for _ in 0..1_000 {
+        let mut subscription = hub.subscribe(ROLLUP, 1).unwrap();
+        subscription.next().await.unwrap();
+        stalled.push(subscription);
+        assert!(hub.held().page_bytes <= pages_bytes_max + page_bytes_max);
+    }
+    assert!(
+        hub.held().page_bytes >= pages_bytes_max,
+        "the limit was met"
+    );
+    let mut reader = hub.subscribe(ROLLUP, 1).unwrap();
+    for seq in 1..=100 {
+        assert_eq!(reader.next().await.unwrap().seq, seq, "one by one");
+    }
+}
+
+#[tokio::test]
+async fn subscriber_that_wants_no_backlog_begins_with_what_comes_next() {
+    let memory = Memory::new(1);
+    memory.commit(&[ROLLUP]);
+    let hub = memory.hub(Limits::default());
+    assert_eq!(hub.next_seq(ROLLUP).unwrap(), 2);
+    assert_eq!(hub.next_height().unwrap(), Height(2));
+    assert!(hub.next_seq(ChainId(9)).is_err());
+}
+
+#[tokio::test]
+async fn pruned_block_is_answered_with_the_first_available() {
+    let memory = Memory::new(1);
+    for _ in 0..5 {
+        memory.commit(&[ROLLUP]);
+    }
+    memory.durable.lock().unwrap().first_available = 3;
+    let hub = memory.hub(Limits::default());
+    let pruned = hub.subscribe_blocks(Height(1)).unwrap().next().await;
+    assert!(matches!(
+        pruned,
+        Err(StreamError::Pruned {
+            asked: 1,
+            first_available: 3
+        })
+    ));
+    let mut kept = hub.subscribe_blocks(Height(3)).unwrap();
+    assert_eq!(kept.next().await.unwrap().height, Height(3));
 }
 
 #[tokio::test]

@@ -44,12 +44,13 @@ fn limits() -> impl Strategy<Value = Limits> {
         recent_bytes_max,
         page_items_max,
         page_bytes_max: usize::MAX,
+        pages_bytes_max: recent_bytes_max,
         reads_max,
     })
 }
 
 /// A subscriber, and what it must see next.
-struct Reader<T> {
+struct Reader<T: Positioned> {
     subscription: Subscription<T>,
     /// None: blocks.
     rollup: Option<ChainId>,

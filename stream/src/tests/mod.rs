@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use cloverleaf_types::{B256, ChainId, CommitCertificate, Header, Height, Round};
 
-use crate::{BatchSource, BlockSource, Hub, Limits, Read, SourceError, StreamBlock, StreamItem};
+use crate::{
+    BatchSource, BlockSource, Hub, Limits, Positioned, Read, SourceError, StreamBlock, StreamItem,
+};
 
 /// What is durable: blocks, and each rollup's batches.
 #[derive(Default)]
@@ -95,15 +97,18 @@ fn item(chain_id: ChainId, seq: u64, height: Height) -> StreamItem {
     }
 }
 
-/// The items from a position on, or that there is none.
-fn page<T>(items: &[Arc<T>], from: u64, items_max: usize) -> Read<T> {
+/// The items from a position on while they fit, or that there is none.
+fn page<T: Positioned>(items: &[Arc<T>], from: u64, most: (usize, usize)) -> Read<T> {
+    let (items_max, bytes_max) = most;
     let skipped = usize::try_from(from - 1).unwrap();
-    let page: Vec<_> = items
-        .iter()
-        .skip(skipped)
-        .take(items_max)
-        .cloned()
-        .collect();
+    let (mut page, mut bytes) = (Vec::new(), 0_usize);
+    for item in items.iter().skip(skipped).take(items_max) {
+        bytes = bytes.saturating_add(item.memory_bytes());
+        if bytes > bytes_max && !page.is_empty() {
+            break;
+        }
+        page.push(Arc::clone(item));
+    }
     if page.is_empty() {
         Read::AtTip
     } else {
@@ -123,7 +128,7 @@ impl BatchSource for Memory {
         chain_id: ChainId,
         from_seq: u64,
         items_max: usize,
-        _bytes_max: usize,
+        bytes_max: usize,
     ) -> Result<Read<StreamItem>, SourceError> {
         let durable = self.durable.lock().unwrap();
         let first_available = durable.first_available;
@@ -135,7 +140,7 @@ impl BatchSource for Memory {
         }
         let batches = durable.batches.get(&chain_id);
         let batches = batches.ok_or_else(|| SourceError::new("an unknown rollup was read"))?;
-        Ok(page(batches, from_seq, items_max))
+        Ok(page(batches, from_seq, (items_max, bytes_max)))
     }
 }
 
@@ -149,9 +154,13 @@ impl BlockSource for Memory {
         &self,
         from: Height,
         items_max: usize,
-        _bytes_max: usize,
+        bytes_max: usize,
     ) -> Result<Read<StreamBlock>, SourceError> {
         let durable = self.durable.lock().unwrap();
-        Ok(page(&durable.blocks, from.0, items_max))
+        let (blocks, first_available) = (&durable.blocks, durable.first_available);
+        if from.0 < first_available {
+            return Ok(Read::Pruned { first_available });
+        }
+        Ok(page(blocks, from.0, (items_max, bytes_max)))
     }
 }

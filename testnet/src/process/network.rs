@@ -217,29 +217,41 @@ impl Network {
     /// It does not become ready.
     pub fn start_rollup(&mut self, chain_id: u64, index: u16) -> Result<(), Error> {
         let name = format!("rollup{chain_id}");
-        let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), chain_id.to_string()];
-        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        option(
-            "--genesis",
-            self.dir.join("genesis.json").display().to_string(),
-        );
-        option("--data", self.dir.join(&name).display().to_string());
-        option(
-            "--listen",
-            format!("127.0.0.1:{}", self.ports.rollup(index)),
-        );
-        arguments.push("--upstream".to_owned());
-        arguments.extend(self.grpc_urls());
-        let mut process = Process::start(&self.binary, &name, &self.dir, &arguments)?;
-        process.ready()?;
+        let process = self.follow_rollup(&name, chain_id, index, &self.grpc_urls())?;
         self.rollups.insert(chain_id, process);
         Ok(())
     }
 
-    /// JSON-RPC of the embedded rollup on the port of an index.
+    /// Starts a node of a rollup, in a directory of this name and on the port of a demo rollup, and
+    /// waits until it is ready. It asks the upstreams in this order.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub fn follow_rollup(
+        &self,
+        name: &str,
+        chain_id: u64,
+        port: u16,
+        upstreams: &[String],
+    ) -> Result<Process, Error> {
+        let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), chain_id.to_string()];
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        let genesis = self.dir.join("genesis.json");
+        option("--genesis", genesis.display().to_string());
+        option("--data", self.dir.join(name).display().to_string());
+        option("--listen", format!("127.0.0.1:{}", self.ports.rollup(port)));
+        for upstream in upstreams {
+            option("--upstream", upstream.clone());
+        }
+        let mut process = Process::start(&self.binary, name, &self.dir, &arguments)?;
+        process.ready()?;
+        Ok(process)
+    }
+
+    /// JSON-RPC of a rollup's node, by its port.
     #[must_use]
-    pub fn rollup_url(&self, index: u16) -> String {
-        format!("http://127.0.0.1:{}", self.ports.rollup(index))
+    pub fn rollup_url(&self, port: u16) -> String {
+        format!("http://127.0.0.1:{}", self.ports.rollup(port))
     }
 
     /// Checks that everything that was started and not killed still runs.

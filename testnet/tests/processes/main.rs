@@ -28,6 +28,8 @@ mod scene;
 #[cfg(test)]
 mod seen;
 #[cfg(test)]
+mod upstreams;
+#[cfg(test)]
 mod verify;
 #[cfg(test)]
 mod wallet;

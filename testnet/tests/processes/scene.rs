@@ -163,6 +163,10 @@ impl Scene {
         self.watched.lock()
     }
 
+    pub(crate) fn http_url(&self, node: Node) -> String {
+        self.network.http_url(node)
+    }
+
     pub(crate) fn grpc(&self, node: Node) -> Grpc {
         let _entered = self.runtime.enter();
         Grpc::new(&self.network.grpc_urls()[node])

@@ -12,14 +12,13 @@ impl Desk {
     /// A block; nothing above the latest.
     ///
     /// # Errors
-    /// The store failed.
+    /// The block was pruned, or the store failed.
     pub(crate) async fn block(&self, at: At) -> Result<Option<DecidedBlock>, RpcError> {
         let height = match at {
             At::Latest => self.handle.state().height(),
             At::Number(height) => Height(height),
         };
-        self.read(move |store| store.block(height).map_err(unreadable))
-            .await
+        self.read(move |store| block(store, height)).await
     }
 
     /// A rollup's batch; nothing above the latest.
@@ -36,7 +35,22 @@ impl Desk {
             At::Latest => latest,
             At::Number(seq) => seq,
         };
-        self.read(move |store| batch(store, chain_id, seq)).await
+        let found = self.read(move |store| batch(store, chain_id, seq)).await?;
+        if found.is_none() && (1..=latest).contains(&seq) {
+            return Err(pruned(seq, latest + 1)); // all that there were
+        }
+        Ok(found)
+    }
+}
+
+fn block(store: &Store, height: Height) -> Result<Option<DecidedBlock>, RpcError> {
+    let found = store.block(height).map_err(unreadable)?;
+    if found.is_some() || height == Height::GENESIS {
+        return Ok(found);
+    }
+    match store.first_height().map_err(unreadable)? {
+        Some(first) if height < first => Err(pruned(height.0, first.0)),
+        _ => Ok(None),
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::desk::{Desk, VERSION};
 use super::envelope::Outcome;
 use faucet::Faucet;
-use params::Params;
+pub(super) use params::Params;
 
 /// Methods of the root beside `seq_*`.
 const AT_ROOT: [&str; 3] = [
@@ -28,8 +28,8 @@ const AT_ROOT: [&str; 3] = [
 ];
 
 /// What is never passed on to a rollup's execution RPC: methods that act on the node behind it or
-/// with its keys, and ways past this sequencer.
-const NEVER_PASSED_ON: [&str; 8] = [
+/// with its keys, ways past this sequencer, and subscriptions, which live in a connection of that RPC.
+const NEVER_PASSED_ON: [&str; 10] = [
     "admin_",
     "debug_",
     "engine_",
@@ -38,6 +38,8 @@ const NEVER_PASSED_ON: [&str; 8] = [
     "eth_send",
     "eth_cancel",
     "eth_sign",
+    "eth_subscribe",
+    "eth_unsubscribe",
 ];
 
 /// What the methods are made of.
@@ -228,6 +230,7 @@ mod tests {
             "eth_sendRawTransactionSync",
             "eth_sign",
             "eth_signTransaction",
+            "eth_subscribe",
             "miner_stop",
             "personal_unlockAccount",
         ] {

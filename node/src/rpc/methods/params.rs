@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 /// Parameters by position; those given by name stand in the order of the methods' table.
 #[derive(Debug)]
-pub(super) struct Params<'a> {
+pub(in crate::rpc) struct Params<'a> {
     names: &'static [&'static str],
     values: Vec<Option<&'a RawValue>>,
 }
@@ -20,7 +20,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// `malformedJson`: neither a list nor an object, or with what the method does not have.
-    pub(super) fn read(method: &str, raw: Option<&'a RawValue>) -> Result<Self, RpcError> {
+    pub(in crate::rpc) fn read(method: &str, raw: Option<&'a RawValue>) -> Result<Self, RpcError> {
         let names = methods::find(method).map_or(&[][..], |method| method.params);
         let values = match raw.map(RawValue::get) {
             None | Some("null") => Vec::new(),
@@ -34,7 +34,10 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// It is missing, or no `T`.
-    pub(super) fn required<T: DeserializeOwned>(&self, position: usize) -> Result<T, RpcError> {
+    pub(in crate::rpc) fn required<T: DeserializeOwned>(
+        &self,
+        position: usize,
+    ) -> Result<T, RpcError> {
         self.optional(position)?.ok_or_else(|| {
             let name = self.name(position);
             malformed(name, format_args!("`{name}` is missing"))
@@ -45,7 +48,7 @@ impl<'a> Params<'a> {
     ///
     /// # Errors
     /// It is no `T`.
-    pub(super) fn optional<T: DeserializeOwned>(
+    pub(in crate::rpc) fn optional<T: DeserializeOwned>(
         &self,
         position: usize,
     ) -> Result<Option<T>, RpcError> {

@@ -57,6 +57,7 @@ impl Methods {
             },
             "seq_listRollups" => Outcome::of(Ok(desk.rollups())),
             "seq_networkInfo" => Outcome::of(desk.network_info(self.grpc.as_deref())),
+            "seq_subscribe" | "seq_unsubscribe" => Outcome::Error(needs_websocket(method)),
             _ => Outcome::Error(RpcError::method_not_found(method)),
         }
     }
@@ -102,6 +103,15 @@ impl Methods {
     async fn head_proof(&self, params: &Params<'_>) -> Result<Option<HeadProof>, RpcError> {
         self.desk.head_proof(chain_id(params)?).await
     }
+}
+
+/// Subscriptions belong to a connection, which an HTTP request or a batch of calls is not.
+fn needs_websocket(method: &str) -> RpcError {
+    let detail = format_args!(
+        "`{method}` is a call of its own on a WebSocket at this path; over HTTP read \
+         /v1/rollups/<chainId>/stream"
+    );
+    RpcError::because(Reason::NotSupported, detail).with("field", method)
 }
 
 fn chain_id(params: &Params<'_>) -> Result<ChainId, RpcError> {

@@ -1,0 +1,65 @@
+//! Reads by path: the same answers as `seq_listRollups`, `seq_getBatch`, `seq_getBundleStatus` and
+//! `seq_getBlock`.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use cloverleaf_api::error::{RpcError, hex};
+use cloverleaf_api::json::{Batch, Block, BundleStatus, Rollup};
+use cloverleaf_api::reason::Reason;
+use cloverleaf_types::ChainId;
+
+use super::Rest;
+use super::answer::{answer, found};
+use super::path;
+use crate::rpc::Desk;
+use crate::rpc::desk::broken;
+
+pub(super) async fn rollups(State(rest): State<Rest>) -> Response {
+    answer(Ok(rest.desk.rollups()))
+}
+
+pub(super) async fn rollup(State(rest): State<Rest>, Path(chain_id): Path<String>) -> Response {
+    answer(path::chain_id(&chain_id).and_then(|chain_id| one_rollup(&rest.desk, chain_id)))
+}
+
+pub(super) async fn batch(
+    State(rest): State<Rest>,
+    Path((chain_id, seq)): Path<(String, String)>,
+) -> Response {
+    let batch = one_batch(&rest.desk, &chain_id, &seq).await;
+    found(batch, format_args!("batch {seq} of rollup {chain_id}"))
+}
+
+pub(super) async fn bundle(State(rest): State<Rest>, Path(hash): Path<String>) -> Response {
+    let status: Result<Option<BundleStatus>, RpcError> = match path::hash(&hash) {
+        Ok(hash) => rest.desk.bundle_status(hash).await,
+        Err(error) => Err(error),
+    };
+    found(status, format_args!("bundle {hash}"))
+}
+
+pub(super) async fn block(State(rest): State<Rest>, Path(height): Path<String>) -> Response {
+    let block = match path::at("height", &height) {
+        Ok(at) => rest.desk.block(at).await,
+        Err(error) => Err(error),
+    };
+    let shape = block.map(|block| block.as_ref().map(Block::of));
+    found(shape, format_args!("block {height}"))
+}
+
+fn one_rollup(desk: &Desk, chain_id: ChainId) -> Result<Rollup, RpcError> {
+    let mut rollups = desk.rollups().into_iter();
+    let found = rollups.find(|rollup| rollup.chain_id == chain_id);
+    found.ok_or_else(|| {
+        RpcError::because(Reason::UnknownRollup, chain_id).with("chainId", hex(chain_id.0))
+    })
+}
+
+async fn one_batch(desk: &Desk, chain_id: &str, seq: &str) -> Result<Option<Batch>, RpcError> {
+    let (chain_id, at) = (path::chain_id(chain_id)?, path::at("seq", seq)?);
+    let Some(stored) = desk.batch(chain_id, at).await? else {
+        return Ok(None);
+    };
+    let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
+    Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
+}

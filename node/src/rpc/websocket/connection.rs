@@ -1,0 +1,241 @@
+//! One WebSocket: calls one after the other, and what its subscriptions say, as fast as its client
+//! takes it.
+//!
+//! Nothing queues here. While a message is being sent, no call is read and no stream is pulled; a
+//! client that does not read holds one message, and is cut off when it has taken nothing for long.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use cloverleaf_api::error::RpcError;
+use cloverleaf_api::reason::Reason;
+use cloverleaf_stream::StreamError;
+use futures::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use super::subscriptions::Subscriptions;
+use crate::rpc::envelope::{Answer, Body, Call, Outcome, parse};
+use crate::rpc::limits::{FAREWELL_TIMEOUT, REQUEST_TIMEOUT, WEBSOCKET_PING_INTERVAL};
+use crate::rpc::methods::{Endpoint, Methods};
+use crate::streams::{Patience, ended};
+
+/// Calls that are being answered; their answer, if they get one.
+type Answering = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+/// An open connection.
+pub(super) struct Connection<S> {
+    socket: WebSocketStream<S>,
+    methods: Methods,
+    endpoint: Endpoint,
+    subscriptions: Subscriptions,
+    answering: Option<Answering>,
+    ping: Interval,
+    /// Something came from the client since the last ping.
+    is_heard: bool,
+}
+
+/// What happens next.
+enum Event {
+    Message(Message),
+    Answered(Option<String>),
+    Said(String),
+    Ping,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// Its client went, or broke the protocol.
+    Gone,
+    /// Its client is not there any more.
+    Silent,
+    /// Its client does not read.
+    Stalled,
+    /// The node stops.
+    Stopping,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    pub(super) fn new(
+        socket: WebSocketStream<S>,
+        methods: Methods,
+        endpoint: Endpoint,
+        subscriptions: Subscriptions,
+    ) -> Self {
+        let mut ping = interval(WEBSOCKET_PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            socket,
+            methods,
+            endpoint,
+            subscriptions,
+            answering: None,
+            ping,
+            is_heard: true,
+        }
+    }
+
+    /// Serves it until either side ends it.
+    pub(super) async fn run(mut self, patience: &Patience) {
+        let end = loop {
+            let event = tokio::select! {
+                () = patience.stop.cancelled() => break End::Stopping,
+                event = self.event() => event,
+            };
+            let message = match event {
+                Ok(event) => self.handle(event),
+                Err(_gone) => Err(End::Gone),
+            };
+            let sent = match message {
+                Ok(Some(message)) => self.send(message, patience.stall_max).await,
+                Ok(None) => Ok(()),
+                Err(end) => Err(end),
+            };
+            if let Err(end) = sent {
+                break end;
+            }
+        };
+        let _late = timeout(FAREWELL_TIMEOUT, self.farewell(&end, patience)).await;
+    }
+
+    async fn event(&mut self) -> Result<Event, Error> {
+        tokio::select! {
+            // A client that was heard while a message was being sent is not silent.
+            biased;
+            answer = answered(&mut self.answering) => Ok(Event::Answered(answer)),
+            // The next call is read when the one before it is answered.
+            message = self.socket.next(), if self.answering.is_none() => {
+                message.unwrap_or(Err(Error::ConnectionClosed)).map(Event::Message)
+            }
+            _ = self.ping.tick() => Ok(Event::Ping),
+            said = self.subscriptions.next(), if !self.subscriptions.is_empty() => {
+                Ok(Event::Said(said))
+            }
+        }
+    }
+
+    /// What is to be sent, if anything.
+    fn handle(&mut self, event: Event) -> Result<Option<Message>, End> {
+        match event {
+            Event::Message(message) => {
+                self.is_heard = true;
+                match message {
+                    Message::Text(text) => Ok(self.asked(text.as_bytes())),
+                    Message::Binary(bytes) => Ok(self.asked(&bytes)),
+                    Message::Close(_) => Err(End::Gone),
+                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
+                }
+            }
+            Event::Answered(answer) => {
+                self.answering = None;
+                Ok(answer.map(Message::text))
+            }
+            Event::Said(said) => Ok(Some(Message::text(said))),
+            Event::Ping if self.is_heard || self.answering.is_some() => {
+                self.is_heard = false;
+                Ok(Some(Message::Ping(Bytes::new())))
+            }
+            Event::Ping => Err(End::Silent),
+        }
+    }
+
+    /// Subscriptions are this connection's; all else is answered as over HTTP.
+    fn asked(&mut self, bytes: &[u8]) -> Option<Message> {
+        match parse(bytes) {
+            Body::Single(Ok(call)) if call.method == "seq_subscribe" => {
+                let outcome = self.subscriptions.subscribe(call.params.as_deref());
+                answer(call, Outcome::of(outcome))
+            }
+            Body::Single(Ok(call)) if call.method == "seq_unsubscribe" => {
+                let outcome = self.subscriptions.unsubscribe(call.params.as_deref());
+                answer(call, Outcome::of(outcome))
+            }
+            body => {
+                let (methods, endpoint) = (self.methods.clone(), self.endpoint);
+                self.answering = Some(Box::pin(answers(methods, endpoint, body)));
+                None
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Message, stall_max: Duration) -> Result<(), End> {
+        match timeout(stall_max, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_gone)) => Err(End::Gone),
+            Err(_late) => Err(End::Stalled),
+        }
+    }
+
+    /// The last that is said: what each subscription needs to come back, and why.
+    async fn farewell(mut self, end: &End, patience: &Patience) -> Result<(), Error> {
+        let stopping = |cursor| ended(&StreamError::Closed, cursor);
+        let lagged = |cursor| patience.lagged(cursor);
+        let (code, last) = match end {
+            End::Gone => (CloseCode::Normal, Vec::new()),
+            End::Silent => (CloseCode::Away, Vec::new()),
+            End::Stalled => (CloseCode::Again, self.subscriptions.end(lagged)),
+            End::Stopping => (CloseCode::Away, self.subscriptions.end(stopping)),
+        };
+        for said in last {
+            self.socket.feed(Message::text(said)).await?;
+        }
+        let close = CloseFrame {
+            code,
+            reason: format!("{end:?}").to_lowercase().into(),
+        };
+        self.socket.close(Some(close)).await
+    }
+}
+
+/// The answer to a call, unless it is a notification.
+fn answer(call: Call, outcome: Outcome) -> Option<Message> {
+    let answer = call.id.map(|id| Answer::new(Some(id), outcome));
+    answer.as_ref().map(|answer| Message::text(written(answer)))
+}
+
+/// The answer that is being worked on; for ever pending when there is none.
+async fn answered(answering: &mut Option<Answering>) -> Option<String> {
+    match answering {
+        Some(answering) => answering.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Answers what was asked: one call, or an array of them in their order.
+async fn answers(methods: Methods, endpoint: Endpoint, body: Body) -> Option<String> {
+    let calls = match body {
+        Body::Single(call) => return one(&methods, endpoint, call).await.as_ref().map(written),
+        Body::Batch(calls) => calls,
+    };
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.extend(one(&methods, endpoint, call).await);
+    }
+    (!answers.is_empty()).then(|| written(&answers))
+}
+
+async fn one(
+    methods: &Methods,
+    endpoint: Endpoint,
+    call: Result<Call, RpcError>,
+) -> Option<Answer> {
+    let Call { id, method, params } = match call {
+        Ok(call) => call,
+        Err(error) => return Some(Answer::new(None, Outcome::Error(error))),
+    };
+    let outcome = methods.call(endpoint, &method, params.as_deref());
+    let outcome = timeout(REQUEST_TIMEOUT, outcome).await.unwrap_or_else(|_| {
+        let detail = format_args!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+        Outcome::Error(RpcError::because(Reason::Internal, detail))
+    });
+    id.map(|id| Answer::new(Some(id), outcome))
+}
+
+fn written<T: serde::Serialize>(answer: &T) -> String {
+    serde_json::to_string(answer).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+//! What is left after old blocks were removed.
+
+use bytes::Bytes;
+use cloverleaf_types::{ChainId, Height};
+
+use super::fixture::ROLLUPS;
+use super::store_with;
+use crate::Store;
+
+#[test]
+fn blocks_below_a_height_are_gone_and_all_others_read_as_before() {
+    let (home, store, _) = store_with(6);
+    assert_eq!(store.first_height().unwrap(), Some(Height(1)));
+    let kept = store.block(Height(4)).unwrap();
+    assert_eq!(store.prune(Height(4)).unwrap(), 3);
+    let check = |store: &Store| {
+        assert_eq!(store.first_height().unwrap(), Some(Height(4)));
+        assert_eq!(store.block(Height(3)).unwrap(), None);
+        assert_eq!(store.block(Height(4)).unwrap(), kept);
+        for chain_id in ROLLUPS {
+            assert_eq!(store.first_available(chain_id).unwrap(), Some(4));
+            assert_eq!(store.batch(chain_id, 3).unwrap(), None);
+            assert!(store.batch(chain_id, 4).unwrap().is_some());
+            assert_eq!(store.head(chain_id).unwrap(), Some(6));
+        }
+        assert_eq!(store.prune(Height(4)).unwrap(), 0, "nothing is left");
+    };
+    check(&store);
+    drop(store);
+    check(&home.open());
+}
+
+#[test]
+fn latest_block_always_stays_and_the_next_one_follows_it() {
+    let (_home, store, mut chain) = store_with(3);
+    assert_eq!(store.prune(Height(u64::MAX)).unwrap(), 2);
+    assert_eq!(store.first_height().unwrap(), Some(Height(3)));
+    store.commit(&chain.next_usual().commit()).unwrap();
+    assert_eq!(store.tip().unwrap().0, Height(4));
+    assert!(store.block(Height(4)).unwrap().is_some());
+}
+
+#[test]
+fn what_was_ever_placed_is_still_known() {
+    let (_home, store, mut chain) = store_with(0);
+    let decided = chain.next_usual();
+    store.commit(&decided.commit()).unwrap();
+    store.commit(&chain.next_usual().commit()).unwrap();
+    store.prune(Height(2)).unwrap();
+    let chain_id = decided.block.block.batches[0].header().chain_id;
+    let place = store.transaction(chain_id, decided.ids[0][0]).unwrap();
+    assert_eq!(place.unwrap().height, Height(1));
+    let bundle = decided.block.block.manifests[0].bundle_hash();
+    assert!(store.bundle(bundle).unwrap().is_some());
+}
+
+#[test]
+fn rollup_whose_batches_are_all_gone_has_none() {
+    let (_home, store, mut chain) = store_with(2);
+    let alone = [(ROLLUPS[1], vec![Bytes::from_static(b"alone")])];
+    store.commit(&chain.next_with(&alone).commit()).unwrap();
+    store.prune(Height(3)).unwrap();
+    assert_eq!(store.first_available(ROLLUPS[0]).unwrap(), None);
+    assert_eq!(store.first_available(ROLLUPS[1]).unwrap(), Some(3));
+    assert_eq!(store.first_available(ChainId::CONTROL).unwrap(), None);
+}
+
+#[test]
+fn empty_store_has_nothing_to_remove() {
+    let (_home, store, _) = store_with(0);
+    assert_eq!(store.first_height().unwrap(), None);
+    assert_eq!(store.prune(Height(7)).unwrap(), 0);
+}
