@@ -44,6 +44,10 @@ pub(super) struct RunArguments {
     /// gRPC services of sequencers, in the order in which they are asked.
     #[arg(long, required = true, num_args = 1..)]
     upstream: Vec<String>,
+    /// A sequencer's endpoint for this rollup, such as http://127.0.0.1:4545/rollup/901: transactions
+    /// that are sent to the rollup are handed on to it.
+    #[arg(long)]
+    sequencer: Option<String>,
 }
 
 /// Which rollups are audited.
@@ -81,6 +85,7 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         faucet: None,
         trust: trust_root(&genesis)?,
         upstreams: arguments.upstream,
+        sequencer: arguments.sequencer,
     };
     run_async(async {
         let rollup = Embedded::start(config).await?;

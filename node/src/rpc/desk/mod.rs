@@ -3,7 +3,9 @@
 
 mod decided;
 mod info;
+mod outcome;
 mod proofs;
+mod receipt;
 mod refusal;
 mod status;
 mod submit;
@@ -28,6 +30,7 @@ pub(crate) use decided::pruned;
 pub(crate) use info::VERSION;
 pub(crate) use proofs::broken;
 pub(crate) use refusal::unreadable;
+pub(crate) use submit::{Prepared, Received};
 use submitted::Submitted;
 use workers::Workers;
 
