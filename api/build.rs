@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".")
+        .btree_map(".")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -120,6 +120,9 @@ impl RpcError {
     /// `data` of the JSON-RPC error.
     #[must_use]
     pub fn data(&self) -> Value {
+        if self.reason.has_hash_alone() {
+            return self.evidence.get("hash").cloned().unwrap_or_default();
+        }
         let mut data = self.evidence.clone();
         data.insert("reason".into(), self.reason.text().into());
         data.insert("docs".into(), self.reason.docs().into());
@@ -200,6 +203,16 @@ mod tests {
                     "docs": "docs/spec/errors.md#nonceTooLow",
                 },
             })
+        );
+    }
+
+    #[test]
+    fn synchronous_refusals_have_the_hash_alone_as_their_data() {
+        let error = RpcError::new(Reason::TimedOut).with("hash", "0x07");
+        let written = serde_json::to_value(&error).unwrap();
+        assert_eq!(
+            (&written["code"], &written["data"]),
+            (&json!(4), &json!("0x07"))
         );
     }
 

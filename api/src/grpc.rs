@@ -9,6 +9,7 @@ use prost::bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::RpcError;
+use crate::proto::sequencer::v1 as proto;
 use crate::reason::Reason;
 
 /// The domain of our reasons.
@@ -70,18 +71,33 @@ impl ErrorInfo {
     }
 }
 
-pub(crate) fn details(error: &RpcError) -> Bytes {
+impl From<&RpcError> for proto::Refusal {
+    fn from(error: &RpcError) -> Self {
+        Self {
+            code: error.reason.grpc_code().number(),
+            message: error.message.clone(),
+            reason: error.reason.text().into(),
+            metadata: metadata(error),
+        }
+    }
+}
+
+fn metadata(error: &RpcError) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let evidence = error.evidence.iter();
+    evidence
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
+}
+
+pub(crate) fn details(error: &RpcError) -> Bytes {
     let info = ErrorInfo {
         reason: error.reason.text().into(),
         domain: DOMAIN.into(),
-        metadata: evidence
-            .map(|(name, value)| (name.clone(), text(value)))
-            .collect(),
+        metadata: metadata(error),
     };
     let any = Any {
         type_url: ERROR_INFO_TYPE.into(),

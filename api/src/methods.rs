@@ -56,6 +56,18 @@ pub const METHODS: &[Method] = {
         ),
         method(
             Ours,
+            "eth_sendRawTransactionSync",
+            &["raw", "timeoutMs?"],
+            "Takes a transaction in and answers its receipt (EIP-7966). Waits 2 s, or as long as asked, at most 8 s; needs the rollup's execution RPC.",
+        ),
+        method(
+            Ours,
+            "eth_sendRawTransactionConditional",
+            &["raw", "conditions?"],
+            "Takes a transaction in that only a block of the given time may place (ERC-7796: `timestampMin`, `timestampMax` in seconds); only at /rollup/<chainId>.",
+        ),
+        method(
+            Ours,
             "eth_chainId",
             &[],
             "The rollup's chain id; only at /rollup/<chainId>.",
@@ -88,7 +100,13 @@ pub const METHODS: &[Method] = {
             Ours,
             "arb_checkPublisherHealth",
             &[],
-            "Null when transactions can be taken in: what Nitro's forwarders ask.",
+            "Null while blocks are decided: what Nitro's forwarders ask.",
+        ),
+        method(
+            Seq,
+            "seq_sendTransaction",
+            &["chainId", "raw"],
+            "Takes a rollup's transaction in, of whatever format, and answers how far it has come.",
         ),
         method(
             Seq,

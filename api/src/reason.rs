@@ -193,6 +193,16 @@ reasons! {
     TooLate = "tooLate", -32003, 200, FailedPrecondition,
         "too late", "The bundle is sealed or committed and cannot be withdrawn any more.";
 
+    NotPlaced = "notPlaced", -32003, 200, FailedPrecondition,
+        "the transaction was not placed", "It was replaced, expired or dropped before its receipt came; `state` and `dropped` say which.";
+    SkippedByRollup = "skippedByRollup", -32003, 200, FailedPrecondition,
+        "the rollup skipped the transaction", "It is in a block, but invalid for its rollup: there will be no receipt; `skipped` names the rollup's rule.";
+
+    TimedOut = "timedOut", 4, 200, Unavailable,
+        "the transaction was taken in, but has no receipt yet", "EIP-7966: `data` is its hash; ask for its receipt, or send it again.";
+    Queued = "queued", 5, 200, FailedPrecondition,
+        "the transaction waits for an earlier one", "EIP-7966: `data` is its hash; it was taken in, and waits for an earlier nonce of its sender.";
+
     PoolFull = "poolFull", -32005, 429, ResourceExhausted,
         "the pool is full", "Wait `retryAfterMs`, or pay more than the cheapest pooled transaction.";
     SenderFull = "senderFull", -32005, 429, ResourceExhausted,
@@ -236,6 +246,12 @@ impl Reason {
             .find(|reason| reason.text() == text)
     }
 
+    /// True where `data` of a JSON-RPC error is the transaction's hash alone (EIP-7966).
+    #[must_use]
+    pub const fn has_hash_alone(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Queued)
+    }
+
     /// Where it is documented.
     #[must_use]
     pub fn docs(self) -> String {
@@ -254,8 +270,8 @@ mod tests {
     use super::*;
 
     /// What `eth_` libraries know, and JSON-RPC itself: nothing else may appear.
-    const KNOWN_CODES: [i32; 8] = [
-        -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32003,
+    const KNOWN_CODES: [i32; 10] = [
+        -32700, -32600, -32601, -32602, -32603, -32000, -32001, -32003, 4, 5,
     ];
 
     #[test]

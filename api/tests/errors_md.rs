@@ -31,7 +31,8 @@ fn errors_md() -> String {
          by name. With code -32000 the words are geth's own, because wallets match on them. In \
          gRPC the status carries a `google.rpc.ErrorInfo` with `domain = \"cloverleaf\"`, the same \
          reason, and the evidence as metadata. The HTTP status holds for a single call; in a \
-         JSON-RPC batch it is 200. Limits also send `Retry-After`.\n\n\
+         JSON-RPC batch it is 200. Limits also send `Retry-After`. With codes 4 and 5 (EIP-7966) \
+         `data` is the transaction's hash alone.\n\n\
          | reason | code | HTTP | gRPC | retry | words | meaning |\n\
          |---|---|---|---|---|---|---|\n"
     );

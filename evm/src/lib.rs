@@ -28,8 +28,7 @@
 //! holds 30 M gas; what does not fit is skipped (`gasLimitReached`).
 //!
 //! # Not here
-//! Ordering, pending transactions and `eth_sendRawTransaction` (the sequencer's endpoint takes
-//! them), blobs, withdrawals, beacon roots (EIP-4788), traces, filters, subscriptions.
+//! Ordering and pending transactions (transactions are handed on to the sequencer), blobs, withdrawals, beacon roots (EIP-4788), traces, filters, subscriptions.
 //!
 //! # References
 //! Ethereum yellow paper, appendix D (trie); EIP-1559, EIP-2718, EIP-2935, EIP-7685, EIP-7702.

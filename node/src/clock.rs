@@ -12,6 +12,12 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A moment, to be compared with other moments of this process only.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
 /// Waits, in milliseconds.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub(crate) async fn pause(milliseconds: u64) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use alloy_primitives::Address;
-use cloverleaf_client::{Follower, FollowerConfig, Timing};
+use cloverleaf_client::{Follower, FollowerConfig, RpcClient, Timing};
 use cloverleaf_evm::{Rollup, RollupConfig, follow, serve};
 use cloverleaf_types::{ChainId, TrustRoot};
 use eyre::Result;
@@ -40,6 +40,8 @@ pub(crate) struct EmbeddedConfig {
     pub(crate) trust: TrustRoot,
     /// gRPC services of sequencers, in the order in which they are asked.
     pub(crate) upstreams: Vec<String>,
+    /// The sequencer's endpoint for this rollup, to which transactions are handed on.
+    pub(crate) sequencer: Option<String>,
 }
 
 /// A running embedded rollup.
@@ -54,10 +56,12 @@ impl Embedded {
     /// Starts the rollup: it executes what it missed, then what comes.
     ///
     /// # Errors
-    /// Its directory or port is not to be had.
+    /// Its directory or port is not to be had, or the sequencer's URL is none.
     pub(crate) async fn start(config: EmbeddedConfig) -> Result<Self> {
         let listener = listen(config.address).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        let sequencer = config.sequencer.as_deref().map(RpcClient::new);
+        let sequencer = sequencer.transpose()?;
         let rollup_config = RollupConfig {
             chain_id: config.chain_id.0,
             data_dir: config.dir.clone(),
@@ -66,7 +70,8 @@ impl Embedded {
         };
         let rollup = off_async_threads(move || Rollup::open(&rollup_config)).await??;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let served = serve(listener, rollup.clone(), stop.clone().cancelled_owned());
+        let stopped = stop.clone().cancelled_owned();
+        let served = serve(listener, rollup.clone(), sequencer, stopped);
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "a rollup's port ended");

@@ -1,5 +1,6 @@
 //! Submissions inside the replica, and what blocks make of them.
 
+use bytes::Bytes;
 use cloverleaf_bundle::Dropped;
 use cloverleaf_mempool::pool::{Admission, Gap, Name, State};
 use cloverleaf_mempool::{Decision, Refusal, Submission};
@@ -78,6 +79,12 @@ impl Replica {
     #[must_use]
     pub fn status(&self, name: &Name) -> Option<State> {
         self.pool.state(name)
+    }
+
+    /// The bytes of a transaction that is in the pool, alone or in a bundle.
+    #[must_use]
+    pub fn raw(&self, key: &TransactionKey) -> Option<Bytes> {
+        self.pool.raw(key)
     }
 
     /// A block is durable: what it placed is committed, what it dropped of the own lane ends or comes

@@ -2,7 +2,7 @@
 import { HDNodeWallet, JsonRpcProvider, Mnemonic, parseEther } from "ethers";
 
 import { compare } from "./expectations.mjs";
-import { check, finish, mnemonic, receiver, rollup } from "./support.mjs";
+import { check, finish, forwarder, mnemonic, receiver, rollup } from "./support.mjs";
 
 const provider = new JsonRpcProvider(rollup(902), undefined, {
   pollingInterval: 100,
@@ -41,5 +41,16 @@ await refused("nonce too low", () => publish({ nonce: 0 }));
 await refused("wrong chain", () => publish({ chainId: 901 }));
 await refused("gas below intrinsic", () => publish({ gasLimit: 20_999n }));
 await refused("unknown method", () => provider.send("eth_doesNotExist", []));
+const nonce = (await wallet.getNonce()) + 1;
+const waiting = await publish({ nonce });
+const pooled = await provider.getTransaction(waiting.hash);
+check("ethers reads a pooled transaction", pooled?.blockNumber === null && pooled.nonce === nonce);
+
+const own = new JsonRpcProvider(forwarder, undefined, { pollingInterval: 100 });
+const user = HDNodeWallet.fromMnemonic(phrase, "m/44'/60'/0'/0/5").connect(own);
+const sent = await user.sendTransaction({ to: receiver, value: 1n });
+const executed = await sent.wait(1, 30_000);
+check("ethers sends to the rollup's own port, which forwards", executed?.status === 1, sent.hash);
+own.destroy();
 provider.destroy();
 finish("ethers");

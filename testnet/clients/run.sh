@@ -26,6 +26,7 @@ for _ in $(seq 1 600); do
     sleep 0.1
 done
 export CLOVERLEAF_RPC="http://127.0.0.1:$port_base"
+export CLOVERLEAF_ROLLUP_RPC="http://127.0.0.1:$((port_base + 5000))"
 failed=0
 bash cast.sh || failed=1
 node viem.mjs || failed=1

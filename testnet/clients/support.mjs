@@ -3,6 +3,9 @@
 export const endpoint = process.env.CLOVERLEAF_RPC ?? "http://127.0.0.1:4545";
 export const rollup = (chainId) => `${endpoint}/rollup/${chainId}`;
 
+// The port of rollup 901 itself, which hands transactions on to the sequencer.
+export const forwarder = process.env.CLOVERLEAF_ROLLUP_RPC ?? "http://127.0.0.1:9545";
+
 // The usual test mnemonic: these accounts hold test money on the demo rollups and nothing elsewhere.
 export const mnemonic = "test test test test test test test test test test test junk";
 export const receiver = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";

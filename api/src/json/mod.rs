@@ -14,7 +14,7 @@ pub mod quantity;
 pub use batch::{Batch, BatchTransaction, Span};
 pub use block::{BatchSummary, Block, BundleSummary, CutEntry, L1};
 pub use bundle::{SendBundle, SendLeg, bytes};
-pub use network::{FaucetRequest, FaucetResponse, Head, NetworkInfo, Rollup, RollupHead};
+pub use network::{Circuit, FaucetRequest, FaucetResponse, Head, NetworkInfo, Rollup, RollupHead};
 pub use output::{BatchOutput, TransactionOutcome};
 pub use place::At;
 pub use quantity::Quantity;

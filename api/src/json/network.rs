@@ -78,6 +78,33 @@ pub struct Rollup {
     pub head: RollupHead,
     /// Whether this node knows an execution RPC for it.
     pub execution_rpc: bool,
+    /// Whether this node asks that execution RPC at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_circuit: Option<Circuit>,
+}
+
+/// The circuit breaker between a node and a rollup's execution RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Circuit {
+    /// Calls go through.
+    Closed,
+    /// It did not answer several times in a row: nobody asks it for a while.
+    Open,
+    /// The next call finds out whether it answers again.
+    HalfOpen,
+}
+
+impl Circuit {
+    /// Its name.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "halfOpen",
+        }
+    }
 }
 
 /// A rollup's latest batch.
@@ -131,12 +158,12 @@ pub struct FaucetResponse {
 }
 
 impl Rollup {
-    /// The shape of a registry entry.
+    /// The shape of a registry entry; `execution_circuit` where the node knows an execution RPC.
     #[must_use]
     pub fn of(
         entry: &cloverleaf_types::Rollup,
         head: cloverleaf_types::Head,
-        execution_rpc: bool,
+        execution_circuit: Option<Circuit>,
     ) -> Self {
         Self {
             chain_id: entry.chain_id,
@@ -153,7 +180,8 @@ impl Rollup {
                 seq: head.seq,
                 batch_hash: head.batch_hash,
             },
-            execution_rpc,
+            execution_rpc: execution_circuit.is_some(),
+            execution_circuit,
         }
     }
 }

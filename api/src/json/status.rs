@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256};
 use cloverleaf_types::{ChainId, Epoch, Height, Manifest, Slot, TransactionId};
 use serde::{Deserialize, Serialize};
 
+use super::output::TransactionOutcome;
 use super::quantity;
 use crate::proto::sequencer::v1 as proto;
 use crate::state::State;
@@ -83,6 +84,10 @@ pub struct TransactionStatus {
     /// The bundle that it came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle_hash: Option<B256>,
+    /// What the rollup made of it, where this node can know. A skipped transaction never has a
+    /// receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<TransactionOutcome>,
 }
 
 /// What became of a bundle.
@@ -183,6 +188,7 @@ impl Progress {
             height: self.height.map_or(0, |height| height.0),
             timestamp_ms: self.timestamp.unwrap_or(0),
             places,
+            execution: None,
         }
     }
 }
@@ -232,7 +238,29 @@ impl From<&TransactionStatus> for proto::Status {
                 first,
                 count: 1,
             });
-        status.progress.to_proto(place.into_iter().collect())
+        let execution = status.execution.as_ref().map(proto::Execution::from);
+        Self {
+            execution,
+            ..status.progress.to_proto(place.into_iter().collect())
+        }
+    }
+}
+
+impl From<&TransactionOutcome> for proto::Execution {
+    fn from(outcome: &TransactionOutcome) -> Self {
+        match outcome {
+            TransactionOutcome::Executed { status, .. } => Self {
+                status: Some((*status).into()),
+                ..Self::default()
+            },
+            TransactionOutcome::Skipped {
+                reason, message, ..
+            } => Self {
+                status: None,
+                skipped: reason.clone(),
+                message: message.clone(),
+            },
+        }
     }
 }
 
@@ -298,6 +326,7 @@ mod tests {
             seq: None,
             index: None,
             bundle_hash: None,
+            execution: None,
         };
         let written = serde_json::to_value(&status).unwrap();
         let expected = json!({

@@ -3,15 +3,15 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{error::RpcError, methods, params::Params};
-use crate::{limits::BATCH_CALLS_MAX, rollup::Rollup};
+use super::{error::RpcError, server::Endpoint};
+use crate::limits::BATCH_CALLS_MAX;
 
 /// Answers a body that is one call or an array of calls. `None`: nothing in it asks for an answer.
-pub(super) fn answer(rollup: &Rollup, body: &[u8]) -> Option<Vec<u8>> {
+pub(super) async fn answer(endpoint: &Endpoint, body: &[u8]) -> Option<Vec<u8>> {
     let answer = match serde_json::from_slice::<Value>(body) {
         Err(error) => Some(Answer::Single(Response::refused(RpcError::parse(&error)))),
-        Ok(Value::Array(calls)) => answer_all(rollup, calls),
-        Ok(call) => answer_one(rollup, call).map(Answer::Single),
+        Ok(Value::Array(calls)) => answer_all(endpoint, calls).await,
+        Ok(call) => answer_one(endpoint, call).await.map(Answer::Single),
     };
     answer.map(|answer| {
         serde_json::to_vec(&answer).expect("JSON values and strings always become JSON")
@@ -55,7 +55,7 @@ impl Response {
     }
 }
 
-fn answer_all(rollup: &Rollup, calls: Vec<Value>) -> Option<Answer> {
+async fn answer_all(endpoint: &Endpoint, calls: Vec<Value>) -> Option<Answer> {
     if calls.is_empty() {
         return Some(Answer::Single(Response::refused(
             RpcError::invalid_request("empty batch"),
@@ -68,15 +68,15 @@ fn answer_all(rollup: &Rollup, calls: Vec<Value>) -> Option<Answer> {
         );
         return Some(Answer::Single(Response::refused(RpcError::limit(problem))));
     }
-    let answers: Vec<_> = calls
-        .into_iter()
-        .filter_map(|call| answer_one(rollup, call))
-        .collect();
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.extend(answer_one(endpoint, call).await);
+    }
     (!answers.is_empty()).then_some(Answer::Batch(answers))
 }
 
 /// `None` for a notification: a call without an id.
-fn answer_one(rollup: &Rollup, call: Value) -> Option<Response> {
+async fn answer_one(endpoint: &Endpoint, call: Value) -> Option<Response> {
     let Value::Object(mut call) = call else {
         return Some(Response::refused(RpcError::invalid_request(
             "a call is an object",
@@ -88,11 +88,10 @@ fn answer_one(rollup: &Rollup, call: Value) -> Option<Response> {
         return Some(Response::new(id.unwrap_or_default(), Err(error)));
     };
     let id = id?;
-    let params = match call.remove("params") {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(params)) => Ok(params),
+    let outcome = match call.remove("params") {
+        None | Some(Value::Null) => endpoint.call(method, Vec::new()).await,
+        Some(Value::Array(params)) => endpoint.call(method, params).await,
         Some(_) => Err(RpcError::params("`params` has to be an array")),
     };
-    let outcome = params.and_then(|params| methods::call(rollup, &method, &Params::new(params)));
     Some(Response::new(id, outcome))
 }

@@ -7,14 +7,14 @@ use serde_json::Value;
 /// An error as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RpcError {
-    pub(crate) code: i32,
+    pub(crate) code: i64,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<Value>,
 }
 
 impl RpcError {
-    fn new(code: i32, message: impl Into<String>) -> Self {
+    fn new(code: i64, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),

@@ -1,4 +1,4 @@
-//! The rollup's own execution JSON-RPC over HTTP: reads only.
+//! The rollup's own execution JSON-RPC over HTTP: reads, and a way on to the sequencer.
 //!
 //! Shapes are those of `alloy-rpc-types-eth`, which cast, viem and ethers decode; error codes and
 //! words are geth's, because those libraries match on them. Every method reads a snapshot of the
@@ -10,6 +10,7 @@ mod calls;
 mod envelope;
 mod error;
 mod fees;
+mod forward;
 mod logs;
 mod methods;
 mod params;

@@ -10,25 +10,55 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
+use cloverleaf_client::RpcClient;
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
 
-use super::envelope::answer;
+use super::{
+    envelope::answer,
+    error::RpcError,
+    forward::{forward, is_forwarded},
+    methods,
+    params::Params,
+};
 use crate::{
     limits::{BODY_BYTES_MAX, REQUEST_TIMEOUT_S, REQUESTS_CONCURRENT_MAX},
     rollup::{Rollup, off_async_threads},
 };
 
+/// Who answers a rollup's calls.
 #[derive(Clone)]
-struct Shared {
+pub(super) struct Endpoint {
     rollup: Rollup,
-    /// Bounds the threads that answer requests.
+    /// Takes transactions, if there is one.
+    sequencer: Option<RpcClient>,
+    /// Bounds the threads that answer calls.
     turns: Arc<Semaphore>,
 }
 
+impl Endpoint {
+    /// Answers a call: the sequencer what is its own, the rollup all else, off the async threads.
+    pub(super) async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, RpcError> {
+        if let Some(sequencer) = self.sequencer.as_ref().filter(|_| is_forwarded(&method)) {
+            return forward(sequencer, &method, params).await;
+        }
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| RpcError::internal("the rollup is stopping"))?;
+        let rollup = self.rollup.clone();
+        let answered = off_async_threads(move || {
+            let _turn = turn;
+            methods::call(&rollup, &method, &Params::new(params))
+        });
+        let cut_off = |_| RpcError::internal("the call was cut off");
+        answered.await.map_err(cut_off)?
+    }
+}
+
 /// The endpoint as a service: `POST /` with a JSON-RPC call or an array of calls. Any origin may
-/// ask, since pages of wallets and dapps do; it serves only reads of public data.
-pub fn router(rollup: Rollup) -> Router {
+/// ask, since pages of wallets and dapps do; it serves only reads of public data, and hands
+/// transactions on to `sequencer`, if there is one.
+pub fn router(rollup: Rollup, sequencer: Option<RpcClient>) -> Router {
     let turns = Arc::new(Semaphore::new(REQUESTS_CONCURRENT_MAX));
     Router::new()
         .route("/", post(handle))
@@ -38,7 +68,11 @@ pub fn router(rollup: Rollup) -> Router {
             Duration::from_secs(REQUEST_TIMEOUT_S),
         ))
         .layer(CorsLayer::permissive())
-        .with_state(Shared { rollup, turns })
+        .with_state(Endpoint {
+            rollup,
+            sequencer,
+            turns,
+        })
 }
 
 /// Serves the endpoint on `listener` until `shutdown` resolves and open requests are answered.
@@ -48,25 +82,17 @@ pub fn router(rollup: Rollup) -> Router {
 pub async fn serve(
     listener: TcpListener,
     rollup: Rollup,
+    sequencer: Option<RpcClient>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(rollup))
+    axum::serve(listener, router(rollup, sequencer))
         .with_graceful_shutdown(shutdown)
         .await
 }
 
-async fn handle(State(shared): State<Shared>, body: Bytes) -> Response {
-    let Ok(turn) = shared.turns.acquire_owned().await else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let answered = off_async_threads(move || {
-        let _turn = turn;
-        answer(&shared.rollup, &body)
-    })
-    .await;
-    match answered {
-        Ok(Some(answer)) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
-        Ok(None) => StatusCode::NO_CONTENT.into_response(),
-        Err(_cut_off) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+async fn handle(State(endpoint): State<Endpoint>, body: Bytes) -> Response {
+    match answer(&endpoint, &body).await {
+        Some(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
     }
 }

@@ -137,7 +137,10 @@ impl World {
             .header("origin", "https://wallet.example")
             .body(Body::from(body.to_owned()))
             .unwrap();
-        let response = router(self.rollup.clone()).oneshot(request).await.unwrap();
+        let response = router(self.rollup.clone(), None)
+            .oneshot(request)
+            .await
+            .unwrap();
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();

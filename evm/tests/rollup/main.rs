@@ -7,6 +7,8 @@ mod execution;
 #[cfg(test)]
 mod follow;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod naive_trie;
 #[cfg(test)]
 mod restart;

@@ -50,6 +50,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bytes::Bytes;
 use cloverleaf_types::{Address, B256, ChainId, Height, Slot, TransactionKey};
 
 use entry::{Entry, EntryId, SenderKey};
@@ -183,6 +184,15 @@ impl Pool {
             (state, _) => state,
         });
         state.or_else(|| self.ended.get(name))
+    }
+
+    /// The bytes of a transaction that is in the pool, alone or in a bundle.
+    #[must_use]
+    pub fn raw(&self, key: &TransactionKey) -> Option<Bytes> {
+        let entry = self.entries.get(self.holders.get(key)?)?;
+        let position = entry.keys.iter().position(|held| held == key)?;
+        let (_, held) = entry.item.transactions().nth(position)?;
+        Some(held.raw.clone())
     }
 
     /// True when the sender's next nonce is known, so that nobody needs to ask the rollup.

@@ -126,6 +126,9 @@ impl Network {
                 faucet: Some(faucet.address()),
                 trust: trust_root(&genesis)?,
                 upstreams: services.iter().map(Service::grpc_url).collect(),
+                sequencer: services
+                    .first()
+                    .map(|service| format!("{}/rollup/{chain_id}", service.http_url())),
             };
             rollups.push(Embedded::start(config).await?);
         }

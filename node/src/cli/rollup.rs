@@ -49,6 +49,10 @@ pub(super) struct RunArguments {
     /// that works. May be given several times.
     #[arg(long, required = true, num_args = 1..)]
     upstream: Vec<String>,
+    /// A sequencer's endpoint for this rollup, such as http://127.0.0.1:4545/rollup/901: transactions
+    /// that are sent to the rollup are handed on to it.
+    #[arg(long)]
+    sequencer: Option<String>,
 }
 
 /// Which rollups are audited.
@@ -87,6 +91,7 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         faucet: None,
         trust: trust_root(&genesis)?,
         upstreams: arguments.upstream,
+        sequencer: arguments.sequencer,
     };
     run_async(async {
         let rollup = Embedded::start(config).await?;

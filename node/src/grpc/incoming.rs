@@ -1,5 +1,6 @@
-//! Connections of the gRPC port, as many as there are places for.
+//! Connections of the gRPC port: as many as there are places for, and each begun in time.
 
+use std::io::Result;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,22 +9,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use super::handshake::Handshake;
+use super::limits::HANDSHAKE_TIMEOUT_MS;
 use crate::rpc::{Connections, Place};
 
 /// A connection that gives its place back when it ends.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Handshake<TcpStream>,
     _place: Place,
 }
 
 /// Accepts for ever.
-pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = std::io::Result<Connection>> {
+pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = Result<Connection>> {
     let accepting = (listener, Connections::default());
     futures::stream::unfold(accepting, |(listener, connections)| async move {
         let (stream, _remote, place) = connections.accept(&listener).await;
         let connection = Connection {
-            stream,
+            stream: Handshake::new(stream, HANDSHAKE_TIMEOUT_MS),
             _place: place,
         };
         Some((Ok(connection), (listener, connections)))
@@ -34,7 +37,7 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        self.stream.stream().connect_info()
     }
 }
 
@@ -43,7 +46,7 @@ impl AsyncRead for Connection {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    ) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
@@ -53,7 +56,7 @@ impl AsyncWrite for Connection {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    ) -> Poll<Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -61,7 +64,7 @@ impl AsyncWrite for Connection {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
+    ) -> Poll<Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -69,17 +72,11 @@ impl AsyncWrite for Connection {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<std::io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

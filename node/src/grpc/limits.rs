@@ -21,11 +21,19 @@ pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// How long it has to answer that.
 pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest wait for an acknowledgement; then the state that was reached is the answer.
-pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Time for a whole call, or until a stream begins: a wait, and what comes before and after it.
+/// Time for a whole call, or until a stream begins: the longest wait for an acknowledgement (10 s),
+/// and what comes before and after it.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Transactions of one `SubmitStream` that are decoded and recovered at once.
+pub(super) const SUBMITS_PREPARED_MAX: usize = 16;
+
+/// Transactions of one `SubmitStream` that wait for their acknowledgement at once: those of a block
+/// or two. Beyond that the stream is not read.
+pub(super) const SUBMITS_WAITING_MAX: usize = 128;
+
+/// Time to begin, in milliseconds: until a connection has sent HTTP/2's preface.
+pub(super) const HANDSHAKE_TIMEOUT_MS: u64 = 5_000;
 
 /// Streams that were opened and reset at once (CVE-2023-44487): beyond that the connection ends.
 pub(super) const RESET_STREAMS_MAX: usize = 20;

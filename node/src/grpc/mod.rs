@@ -4,12 +4,14 @@
 //! statuses that carry a `google.rpc.ErrorInfo`, from the one table of reasons. Reflection and
 //! health are served beside the services.
 
+mod handshake;
 mod incoming;
 mod limits;
 mod proofs;
 mod refusal;
 mod sequencer;
 mod streams;
+mod submit_stream;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,7 @@ use streams::Streams;
 /// The listener fails, or the descriptors of the services are damaged.
 pub(crate) async fn serve(listener: TcpListener, desk: Desk, patience: Patience) -> Result<()> {
     let stop = patience.stop.clone();
-    let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone()))
+    let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
     let streams = StreamServiceServer::new(Streams::new(desk.clone(), patience))

@@ -1,18 +1,17 @@
 //! `cloverleaf.sequencer.v1`: submitting, and what became of it.
 
 use cloverleaf_api::error::{RpcError, WireError};
-use cloverleaf_api::json::SendBundle;
+use cloverleaf_api::json::{SendBundle, TransactionStatus};
 use cloverleaf_api::proto::sequencer::v1 as proto;
 use cloverleaf_api::proto::sequencer::v1::get_status_request::Subject;
 use cloverleaf_api::proto::sequencer::v1::sequencer_service_server::SequencerService;
-use cloverleaf_api::reason::Reason;
 use cloverleaf_api::wire::decode_hash;
-use cloverleaf_mempool::pool::Name;
 use cloverleaf_types::{ChainId, TransactionKey};
-use tonic::{Request, Response, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
 
-use super::limits::WAIT_TIMEOUT;
 use super::refusal::{malformed, not_found, status};
+use super::submit_stream::{Replies, replies};
 use crate::rpc::Desk;
 use crate::sequencer::Until;
 
@@ -20,19 +19,12 @@ use crate::sequencer::Until;
 #[derive(Debug)]
 pub(super) struct Sequencer {
     desk: Desk,
+    stop: CancellationToken,
 }
 
 impl Sequencer {
-    pub(super) fn new(desk: Desk) -> Self {
-        Self { desk }
-    }
-
-    /// Waits as long as was asked for, but not for ever: what was reached by then is the answer.
-    async fn wait(&self, name: Name, until: Option<Until>) {
-        if let Some(until) = until {
-            let waiting = self.desk.handle().wait(name, until);
-            let _late = tokio::time::timeout(WAIT_TIMEOUT, waiting).await;
-        }
+    pub(super) fn new(desk: Desk, stop: CancellationToken) -> Self {
+        Self { desk, stop }
     }
 
     async fn transaction_status(&self, key: TransactionKey) -> Result<proto::Status, Status> {
@@ -50,6 +42,8 @@ impl Sequencer {
 
 #[tonic::async_trait]
 impl SequencerService for Sequencer {
+    type SubmitStreamStream = Replies;
+
     async fn submit(
         &self,
         request: Request<proto::SubmitRequest>,
@@ -59,14 +53,22 @@ impl SequencerService for Sequencer {
             raw,
             wait,
         } = request.into_inner();
-        let until = until(wait)?;
-        let sent = self.desk.send(ChainId(chain_id), raw).await;
-        let key = sent.map_err(|error| status(&error))?;
-        self.wait(Name::Transaction(key), until).await;
-        Ok(Response::new(proto::SubmitResponse {
-            transaction_id: key.1.to_vec().into(),
-            status: Some(self.transaction_status(key).await?),
-        }))
+        let submitted = async {
+            let until = until(wait)?;
+            let prepared = self.desk.prepare(ChainId(chain_id), raw).await?;
+            let received = self.desk.hand_in(prepared, until).await?;
+            self.desk.acknowledged(received).await
+        };
+        let reached = submitted.await.map_err(|error| status(&error))?;
+        Ok(Response::new(response(&reached)))
+    }
+
+    async fn submit_stream(
+        &self,
+        requests: Request<Streaming<proto::SubmitRequest>>,
+    ) -> Result<Response<Replies>, Status> {
+        let replies = replies(self.desk.clone(), requests.into_inner(), self.stop.clone());
+        Ok(Response::new(replies))
     }
 
     async fn submit_bundle(
@@ -74,25 +76,12 @@ impl SequencerService for Sequencer {
         request: Request<proto::SubmitBundleRequest>,
     ) -> Result<Response<proto::SubmitBundleResponse>, Status> {
         let request = request.into_inner();
-        let until = until(request.wait)?;
+        let until = until(request.wait).map_err(|error| status(&error))?;
         let bundle = SendBundle::try_from(request).map_err(|error| status(&error))?;
-        let mut sent = self
-            .desk
-            .send_bundle(bundle)
-            .await
-            .map_err(|error| status(&error))?;
-        let hash = sent.bundle_hash;
-        if until.is_some() {
-            self.wait(Name::Bundle(hash), until).await;
-            let later = self
-                .desk
-                .bundle_status(hash)
-                .await
-                .map_err(|error| status(&error))?;
-            sent = later.unwrap_or(sent);
-        }
+        let sent = self.desk.send_bundle(bundle, until).await;
+        let sent = sent.map_err(|error| status(&error))?;
         Ok(Response::new(proto::SubmitBundleResponse {
-            bundle_hash: hash.to_vec().into(),
+            bundle_hash: sent.bundle_hash.to_vec().into(),
             status: Some(proto::Status::from(&sent)),
         }))
     }
@@ -127,15 +116,22 @@ impl SequencerService for Sequencer {
     }
 }
 
+pub(super) fn response(status: &TransactionStatus) -> proto::SubmitResponse {
+    proto::SubmitResponse {
+        transaction_id: status.hash.to_vec().into(),
+        status: Some(proto::Status::from(status)),
+    }
+}
+
 /// For what is waited: nothing is for what is received.
-fn until(wait: i32) -> Result<Option<Until>, Status> {
+///
+/// # Errors
+/// `notSupported`: this version does not know it.
+pub(super) fn until(wait: i32) -> Result<Option<Until>, RpcError> {
     match proto::Wait::try_from(wait) {
         Ok(proto::Wait::Received) => Ok(None),
         Ok(proto::Wait::Unspecified | proto::Wait::Available) => Ok(Some(Until::Available)),
         Ok(proto::Wait::Committed) => Ok(Some(Until::Committed)),
-        Err(_) => {
-            let error = RpcError::because(Reason::NotSupported, "`wait`").with("field", "wait");
-            Err(status(&error))
-        }
+        Err(_) => Err(RpcError::not_supported("wait")),
     }
 }

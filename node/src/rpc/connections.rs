@@ -109,4 +109,17 @@ mod tests {
         places.pop();
         assert!(connections.enter(here).is_some());
     }
+
+    #[test]
+    fn all_addresses_together_have_a_limit() {
+        let connections = Connections::default();
+        let address = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        let mut places: Vec<Place> = (0..CONNECTIONS_MAX)
+            .filter_map(|number| connections.enter(address(number)))
+            .collect();
+        assert_eq!(places.len(), CONNECTIONS_MAX);
+        assert!(connections.enter(address(CONNECTIONS_MAX)).is_none());
+        places.pop();
+        assert!(connections.enter(address(CONNECTIONS_MAX)).is_some());
+    }
 }

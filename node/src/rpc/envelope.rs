@@ -20,6 +20,18 @@ pub(crate) struct Call {
     pub(crate) params: Option<Box<RawValue>>,
 }
 
+/// What goes back for a request's body, over whatever transport it came.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Reply {
+    /// Nothing in it asks for an answer.
+    Nothing,
+    /// The answer to one call.
+    Single(Box<Answer>),
+    /// The answers to a batch, in the order of its calls.
+    Batch(Vec<Answer>),
+}
+
 /// What a request's body holds.
 #[derive(Debug)]
 pub(crate) enum Body {

@@ -1,5 +1,7 @@
 //! Routes of the public port: JSON-RPC at `/` and `/rollup/<id>`, and what is served beside it.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -13,7 +15,7 @@ use serde::Serialize;
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::envelope::{Answer, Body, Call, Outcome, parse};
+use super::envelope::{Answer, Outcome, Reply};
 use super::limits::{BODY_BYTES_MAX, REQUEST_TIMEOUT};
 use super::methods::{Endpoint, Methods};
 
@@ -23,17 +25,21 @@ pub(crate) fn router(methods: Methods, beside: Router, any_origin: bool) -> Rout
         .route("/", post(at_root))
         .route("/rollup/{chain_id}", post(at_rollup))
         .with_state(methods)
-        .merge(beside)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            REQUEST_TIMEOUT,
-        ));
+        .merge(beside);
+    let router = limited(router, REQUEST_TIMEOUT);
     if any_origin {
         router.layer(CorsLayer::permissive())
     } else {
         router
     }
+}
+
+/// A request has a longest body, and so much time for it and for its answer.
+fn limited<S: Clone + Send + Sync + 'static>(router: Router<S>, timeout: Duration) -> Router<S> {
+    let status = StatusCode::REQUEST_TIMEOUT;
+    router
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(status, timeout))
 }
 
 async fn at_root(State(methods): State<Methods>, body: BodyBytes) -> Response {
@@ -68,36 +74,10 @@ async fn at_rollup(
 type BodyBytes = Result<Bytes, axum::extract::rejection::BytesRejection>;
 
 async fn answer(methods: &Methods, endpoint: Endpoint, body: &[u8]) -> Response {
-    match parse(body) {
-        Body::Single(call) => match one(methods, endpoint, call).await {
-            Some(answer) => single(answer),
-            None => StatusCode::NO_CONTENT.into_response(),
-        },
-        Body::Batch(calls) => {
-            let mut answers = Vec::with_capacity(calls.len());
-            // One after the other: a batch may hold one sender's transactions in nonce order.
-            for call in calls {
-                answers.extend(one(methods, endpoint, call).await);
-            }
-            if answers.is_empty() {
-                return StatusCode::NO_CONTENT.into_response();
-            }
-            json(StatusCode::OK, &answers)
-        }
-    }
-}
-
-async fn one(
-    methods: &Methods,
-    endpoint: Endpoint,
-    call: Result<Call, RpcError>,
-) -> Option<Answer> {
-    match call {
-        Ok(Call { id, method, params }) => {
-            let outcome = methods.call(endpoint, &method, params.as_deref()).await;
-            id.map(|id| Answer::new(Some(id), outcome))
-        }
-        Err(error) => Some(Answer::new(None, Outcome::Error(error))),
+    match methods.answer(endpoint, body).await {
+        Reply::Nothing => StatusCode::NO_CONTENT.into_response(),
+        Reply::Single(answer) => single(*answer),
+        Reply::Batch(answers) => json(StatusCode::OK, &answers),
     }
 }
 
@@ -132,5 +112,44 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn echo(body: BodyBytes) -> Response {
+        body.map_or_else(|_| too_large(), |body| body.into_response())
+    }
+
+    async fn status(body: Body, timeout: Duration) -> StatusCode {
+        let router = limited(Router::new().route("/", post(echo)), timeout);
+        let request = Request::post("/").body(body).unwrap();
+        router.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn body_has_a_limit_at_a_mebibyte() {
+        let long = Duration::from_secs(600);
+        for (bytes, expected) in [
+            (BODY_BYTES_MAX - 1, StatusCode::OK),
+            (BODY_BYTES_MAX, StatusCode::OK),
+            (BODY_BYTES_MAX + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        ] {
+            let found = status(Body::from(vec![b' '; bytes]), long).await;
+            assert_eq!(found, expected, "{bytes} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn body_that_does_not_come_is_not_waited_for() {
+        let never = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+        let found = status(Body::from_stream(never), Duration::from_millis(20)).await;
+        assert_eq!(found, StatusCode::REQUEST_TIMEOUT);
     }
 }

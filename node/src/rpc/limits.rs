@@ -8,6 +8,9 @@ pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Most calls in a JSON-RPC batch; ethers sends up to 100, and splits when told so.
 pub(crate) const BATCH_CALLS_MAX: usize = 50;
 
+/// Most calls of one batch that are answered at once: a rollup's execution RPC sees no more of them.
+pub(crate) const BATCH_CONCURRENT_MAX: usize = 8;
+
 /// Deepest nesting of a JSON body: a bundle needs 5.
 pub(crate) const JSON_DEPTH_MAX: usize = 16;
 
@@ -16,6 +19,9 @@ pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time for a whole request, its body included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait for an acknowledgement; then the state that was reached is the answer.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most open connections.
 pub(crate) const CONNECTIONS_MAX: usize = 512;
@@ -29,8 +35,15 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time that a rollup's execution RPC has to answer.
 pub(crate) const EXECUTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time that it has to answer for a pending nonce, before the pool goes on without it.
-pub(crate) const EXECUTION_NONCE_TIMEOUT: Duration = Duration::from_millis(200);
+/// Time that it has to answer what is looked up on the way to another answer, such as a nonce; then
+/// that goes on without it.
+pub(crate) const EXECUTION_LOOK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Calls in a row that it does not answer, until it is not asked for a while.
+pub(crate) const EXECUTION_FAILURES_MAX: u32 = 5;
+
+/// How long it is not asked then: as long as a call might have waited for it.
+pub(crate) const EXECUTION_OPEN: Duration = Duration::from_secs(5);
 
 /// Longest answer of an execution RPC that is passed on, in bytes.
 pub(crate) const EXECUTION_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -63,3 +76,16 @@ pub(crate) const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long the end of a WebSocket may take to be sent.
 pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How old the latest block of a healthy network is at most, in milliseconds, unless an idle one
+/// waits longer: some rounds whose proposers were away.
+pub(crate) const HEALTHY_AGE_MAX_MS: u64 = 10_000;
+
+/// How long `eth_sendRawTransactionSync` waits for a receipt when its caller does not say.
+pub(crate) const SYNC_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
+
+/// How long it waits at most: less than a whole request may take.
+pub(crate) const SYNC_TIMEOUT_MAX: Duration = Duration::from_secs(8);
+
+/// Between two looks for a receipt of what is in a block, in milliseconds: about as long as a small
+/// batch takes to be streamed and executed.
+pub(crate) const RECEIPT_INTERVAL_MS: u64 = 20;

@@ -19,7 +19,7 @@ mod server;
 mod websocket;
 
 pub(crate) use connections::{Connections, Place};
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, Prepared, Received};
 pub(crate) use gaps::watch_gaps;
 pub(crate) use http::router;
 pub(crate) use methods::{Methods, MethodsConfig};

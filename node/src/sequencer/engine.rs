@@ -6,15 +6,17 @@ use std::sync::atomic::Ordering;
 
 use cloverleaf_bundle::State;
 use cloverleaf_journal::{JournalError, SegmentedJournal};
-use cloverleaf_mempool::pool::{self, Name};
+use cloverleaf_mempool::pool::{self, Admission, Name};
+use cloverleaf_mempool::{Refusal, Submission};
 use cloverleaf_replica::{Input, Output, Replica};
+use cloverleaf_types::{Address, ChainId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::committer::{Committer, StoreWork};
 use super::completions::Completions;
 use super::fatal::Fatal;
-use super::handle::{Request, Shared, Until};
+use super::handle::{HandIn, HandedIn, Request, Shared, Taken, Until};
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
 use crate::clock::{SteadyClock, pause};
@@ -125,10 +127,9 @@ impl Engine {
     fn answer(&mut self, request: Request) -> bool {
         let now_ms = self.clock.now_ms();
         match request {
-            Request::Submit { submission, reply } => {
-                let (admitted, outputs) = self.replica.submit(now_ms, &submission);
-                let go_on = self.release(outputs);
-                let _gone = reply.send(admitted);
+            Request::Submit { hand_in, reply } => {
+                let (answer, go_on) = self.submit(now_ms, *hand_in);
+                let _gone = reply.send(answer);
                 return go_on;
             }
             Request::Expect {
@@ -138,13 +139,6 @@ impl Engine {
             } => {
                 let outputs = self.replica.expect_nonce(now_ms, chain_id, sender, nonce);
                 return self.release(outputs);
-            }
-            Request::KnowsSender {
-                chain_id,
-                sender,
-                reply,
-            } => {
-                let _gone = reply.send(self.replica.knows_sender(chain_id, sender));
             }
             Request::PendingNonce {
                 chain_id,
@@ -159,12 +153,60 @@ impl Engine {
             Request::Status { name, reply } => {
                 let _gone = reply.send(self.replica.status(&name));
             }
+            Request::Raw { key, reply } => {
+                let _gone = reply.send(self.replica.raw(&key));
+            }
             Request::Wait { name, until, reply } => match self.replica.status(&name) {
                 Some(state) => self.waiting.wait(name, state, until, reply),
                 None => drop(reply),
             },
         }
         true
+    }
+
+    /// All of a submission at one turn; false when nothing more may be done.
+    fn submit(&mut self, now_ms: u64, hand_in: HandIn) -> (Result<HandedIn, Refusal>, bool) {
+        let HandIn {
+            submission,
+            told,
+            ask_first,
+            until,
+        } = hand_in;
+        if ask_first {
+            let senders = self.unknown_senders(&submission);
+            if !senders.is_empty() {
+                let ask_first = HandedIn::AskFirst {
+                    submission,
+                    senders,
+                };
+                return (Ok(ask_first), true);
+            }
+        }
+        let mut go_on = true;
+        for (chain_id, sender, nonce) in told {
+            let outputs = self.replica.expect_nonce(now_ms, chain_id, sender, nonce);
+            go_on = go_on && self.release(outputs);
+        }
+        let (admitted, outputs) = self.replica.submit(now_ms, &submission);
+        go_on = go_on && self.release(outputs);
+        let taken = admitted.map(|admission| {
+            let (Admission::New { state, .. } | Admission::AlreadyKnown { state }) = admission;
+            let name = submission.name();
+            // What was released just now may have sealed it.
+            let state = self.replica.status(&name).unwrap_or(state);
+            let reached = until.map(|until| self.waiting.receiver(name, state, until));
+            HandedIn::Taken(Taken { state, reached })
+        });
+        (taken, go_on)
+    }
+
+    fn unknown_senders(&self, submission: &Submission) -> Vec<(ChainId, Address)> {
+        let numbered = submission.transactions().filter(|it| it.nonce.is_some());
+        let mut senders: Vec<_> = numbered.map(|it| (it.chain_id, it.sender)).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        senders.retain(|(chain_id, sender)| !self.replica.knows_sender(*chain_id, *sender));
+        senders
     }
 
     /// D1: one after the other; a failed write ends the node before the next one.
@@ -235,6 +277,18 @@ fn in_a_row<T>(inbox: &mut mpsc::Receiver<T>, count_max: usize) -> impl Iterator
 }
 
 impl Waiting {
+    /// Says when it is reached.
+    fn receiver(
+        &mut self,
+        name: Name,
+        state: pool::State,
+        until: Until,
+    ) -> oneshot::Receiver<pool::State> {
+        let (reply, reached) = oneshot::channel();
+        self.wait(name, state, until, reply);
+        reached
+    }
+
     fn wait(
         &mut self,
         name: Name,

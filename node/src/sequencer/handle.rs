@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bytes::Bytes;
 use cloverleaf_bundle::State;
 use cloverleaf_mempool::Refusal;
-use cloverleaf_mempool::pool::{self, Admission, Gap, Name, Submission};
+use cloverleaf_mempool::pool::{self, Gap, Name, Submission};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::Hub;
-use cloverleaf_types::{Address, ChainId, Genesis};
+use cloverleaf_types::{Address, ChainId, Genesis, TransactionKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests that can wait for the sequencer's thread; beyond that a submitter is told to come back.
@@ -37,22 +38,54 @@ pub enum Until {
     Committed,
 }
 
+/// A submission on its way in. All that is to be known about it is asked at once: the sequencer's
+/// thread is what a node has only one of.
+#[derive(Debug)]
+pub struct HandIn {
+    /// Decoded, its senders recovered.
+    pub submission: Submission,
+    /// What rollups said of its senders: the nonces that they expect next.
+    pub told: Vec<(ChainId, Address, u64)>,
+    /// Take nothing in while the pool does not know a sender's next nonce, but say whose.
+    pub ask_first: bool,
+    /// Up to which acknowledgement somebody waits.
+    pub until: Option<Until>,
+}
+
+/// What became of a submission that was not refused.
+#[derive(Debug)]
+pub enum HandedIn {
+    /// It is in the pool, or was before, or is in a block.
+    Taken(Taken),
+    /// The pool does not know these senders' next nonces; their rollups do.
+    AskFirst {
+        /// It comes back as it was.
+        submission: Submission,
+        /// Whom it does not know, each once.
+        senders: Vec<(ChainId, Address)>,
+    },
+}
+
+/// A submission that was taken in.
+#[derive(Debug)]
+pub struct Taken {
+    /// Its state now.
+    pub state: pool::State,
+    /// Says when it has come as far as somebody waits for; closed when the node stops first.
+    pub reached: Option<oneshot::Receiver<pool::State>>,
+}
+
 /// What the sequencer's thread is asked.
 #[derive(Debug)]
 pub(super) enum Request {
     Submit {
-        submission: Submission,
-        reply: oneshot::Sender<Result<Admission, Refusal>>,
+        hand_in: Box<HandIn>,
+        reply: oneshot::Sender<Result<HandedIn, Refusal>>,
     },
     Expect {
         chain_id: ChainId,
         sender: Address,
         nonce: u64,
-    },
-    KnowsSender {
-        chain_id: ChainId,
-        sender: Address,
-        reply: oneshot::Sender<bool>,
     },
     PendingNonce {
         chain_id: ChainId,
@@ -66,6 +99,10 @@ pub(super) enum Request {
     Status {
         name: Name,
         reply: oneshot::Sender<Option<pool::State>>,
+    },
+    Raw {
+        key: TransactionKey,
+        reply: oneshot::Sender<Option<Bytes>>,
     },
     Wait {
         name: Name,
@@ -137,27 +174,17 @@ impl Handle {
     ///
     /// # Errors
     /// It is refused, or the node cannot take it now; it was not taken in.
-    pub async fn submit(&self, submission: Submission) -> Result<Admission, SubmitError> {
+    pub async fn submit(&self, hand_in: HandIn) -> Result<HandedIn, SubmitError> {
         let (reply, answer) = oneshot::channel();
+        let hand_in = Box::new(hand_in);
         self.requests
-            .try_send(Request::Submit { submission, reply })
+            .try_send(Request::Submit { hand_in, reply })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,
             })?;
         let answered = answer.await.map_err(|_| SubmitError::Stopping)?;
         Ok(answered?)
-    }
-
-    /// True when the pool knows a sender's next nonce, so that nobody needs to ask the rollup.
-    pub async fn knows_sender(&self, chain_id: ChainId, sender: Address) -> bool {
-        self.ask(|reply| Request::KnowsSender {
-            chain_id,
-            sender,
-            reply,
-        })
-        .await
-        .unwrap_or(true)
     }
 
     /// Tells the pool which nonce the rollup expects next of a sender.
@@ -198,9 +225,20 @@ impl Handle {
             .flatten()
     }
 
-    /// Waits for an acknowledgement or an end; nothing when the node stops first, or never knew it.
-    pub async fn wait(&self, name: Name, until: Until) -> Option<pool::State> {
-        self.ask(|reply| Request::Wait { name, until, reply }).await
+    /// The bytes of a transaction that is in the pool.
+    pub async fn raw(&self, key: TransactionKey) -> Option<Bytes> {
+        self.ask(|reply| Request::Raw { key, reply })
+            .await
+            .flatten()
+    }
+
+    /// Waits for an acknowledgement or an end: what is returned is closed when the node stops first,
+    /// or does not know the name. Nothing when the node is stopping.
+    pub async fn wait(&self, name: Name, until: Until) -> Option<oneshot::Receiver<pool::State>> {
+        let (reply, reached) = oneshot::channel();
+        let request = Request::Wait { name, until, reply };
+        self.requests.send(request).await.ok()?;
+        Some(reached)
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {

@@ -47,7 +47,7 @@ use peers::Peers;
 
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
-pub use handle::{Handle, Shared, SubmitError, Until};
+pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use recover::DamagedJournal;
 
 /// A running validator.

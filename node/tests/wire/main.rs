@@ -2,7 +2,7 @@
 //!
 //! One validator, started once for all tests, decides blocks in this process; each test has accounts
 //! of its own. Rollup 901 has an execution RPC, a stub that the tests define; that of 902 does not
-//! answer.
+//! answer, 905 has none, and 77 is opaque.
 
 #[cfg(test)]
 mod bundles;
@@ -15,11 +15,17 @@ mod envelope;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod forwarders;
+#[cfg(test)]
 mod full_pool;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod lagged;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod network;
 mod node;
@@ -34,7 +40,11 @@ mod rest;
 #[cfg(test)]
 mod sse;
 #[cfg(test)]
+mod submit_stream;
+#[cfg(test)]
 mod subscribers;
+#[cfg(test)]
+mod sync;
 #[cfg(test)]
 mod transactions;
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub(crate) const ALPHA: u64 = 901;
 /// The rollup whose execution RPC does not answer.
 pub(crate) const BETA: u64 = 902;
 
+/// A rollup without an execution RPC.
+pub(crate) const GAMMA: u64 = 905;
+
+/// A rollup whose transactions only itself understands.
+pub(crate) const OPAQUE: u64 = 77;
+
 /// Nobody listens there.
 const NOBODY: &str = "http://127.0.0.1:1";
 

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_types::{ChainId, Parameters};
+use cloverleaf_types::rollup::Format;
+use cloverleaf_types::{ChainId, Parameters, Rollup};
 use eyre::Result;
 use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Ports, create_network};
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Service, ServiceOptions};
+
+use crate::network::{GAMMA, OPAQUE};
 
 /// The network's port is so far above its base.
 const NETWORK_OFFSET: u16 = 4;
@@ -60,6 +63,19 @@ impl TestNode {
         };
         let network = create_network(&options.dir, &plan)?;
         let mut home = Home::open(&network.homes[0])?;
+        let demo = home.genesis.rollups[0].clone();
+        home.genesis.rollups.push(Rollup {
+            chain_id: ChainId(GAMMA),
+            name: "gamma".to_owned(),
+            ..demo.clone()
+        });
+        home.genesis.rollups.push(Rollup {
+            chain_id: ChainId(OPAQUE),
+            name: "opaque".to_owned(),
+            format: Format::Opaque,
+            ..demo
+        });
+        home.genesis.check()?;
         let executions = options.executions.into_iter();
         home.config.execution = executions
             .map(|(chain_id, url)| ExecutionRpc { chain_id, url })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use axum::routing::post;
 use axum::{Json, Router};
 use cloverleaf_api::proto::sequencer::v1::Wait;
@@ -16,8 +16,20 @@ use crate::wallet::{Wallet, hash};
 /// What the stub says of accounts; others have nonce 0.
 static EXECUTED: LazyLock<Mutex<BTreeMap<Address, u64>>> = LazyLock::new(Mutex::default);
 
-fn executed(address: Address, nonce: u64) {
+/// The receipts that the stub has.
+static RECEIPTS: LazyLock<Mutex<BTreeMap<String, Value>>> = LazyLock::new(Mutex::default);
+
+/// From now on the account's next nonce is this.
+pub(crate) fn executed(address: Address, nonce: u64) {
     EXECUTED.lock().unwrap().insert(address, nonce);
+}
+
+/// From now on there is this receipt.
+pub(crate) fn received(hash: B256, status: u8) -> Value {
+    let receipt = json!({"transactionHash": hash, "status": format!("{status:#x}")});
+    let mut receipts = RECEIPTS.lock().unwrap();
+    receipts.insert(hash.to_string(), receipt.clone());
+    receipt
 }
 
 /// An execution RPC that has executed nothing, but knows some accounts.
@@ -38,7 +50,12 @@ fn answer(call: &Value) -> Value {
         }
         "eth_getBalance" => ("result", json!(["the rollup", call["params"]])),
         "eth_call" => ("error", error),
-        "eth_getTransactionByHash" | "eth_getTransactionReceipt" => ("result", Value::Null),
+        "eth_getTransactionByHash" => ("result", Value::Null),
+        "eth_getTransactionReceipt" => {
+            let receipts = RECEIPTS.lock().unwrap();
+            let receipt = receipts.get(call["params"][0].as_str().unwrap());
+            ("result", receipt.cloned().unwrap_or_default())
+        }
         _ => ("error", json!({"code": -32601, "message": "not here"})),
     };
     json!({"jsonrpc": "2.0", "id": call["id"], outcome.0: outcome.1})

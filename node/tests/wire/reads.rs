@@ -39,7 +39,13 @@ async fn rollups_are_listed_with_their_heads() {
         .iter()
         .map(|it| (it.chain_id.0, it.execution_rpc, it.bundles))
         .collect();
-    assert_eq!(listed, [(901, true, true), (902, true, true)]);
+    let expected = [
+        (901, true, true),
+        (902, true, true),
+        (905, false, true),
+        (77, false, true),
+    ];
+    assert_eq!(listed, expected);
 }
 
 #[tokio::test]

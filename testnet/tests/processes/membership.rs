@@ -45,13 +45,23 @@ fn fifth_validator_joins_under_load_and_one_of_four_leaves_and_no_stream_has_a_g
     // It runs and is refused; nobody is restarted so that it is let in.
     scene.network().start(node).unwrap();
     let text = address.to_string();
-    let add = ["validator", "add", &text, "--power", "1", "--peer-id", &peer_id];
+    let add = [
+        "validator",
+        "add",
+        &text,
+        "--power",
+        "1",
+        "--peer-id",
+        &peer_id,
+    ];
     let joined = change(&mut scene, &add, address, true);
     let index = scene.seen().state().validators().index_of(address).unwrap();
     scene.wait("it signs", |seen| seen.has_signed(node, index, joined));
     scene.wait("it proposes", |seen| seen.has_proposed(address, joined));
     scene.make_available(node, &Wallet::seeded(5, node, 0).transfer(CHAINS[0], 0));
-    scene.wait("its parcels are ordered", |seen| seen.has_sealed(index, joined));
+    scene.wait("its parcels are ordered", |seen| {
+        seen.has_sealed(index, joined)
+    });
 
     let genesis = scene.network().genesis().clone();
     let leaving = genesis.validators[3].address;
@@ -63,7 +73,9 @@ fn fifth_validator_joins_under_load_and_one_of_four_leaves_and_no_stream_has_a_g
     assert!(is_validator(&scene, address) && !is_validator(&scene, leaving));
     let signed = Wallet::seeded(6, 3, 0).transfer(CHAINS[0], 0);
     let mut client: Grpc = scene.grpc(3);
-    let answer = scene.runtime().block_on(client.submit(&signed, Wait::Available));
+    let answer = scene
+        .runtime()
+        .block_on(client.submit(&signed, Wait::Available));
     assert!(
         matches!(&answer, Answer::Refused(reason) if reason == "notValidator"),
         "{answer:?}"
@@ -77,15 +89,27 @@ fn fifth_validator_joins_under_load_and_one_of_four_leaves_and_no_stream_has_a_g
 /// A root from before the changes verifies nothing of after them, until it is advanced.
 fn check_trust(scene: &Scene) {
     let client = scene.client(0);
-    let proof = scene.runtime().block_on(client.head_proof(ChainId(CHAINS[1])));
+    let proof = scene
+        .runtime()
+        .block_on(client.head_proof(ChainId(CHAINS[1])));
     let dir = scene.dir();
     let file = |name: &str| dir.join(name).display().to_string();
-    let (proof_file, old, new) = (file("proof.json"), file("network/trust.json"), file("new.json"));
+    let (proof_file, old, new) = (
+        file("proof.json"),
+        file("network/trust.json"),
+        file("new.json"),
+    );
     fs::write(&proof_file, json!(proof.unwrap().unwrap()).to_string()).unwrap();
     let refused = scene.run(&["verify", &proof_file, "--trust", &old]);
     assert_eq!(refused.json().unwrap()["step"], "validators");
-    assert!(refused.stderr.contains("cloverleaf trust --from"), "{refused:?}");
-    let advanced = scene.command(0, &["trust", "--from", &old]).succeeded().unwrap();
+    assert!(
+        refused.stderr.contains("cloverleaf trust --from"),
+        "{refused:?}"
+    );
+    let advanced = scene
+        .command(0, &["trust", "--from", &old])
+        .succeeded()
+        .unwrap();
     fs::write(&new, &advanced.stdout).unwrap();
     let proven = scene.run(&["verify", &proof_file, "--trust", &new]);
     assert_eq!(proven.succeeded().unwrap().json().unwrap()["valid"], true);
@@ -104,11 +128,16 @@ fn absent_validator_is_skipped_after_it_was_waited_for_and_proposes_again_when_i
     assert!(scene.seen().state().absent().contains_key(&away));
     // Each fourth block would be its own.
     let waited = scene.seen().waited_for(away, killed);
-    assert!((1..=4).contains(&waited), "{waited} of {blocks} blocks waited for it");
+    assert!(
+        (1..=4).contains(&waited),
+        "{waited} of {blocks} blocks waited for it"
+    );
 
     scene.restart(2);
     scene.wait_until_it_takes_part(2);
-    scene.wait("its mark ends", |seen| !seen.state().absent().contains_key(&away));
+    scene.wait("its mark ends", |seen| {
+        !seen.state().absent().contains_key(&away)
+    });
     let back = scene.seen().tip();
     scene.wait("it proposes again", |seen| seen.has_proposed(away, back));
     let answers = scene.runtime().block_on(load.stop());

@@ -35,10 +35,19 @@ impl Wallet {
 
     /// A transfer of 1 wei.
     pub(crate) fn transfer(&self, chain_id: u64, nonce: u64) -> Signed {
+        self.transfer_with(chain_id, nonce, 21_000)
+    }
+
+    /// Another transfer with the first nonce.
+    pub(crate) fn used(&self, chain_id: u64) -> Signed {
+        self.transfer_with(chain_id, 0, 21_001)
+    }
+
+    fn transfer_with(&self, chain_id: u64, nonce: u64, gas_limit: u64) -> Signed {
         let mut transaction = TxEip1559 {
             chain_id,
             nonce,
-            gas_limit: 21_000,
+            gas_limit,
             max_fee_per_gas: 2_000_000_000,
             max_priority_fee_per_gas: 1_000_000_000,
             to: TxKind::Call(Address::repeat_byte(9)),

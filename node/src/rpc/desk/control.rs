@@ -23,6 +23,6 @@ impl Desk {
 ///
 /// # Errors
 /// What is wrong with it; its signer is at fault.
-pub(super) fn prepare_control(state: &State, raw: Bytes) -> Result<PooledTransaction, RpcError> {
+pub(super) fn decode_control(state: &State, raw: Bytes) -> Result<PooledTransaction, RpcError> {
     PooledTransaction::control(state, raw, &Secp256k1, now_ms()).map_err(|no| refused(&no))
 }

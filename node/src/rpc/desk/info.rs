@@ -6,6 +6,8 @@ use cloverleaf_api::reason::Reason;
 use cloverleaf_types::{ChainId, TrustRoot};
 
 use super::{Desk, known};
+use crate::clock::now_ms;
+use crate::rpc::limits::HEALTHY_AGE_MAX_MS;
 
 /// The program and its version, as `web3_clientVersion` says it.
 pub(crate) const VERSION: &str = concat!("cloverleaf/v", env!("CARGO_PKG_VERSION"));
@@ -26,10 +28,25 @@ impl Desk {
         let rollups = state.rollups().iter();
         let rollups = rollups.filter(|found| found.rollup.chain_id != ChainId::CONTROL);
         let shape = rollups.map(|found| {
-            let execution_rpc = self.executions.knows(found.rollup.chain_id);
-            Rollup::of(&found.rollup, found.head, execution_rpc)
+            let circuit = self.executions.circuit(found.rollup.chain_id);
+            Rollup::of(&found.rollup, found.head, circuit)
         });
         shape.collect()
+    }
+
+    /// Whether transactions are taken in and come to blocks, as far as this node sees.
+    ///
+    /// # Errors
+    /// `noQuorum`: no block was decided for longer than an idle network waits.
+    pub(crate) fn health(&self) -> Result<(), RpcError> {
+        let state = self.handle.state();
+        let age_ms = now_ms().saturating_sub(state.timestamp_ms());
+        let idle_ms = state.parameters().empty_block_interval_ms;
+        if age_ms <= HEALTHY_AGE_MAX_MS.max(idle_ms.saturating_mul(2)) {
+            return Ok(());
+        }
+        let detail = format_args!("the latest block is {age_ms} ms old");
+        Err(RpcError::because(Reason::NoQuorum, detail).with("ageMs", age_ms))
     }
 
     /// The network and this node; `grpc` is where it serves gRPC.

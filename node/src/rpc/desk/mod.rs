@@ -4,7 +4,9 @@
 mod control;
 mod decided;
 mod info;
+mod outcome;
 mod proofs;
+mod receipt;
 mod refusal;
 mod status;
 mod submit;
@@ -29,6 +31,7 @@ pub(crate) use decided::pruned;
 pub(crate) use info::VERSION;
 pub(crate) use proofs::broken;
 pub(crate) use refusal::unreadable;
+pub(crate) use submit::{Prepared, Received};
 use submitted::Submitted;
 use workers::Workers;
 

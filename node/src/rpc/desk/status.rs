@@ -23,6 +23,21 @@ impl Desk {
         key: TransactionKey,
     ) -> Result<Option<TransactionStatus>, RpcError> {
         let state = self.handle.status(Name::Transaction(key)).await;
+        match self.status_in(key, state).await? {
+            Some(status) => Ok(Some(self.with_outcome(status).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The same without what its rollup made of it, when the pool was asked already.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) async fn status_in(
+        &self,
+        key: TransactionKey,
+        state: Option<pool::State>,
+    ) -> Result<Option<TransactionStatus>, RpcError> {
         if is_in_store(state.as_ref())
             && let Some(placed) = self
                 .read(move |store| placed_transaction(store, key))
@@ -65,6 +80,18 @@ impl Desk {
     /// The store failed.
     pub(crate) async fn bundle_status(&self, hash: B256) -> Result<Option<BundleStatus>, RpcError> {
         let state = self.handle.status(Name::Bundle(hash)).await;
+        self.bundle_status_in(hash, state).await
+    }
+
+    /// The same when the pool was asked already.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) async fn bundle_status_in(
+        &self,
+        hash: B256,
+        state: Option<pool::State>,
+    ) -> Result<Option<BundleStatus>, RpcError> {
         if is_in_store(state.as_ref())
             && let Some(placed) = self.read(move |store| placed_bundle(store, hash)).await?
         {
@@ -144,6 +171,7 @@ fn transaction((chain_id, hash): TransactionKey, progress: Progress) -> Transact
         seq: None,
         index: None,
         bundle_hash: None,
+        execution: None,
     }
 }
 

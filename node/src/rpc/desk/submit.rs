@@ -1,54 +1,201 @@
 //! From bytes to the pool.
 //!
 //! ```text
-//!  decode, cheap checks ─► known? ─► recover the senders ─► their nonces ─► pool
+//!  prepare: decode, cheap checks ─► known? ─► recover the sender      (in any order)
+//!  hand in: ─► pool, and back for unknown senders' next nonces        (in the order they came)
+//!  acknowledged: wait for what was asked for ─► status                (in any order)
 //! ```
 //! What is known is answered before a signature costs anything: libraries send again whatever they
-//! got no answer for.
+//! got no answer for. The sequencer's thread is asked twice: what it knows, and to take it in.
 
 use bytes::Bytes;
 use cloverleaf_api::error::RpcError;
-use cloverleaf_api::json::{BundleStatus, SendBundle};
+use cloverleaf_api::json::{BundleStatus, SendBundle, TransactionStatus};
+use cloverleaf_api::reason::Reason;
 use cloverleaf_bundle::State;
 use cloverleaf_mempool::pool::{Name, active, is_checked};
 use cloverleaf_mempool::{
-    BundleDraft, Envelope, PooledBundle, PooledTransaction, Submission, pool,
+    BundleDraft, Envelope, Gap, PooledBundle, PooledTransaction, Submission, pool,
 };
 use cloverleaf_storage::Store;
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{B256, ChainId, TransactionKey};
+use cloverleaf_types::{Address, ChainId, TransactionKey};
+use tokio::sync::oneshot;
 
-use super::control::prepare_control;
+use super::control::decode_control;
 use super::refusal::{not_taken, refused};
 use super::{Desk, registered, unreadable};
 use crate::clock::now_ms;
+use crate::rpc::limits::WAIT_TIMEOUT;
+use crate::sequencer::{HandIn, HandedIn, Taken, Until};
 
-/// What recovering senders came to.
-enum Recovered<T> {
-    /// It is in a block already.
+/// A transaction that passed all that can be checked without the pool.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    key: TransactionKey,
+    found: Found,
+}
+
+/// Where a prepared transaction was found.
+#[derive(Debug)]
+enum Found {
+    /// Here, alive or committed: handing it in would change nothing.
+    Known(pool::State),
+    /// In a block that this node's pool has forgotten.
     Placed,
-    /// It may go to the pool.
-    New(T),
+    /// Nowhere.
+    New(Box<PooledTransaction>),
+}
+
+/// A transaction that was taken in.
+#[derive(Debug)]
+pub(crate) struct Received {
+    key: TransactionKey,
+    state: Option<pool::State>,
+    reached: Option<oneshot::Receiver<pool::State>>,
+}
+
+impl Prepared {
+    /// Its rollup and its id.
+    pub(crate) fn key(&self) -> TransactionKey {
+        self.key
+    }
+}
+
+impl Received {
+    /// The earlier nonce that it waits for.
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        match self.state {
+            Some(pool::State::Parked { gap }) => Some(gap),
+            _ => None,
+        }
+    }
+
+    /// Which it is, and its state when it has come as far as is waited for.
+    pub(super) async fn end(self) -> (TransactionKey, Option<pool::State>) {
+        let reached = match self.reached {
+            Some(reached) => reached.await.ok(),
+            None => None,
+        };
+        (self.key, reached.or(self.state))
+    }
 }
 
 impl Desk {
-    /// Takes a rollup's transaction in, as the rollup encodes it.
+    /// Prepares a rollup's transaction, as the rollup encodes it.
     ///
     /// # Errors
-    /// It is refused, or the node cannot take it now.
-    pub(crate) async fn send(
+    /// It is refused.
+    pub(crate) async fn prepare(
         &self,
         chain_id: ChainId,
         raw: Bytes,
-    ) -> Result<TransactionKey, RpcError> {
+    ) -> Result<Prepared, RpcError> {
         let state = self.handle.state();
         if chain_id == ChainId::CONTROL {
-            return self.send_control(raw).await;
+            return self.prepare_control(raw).await;
         }
         match registered(&state, chain_id)?.rollup.format {
-            Format::Evm => self.send_envelope(Some(chain_id), raw).await,
-            Format::Opaque => self.send_opaque(&state, chain_id, raw).await,
+            Format::Evm => self.prepare_envelope(Some(chain_id), raw).await,
+            Format::Opaque => prepare_opaque(&state, chain_id, raw),
         }
+    }
+
+    /// Prepares a wallet's transaction; without `expected` it goes to the rollup that it names.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub(crate) async fn prepare_envelope(
+        &self,
+        expected: Option<ChainId>,
+        raw: Bytes,
+    ) -> Result<Prepared, RpcError> {
+        let (envelope, checked) = decode(&self.handle.state(), expected, raw)?;
+        let key = (envelope.chain_id(), envelope.id());
+        if let Some(state) = self.known(Name::Transaction(key)).await {
+            let found = Found::Known(state);
+            return Ok(Prepared { key, found });
+        }
+        let recover = move |store: &Store| {
+            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
+            if placed.is_some() {
+                return Ok(Found::Placed);
+            }
+            let transaction = envelope.recover(checked, now_ms());
+            let transaction = transaction.map_err(|no| refused(&no))?;
+            Ok(Found::New(Box::new(transaction)))
+        };
+        let found = self.recover(recover).await?;
+        Ok(Prepared { key, found })
+    }
+
+    /// Prepares a change of the network itself (S1).
+    async fn prepare_control(&self, raw: Bytes) -> Result<Prepared, RpcError> {
+        let key = (ChainId::CONTROL, cloverleaf_types::transaction_id(&raw));
+        if let Some(state) = self.known(Name::Transaction(key)).await {
+            let found = Found::Known(state);
+            return Ok(Prepared { key, found });
+        }
+        let state = self.handle.state();
+        let recover = move |store: &Store| {
+            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
+            if placed.is_some() {
+                return Ok(Found::Placed);
+            }
+            let transaction = decode_control(&state, raw)?;
+            Ok(Found::New(Box::new(transaction)))
+        };
+        let found = self.recover(recover).await?;
+        Ok(Prepared { key, found })
+    }
+
+    /// Hands a transaction in. Those of one sender are handed in one after the other, in their order.
+    ///
+    /// # Errors
+    /// It is refused, or the node cannot take it now.
+    pub(crate) async fn hand_in(
+        &self,
+        prepared: Prepared,
+        until: Option<Until>,
+    ) -> Result<Received, RpcError> {
+        let Prepared { key, found } = prepared;
+        let (state, reached) = match (found, until) {
+            (Found::Placed, _) => (None, None),
+            (Found::Known(state), None) => (Some(state), None),
+            (Found::Known(state), Some(until)) => {
+                let reached = self.handle.wait(Name::Transaction(key), until).await;
+                (Some(state), reached)
+            }
+            (Found::New(transaction), until) => {
+                let submission = Submission::Transaction(*transaction);
+                let Taken { state, reached } = self.take(submission, until).await?;
+                (Some(state), reached)
+            }
+        };
+        Ok(Received {
+            key,
+            state,
+            reached,
+        })
+    }
+
+    /// How far a transaction has come, once it has come as far as was asked for; that is waited for
+    /// [`WAIT_TIMEOUT`] at most.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn acknowledged(
+        &self,
+        received: Received,
+    ) -> Result<TransactionStatus, RpcError> {
+        let Received {
+            key,
+            state,
+            reached,
+        } = received;
+        let state = self.reached(Name::Transaction(key), state, reached).await;
+        let status = self.status_in(key, state).await?;
+        status.ok_or_else(|| RpcError::because(Reason::NotFound, key.1))
     }
 
     /// Takes a wallet's transaction in; without `expected` it goes to the rollup that it names.
@@ -60,35 +207,19 @@ impl Desk {
         expected: Option<ChainId>,
         raw: Bytes,
     ) -> Result<TransactionKey, RpcError> {
-        let (envelope, checked) = decode(&self.handle.state(), expected, raw)?;
-        let key = (envelope.chain_id(), envelope.id());
-        if self.is_pooled(Name::Transaction(key)).await {
-            return Ok(key);
-        }
-        let recover = move |store: &Store| {
-            if store
-                .transaction(key.0, key.1)
-                .map_err(unreadable)?
-                .is_some()
-            {
-                return Ok(Recovered::Placed);
-            }
-            let transaction = envelope
-                .recover(checked, now_ms())
-                .map_err(|no| refused(&no))?;
-            Ok(Recovered::New(transaction))
-        };
-        if let Recovered::New(transaction) = self.recover(recover).await? {
-            self.take(Submission::Transaction(transaction)).await?;
-        }
-        Ok(key)
+        let prepared = self.prepare_envelope(expected, raw).await?;
+        Ok(self.hand_in(prepared, None).await?.key)
     }
 
-    /// Takes a bundle in.
+    /// Takes a bundle in, and says how far it has come once it has come as far as is waited for.
     ///
     /// # Errors
     /// It is refused, or the node cannot take it now.
-    pub(crate) async fn send_bundle(&self, bundle: SendBundle) -> Result<BundleStatus, RpcError> {
+    pub(crate) async fn send_bundle(
+        &self,
+        bundle: SendBundle,
+        until: Option<Until>,
+    ) -> Result<BundleStatus, RpcError> {
         let state = self.handle.state();
         let bytes_max = transaction_bytes_max(&state);
         let recover = move |store: &Store| {
@@ -101,72 +232,47 @@ impl Desk {
         };
         let (placed, pooled) = self.recover(recover).await?;
         let hash = pooled.hash;
-        if !placed {
-            self.take_bundle(pooled).await?;
-        }
-        self.status_of_taken(hash).await
-    }
-
-    /// Takes in a change of the network itself (S1).
-    async fn send_control(&self, raw: Bytes) -> Result<TransactionKey, RpcError> {
-        let key = (ChainId::CONTROL, cloverleaf_types::transaction_id(&raw));
-        if self.is_pooled(Name::Transaction(key)).await {
-            return Ok(key);
-        }
-        let state = self.handle.state();
-        let recover = move |store: &Store| {
-            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
-            if placed.is_some() {
-                return Ok(Recovered::Placed);
-            }
-            let transaction = prepare_control(&state, raw)?;
-            let nonce = state.control_nonce(transaction.sender);
-            Ok(Recovered::New((transaction, nonce)))
+        let state = if placed {
+            None
+        } else {
+            let Taken { state, reached } = self.take_bundle(pooled, until).await?;
+            self.reached(Name::Bundle(hash), Some(state), reached).await
         };
-        if let Recovered::New((transaction, nonce)) = self.recover(recover).await? {
-            let sender = transaction.sender;
-            self.handle.expect_nonce(key.0, sender, nonce).await;
-            self.take(Submission::Transaction(transaction)).await?;
-        }
-        Ok(key)
-    }
-
-    async fn send_opaque(
-        &self,
-        state: &State,
-        chain_id: ChainId,
-        raw: Bytes,
-    ) -> Result<TransactionKey, RpcError> {
-        let rollup = state.rollup(chain_id).map(|found| &found.rollup);
-        active(chain_id, rollup).map_err(|no| refused(&no))?;
-        let bytes_max = transaction_bytes_max(state);
-        let transaction = PooledTransaction::opaque(chain_id, raw, bytes_max, now_ms());
-        let transaction = transaction.map_err(|no| refused(&no))?;
-        let key = transaction.key();
-        self.take(Submission::Transaction(transaction)).await?;
-        Ok(key)
-    }
-
-    async fn take_bundle(&self, bundle: PooledBundle) -> Result<(), RpcError> {
-        // Before it is taken in: whoever asks next is answered its legs.
-        self.submitted.remember(&bundle);
-        self.take(Submission::Bundle(bundle)).await
-    }
-
-    async fn status_of_taken(&self, hash: B256) -> Result<BundleStatus, RpcError> {
-        let status = self.bundle_status(hash).await?;
+        let status = self.bundle_status_in(hash, state).await?;
         Ok(status.unwrap_or_else(|| self.received_bundle(hash)))
     }
 
-    /// True when a submission of this name would change nothing.
-    async fn is_pooled(&self, name: Name) -> bool {
-        let state = self.handle.status(name).await;
-        state.is_some_and(|state| {
-            !state.is_ended() || matches!(state, pool::State::Committed { .. })
-        })
+    async fn take_bundle(
+        &self,
+        bundle: PooledBundle,
+        until: Option<Until>,
+    ) -> Result<Taken, RpcError> {
+        // Before it is taken in: whoever asks next is answered its legs.
+        self.submitted.remember(&bundle);
+        self.take(Submission::Bundle(bundle), until).await
     }
 
-    async fn recover<T: Send + 'static>(
+    /// The state that a name came to while it was waited for.
+    async fn reached(
+        &self,
+        name: Name,
+        state: Option<pool::State>,
+        reached: Option<oneshot::Receiver<pool::State>>,
+    ) -> Option<pool::State> {
+        let Some(reached) = reached else { return state };
+        match tokio::time::timeout(WAIT_TIMEOUT, reached).await {
+            Ok(reached) => reached.ok().or(state),
+            Err(_late) => self.handle.status(name).await,
+        }
+    }
+
+    /// The state of a name that a submission would not change.
+    async fn known(&self, name: Name) -> Option<pool::State> {
+        let state = self.handle.status(name).await;
+        state.filter(|state| !state.is_ended() || matches!(state, pool::State::Committed { .. }))
+    }
+
+    pub(super) async fn recover<T: Send + 'static>(
         &self,
         recover: impl FnOnce(&Store) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
@@ -174,34 +280,64 @@ impl Desk {
         self.recoveries.run(move || recover(&store)).await?
     }
 
-    async fn take(&self, submission: Submission) -> Result<(), RpcError> {
-        self.learn_nonces(&submission).await;
-        let admitted = self.handle.submit(submission).await;
-        admitted
-            .map(|_admission| ())
-            .map_err(|error| not_taken(&error))
+    async fn take(&self, submission: Submission, until: Option<Until>) -> Result<Taken, RpcError> {
+        let knows = |rollup| self.executions.knows(rollup);
+        let ask_first = submission.transactions().any(|it| knows(it.chain_id));
+        let mut hand_in = HandIn {
+            told: control_nonces(&self.handle.state(), &submission),
+            submission,
+            ask_first,
+            until,
+        };
+        loop {
+            let handed_in = self.handle.submit(hand_in).await;
+            match handed_in.map_err(|error| not_taken(&error))? {
+                HandedIn::Taken(taken) => return Ok(taken),
+                HandedIn::AskFirst {
+                    submission,
+                    senders,
+                } => {
+                    hand_in = HandIn {
+                        told: self.next_nonces(senders).await,
+                        ask_first: false,
+                        submission,
+                        until,
+                    };
+                }
+            }
+        }
     }
 
-    /// Asks the rollups for the next nonces of senders that the pool does not know.
-    async fn learn_nonces(&self, submission: &Submission) {
-        let transactions = submission
-            .transactions()
-            .filter(|found| found.nonce.is_some());
-        let mut senders: Vec<_> = transactions
-            .map(|found| (found.chain_id, found.sender))
-            .collect();
-        senders.sort_unstable();
-        senders.dedup();
-        let learn = senders.into_iter().map(|(chain_id, sender)| async move {
-            if self.handle.knows_sender(chain_id, sender).await {
-                return;
-            }
-            if let Some(nonce) = self.executions.next_nonce(chain_id, sender).await {
-                self.handle.expect_nonce(chain_id, sender, nonce).await;
-            }
+    /// The next nonces of senders, of those whose rollups answer in time.
+    async fn next_nonces(&self, senders: Vec<(ChainId, Address)>) -> Vec<(ChainId, Address, u64)> {
+        let ask = senders.into_iter().map(|(chain_id, sender)| async move {
+            let nonce = self.executions.next_nonce(chain_id, sender).await?;
+            Some((chain_id, sender, nonce))
         });
-        futures::future::join_all(learn).await;
+        let told = futures::future::join_all(ask).await;
+        told.into_iter().flatten().collect()
     }
+}
+
+/// What the state says of the next nonces of those who sign control transactions (S1).
+fn control_nonces(state: &State, submission: &Submission) -> Vec<(ChainId, Address, u64)> {
+    let controls = submission
+        .transactions()
+        .filter(|it| it.chain_id == ChainId::CONTROL);
+    let told = controls.map(|it| (it.chain_id, it.sender, state.control_nonce(it.sender)));
+    told.collect()
+}
+
+fn prepare_opaque(state: &State, chain_id: ChainId, raw: Bytes) -> Result<Prepared, RpcError> {
+    let rollup = state.rollup(chain_id).map(|found| &found.rollup);
+    active(chain_id, rollup).map_err(|no| refused(&no))?;
+    let bytes_max = transaction_bytes_max(state);
+    let transaction = PooledTransaction::opaque(chain_id, raw, bytes_max, now_ms());
+    let transaction = transaction.map_err(|no| refused(&no))?;
+    Ok(Prepared {
+        key: transaction.key(),
+        found: Found::New(Box::new(transaction)),
+    })
 }
 
 /// Decodes a transaction, finds its rollup, and whether every validator verifies it (L1).

@@ -1,17 +1,19 @@
 //! The methods of the public endpoint: which exist where, and who answers them.
 
+mod answer;
 mod faucet;
 mod overlay;
 mod params;
+mod send;
 mod seq;
 
 use std::sync::Arc;
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_api::error::{RpcError, hex};
-use cloverleaf_api::json::{FaucetRequest, FaucetResponse, bytes};
+use cloverleaf_api::json::{FaucetRequest, FaucetResponse};
 use cloverleaf_api::methods::{self, Class, METHODS};
-use cloverleaf_types::{ChainId, TransactionId};
+use cloverleaf_types::ChainId;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -21,10 +23,13 @@ use faucet::Faucet;
 pub(super) use params::Params;
 
 /// Methods of the root beside `seq_*`.
-const AT_ROOT: [&str; 3] = [
+const AT_ROOT: [&str; 6] = [
     "eth_sendRawTransaction",
+    "eth_sendRawTransactionSync",
     "web3_clientVersion",
+    "rpc_modules",
     "rpc.discover",
+    "arb_checkPublisherHealth",
 ];
 
 /// What is never passed on to a rollup's execution RPC: methods that act on the node behind it or
@@ -70,6 +75,16 @@ pub(crate) enum Endpoint {
     Rollup(ChainId),
 }
 
+impl Endpoint {
+    /// The rollup whose transactions alone are taken here.
+    fn rollup(self) -> Option<ChainId> {
+        match self {
+            Self::Root => None,
+            Self::Rollup(chain_id) => Some(chain_id),
+        }
+    }
+}
+
 impl Methods {
     /// The methods of a node.
     pub(crate) fn new(config: MethodsConfig) -> Self {
@@ -94,10 +109,11 @@ impl Methods {
     ) -> Outcome {
         match (endpoint, method) {
             (_, "web3_clientVersion") => Outcome::of(Ok(VERSION)),
+            (_, "rpc_modules") => Outcome::of(Ok(modules())),
             (_, "rpc.discover") => Outcome::of(Ok(discover(endpoint))),
-            (Endpoint::Root, "eth_sendRawTransaction") => {
-                Outcome::of(self.send(None, params).await)
-            }
+            (_, "arb_checkPublisherHealth") => Outcome::of(self.desk.health()),
+            (_, "eth_sendRawTransaction") => Outcome::of(self.send(endpoint, params).await),
+            (_, "eth_sendRawTransactionSync") => self.send_sync(endpoint, params).await,
             (_, method) if method.starts_with("seq_") => self.seq(endpoint, method, params).await,
             (Endpoint::Root, method) => Outcome::Error(RpcError::method_not_found(method)),
             (Endpoint::Rollup(chain_id), method) => self.at_rollup(chain_id, method, params).await,
@@ -122,11 +138,11 @@ impl Methods {
         params: Option<&RawValue>,
     ) -> Outcome {
         match method {
-            "eth_sendRawTransaction" => Outcome::of(self.send(Some(chain_id), params).await),
+            "eth_sendRawTransactionConditional" => {
+                Outcome::of(self.send_conditional(chain_id, params).await)
+            }
             "eth_chainId" => Outcome::of(Ok(hex(chain_id.0))),
             "net_version" => Outcome::of(Ok(chain_id.to_string())),
-            "rpc_modules" => Outcome::of(Ok(modules())),
-            "arb_checkPublisherHealth" => Outcome::of(Ok(Value::Null)),
             "eth_getTransactionCount" => self.transaction_count(chain_id, params).await,
             "eth_getTransactionByHash" => self.transaction_by_hash(chain_id, params).await,
             method if is_passed_on(method) => {
@@ -138,17 +154,11 @@ impl Methods {
             method => Outcome::Error(RpcError::method_not_found(method)),
         }
     }
+}
 
-    async fn send(
-        &self,
-        expected: Option<ChainId>,
-        params: Option<&RawValue>,
-    ) -> Result<TransactionId, RpcError> {
-        let params = Params::read("eth_sendRawTransaction", params)?;
-        let raw = bytes("raw", &params.required::<String>(0)?)?;
-        let (_, id) = self.desk.send_envelope(expected, raw.0).await?;
-        Ok(id)
-    }
+/// True for what takes something in: in a batch it waits for its turn.
+fn takes_in(method: &str) -> bool {
+    method.starts_with("eth_send") || method.starts_with("seq_send")
 }
 
 fn is_passed_on(method: &str) -> bool {

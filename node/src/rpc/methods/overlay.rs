@@ -4,8 +4,9 @@ use alloy_consensus::TxEnvelope;
 use alloy_consensus::transaction::{SignerRecoverable as _, TransactionInfo};
 use alloy_network::eip2718::Decodable2718 as _;
 use alloy_rpc_types_eth::Transaction;
+use bytes::Bytes;
 use cloverleaf_api::error::RpcError;
-use cloverleaf_api::json::{At, Quantity};
+use cloverleaf_api::json::{At, Quantity, TransactionOutcome};
 use cloverleaf_types::{Address, B256, Batch, ChainId};
 use serde_json::value::RawValue;
 
@@ -34,50 +35,61 @@ impl Methods {
         }
     }
 
-    /// `eth_getTransactionByHash`: a transaction that is in a block, but that the rollup has not
-    /// executed yet, is pending for it.
+    /// `eth_getTransactionByHash`: what is pooled here, or in a block that the rollup has not executed
+    /// yet, is pending for it.
     pub(super) async fn transaction_by_hash(
         &self,
         chain_id: ChainId,
         params: Option<&RawValue>,
     ) -> Outcome {
         let method = "eth_getTransactionByHash";
-        let executed = self
-            .desk
-            .executions()
-            .pass_on(chain_id, method, params)
-            .await;
-        match executed {
-            Outcome::Result(found) if found.get() == "null" => {
-                Outcome::of(self.pending_transaction(chain_id, method, params).await)
-            }
+        let hash = Params::read(method, params).and_then(|params| params.required(0));
+        let hash: B256 = match hash {
+            Ok(hash) => hash,
+            Err(error) => return Outcome::Error(error),
+        };
+        let executions = self.desk.executions();
+        let executed = match executions.pass_on(chain_id, method, params).await {
+            Outcome::Result(found) if found.get() != "null" => return Outcome::Result(found),
             executed => executed,
+        };
+        match self.pending_transaction(chain_id, hash).await {
+            Ok(None) => executed,
+            pending => Outcome::of(pending),
         }
     }
 
     async fn pending_transaction(
         &self,
         chain_id: ChainId,
-        method: &str,
-        params: Option<&RawValue>,
+        hash: B256,
     ) -> Result<Option<Transaction>, RpcError> {
-        let hash: B256 = Params::read(method, params)?.required(0)?;
+        let raw = match self.desk.handle().raw((chain_id, hash)).await {
+            Some(pooled) => Some(pooled),
+            None => self.unexecuted(chain_id, hash).await?,
+        };
+        Ok(raw.and_then(|raw| pending(&raw)))
+    }
+
+    /// The bytes of a transaction that is in a block, unless its rollup skipped it: it is pending no
+    /// more, and whoever waits for it must not wait for ever.
+    async fn unexecuted(&self, chain_id: ChainId, hash: B256) -> Result<Option<Bytes>, RpcError> {
         let place = move |store: &cloverleaf_storage::Store| {
             store.transaction(chain_id, hash).map_err(unreadable)
         };
         let Some(place) = self.desk.read(place).await? else {
             return Ok(None);
         };
+        let outcome = self.desk.outcome((chain_id, hash), place.seq, place.index);
+        if let Some(TransactionOutcome::Skipped { .. }) = outcome.await? {
+            return Ok(None);
+        }
         let Some(stored) = self.desk.batch(chain_id, At::Number(place.seq)).await? else {
             return Ok(None);
         };
         let batch = Batch::decode(stored.bytes).map_err(broken)?;
         let index = usize::try_from(place.index).unwrap_or(usize::MAX);
-        Ok(batch
-            .claimed()
-            .transactions()
-            .get(index)
-            .and_then(|raw| pending(raw)))
+        Ok(batch.claimed().transactions().get(index).cloned())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cloverleaf_api::error::{RpcError, hex};
 use cloverleaf_api::json::{
-    At, Batch, Block, BundleStatus, Quantity, SendBundle, TransactionStatus,
+    At, Batch, Block, BundleStatus, Quantity, SendBundle, TransactionStatus, bytes,
 };
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::proof::HeadProof;
@@ -37,6 +37,7 @@ impl Methods {
         };
         let (desk, params) = (&self.desk, &params);
         match method {
+            "seq_sendTransaction" => Outcome::of(self.send_transaction(endpoint, params).await),
             "seq_sendBundle" => Outcome::of(self.send_bundle(params).await),
             "seq_getBundleStatus" => match params.required(0) {
                 Ok(hash) => Outcome::of(desk.bundle_status(hash).await),
@@ -62,9 +63,26 @@ impl Methods {
         }
     }
 
+    async fn send_transaction(
+        &self,
+        endpoint: Endpoint,
+        params: &Params<'_>,
+    ) -> Result<TransactionStatus, RpcError> {
+        let chain_id = chain_id(params)?;
+        if let Some(expected) = endpoint.rollup().filter(|own| *own != chain_id) {
+            return Err(RpcError::new(Reason::WrongChainId)
+                .with("expected", hex(expected.0))
+                .with("got", hex(chain_id.0)));
+        }
+        let raw = bytes("raw", &params.required::<String>(1)?)?;
+        let prepared = self.desk.prepare(chain_id, raw.0).await?;
+        let received = self.desk.hand_in(prepared, None).await?;
+        self.desk.acknowledged(received).await
+    }
+
     async fn send_bundle(&self, params: &Params<'_>) -> Result<BundleStatus, RpcError> {
         let bundle = SendBundle::from_json(&params.required::<Value>(0)?)?;
-        self.desk.send_bundle(bundle).await
+        self.desk.send_bundle(bundle, None).await
     }
 
     async fn status(
@@ -73,11 +91,7 @@ impl Methods {
         params: &Params<'_>,
     ) -> Result<Option<TransactionStatus>, RpcError> {
         let (chain_id, hash) = transaction_name(params)?;
-        let chain_id = match (chain_id, endpoint) {
-            (None, Endpoint::Rollup(chain_id)) => Some(chain_id),
-            (named, _) => named,
-        };
-        match chain_id {
+        match chain_id.or(endpoint.rollup()) {
             Some(chain_id) => self.desk.transaction_status((chain_id, hash)).await,
             None => self.desk.transaction_status_anywhere(hash).await,
         }

@@ -1,0 +1,140 @@
+//! A connection that must begin in time. HTTP/2 asks nobody whether they are there before their
+//! preface has come, so whoever connects and says nothing would keep a place for ever.
+
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::clock::pause;
+
+/// Bytes of HTTP/2's preface (RFC 9113, 3.4); from then on keepalive watches the connection.
+const PREFACE_BYTES: usize = 24;
+
+/// A stream whose first bytes must come before a deadline.
+pub(super) struct Handshake<S> {
+    stream: S,
+    /// Nothing once they have come.
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    missing_bytes: usize,
+    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<S> Handshake<S> {
+    /// Gives the other side so long, in milliseconds, from now on.
+    pub(super) fn new(stream: S, timeout_ms: u64) -> Self {
+        Self {
+            stream,
+            waiting: Some(Waiting {
+                missing_bytes: PREFACE_BYTES,
+                deadline: Box::pin(pause(timeout_ms)),
+            }),
+        }
+    }
+
+    /// The stream itself.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S> core::fmt::Debug for Handshake<S> {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let missing = self.waiting.as_ref().map(|it| it.missing_bytes);
+        formatter
+            .debug_struct("Handshake")
+            .field("missing_bytes", &missing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Handshake<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let Some(waiting) = &mut self.waiting else {
+            return polled;
+        };
+        if polled.is_pending() {
+            ready!(waiting.deadline.as_mut().poll(context));
+            let error = Error::new(ErrorKind::TimedOut, "the connection did not begin in time");
+            return Poll::Ready(Err(error));
+        }
+        let read_bytes = buffer.filled().len() - before;
+        waiting.missing_bytes = waiting.missing_bytes.saturating_sub(read_bytes);
+        if waiting.missing_bytes == 0 {
+            self.waiting = None;
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Handshake<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    async fn begun_with(bytes: usize) -> (Handshake<DuplexStream>, DuplexStream) {
+        let (mut client, server) = duplex(64);
+        let mut server = Handshake::new(server, 20);
+        client.write_all(&vec![0; bytes]).await.unwrap();
+        server.read_exact(&mut vec![0; bytes]).await.unwrap();
+        (server, client)
+    }
+
+    #[tokio::test]
+    async fn connection_that_does_not_send_the_whole_preface_is_ended() {
+        for bytes in [0, PREFACE_BYTES - 1] {
+            let (mut server, _silent) = begun_with(bytes).await;
+            let error = server.read_u8().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "after {bytes} bytes");
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_that_has_begun_has_no_deadline() {
+        for bytes in [PREFACE_BYTES, PREFACE_BYTES + 1] {
+            let (server, _silent) = begun_with(bytes).await;
+            assert!(server.waiting.is_none(), "after {bytes} bytes");
+        }
+    }
+}
