@@ -44,7 +44,7 @@ async fn asked(stream: &mut TcpStream) -> std::io::Result<usize> {
 #[tokio::test]
 async fn one_address_has_a_limit_of_open_connections() {
     let network = start("connections", Limits::default(), false);
-    let address = network.http.address();
+    let address = network.http.authority();
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS_PER_ADDRESS_MAX {
         let mut stream = TcpStream::connect(address).await.unwrap();
