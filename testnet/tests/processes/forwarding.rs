@@ -18,7 +18,7 @@ fn transaction_sent_to_the_rollup_is_ordered_executed_and_refused_in_the_sequenc
     let wallet = Wallet::funded();
     for (index, chain_id) in [(0, 901), (1, 902)] {
         let rollup = network.execution(index);
-        let run = |signed| network.runtime().block_on(send_and_wait(&rollup, signed));
+        let run = |signed: &Signed| network.runtime().block_on(send_and_wait(&rollup, signed));
         for nonce in [0, 1] {
             let signed = wallet.transfer(chain_id, nonce);
             let receipt = run(&signed).unwrap();
