@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_types::{
     Address, ChainId, Item, NetworkId, Secp256k1, Slot, TransactionId, transaction_id,
@@ -63,7 +64,7 @@ pub fn check_marked(prepared: &Arc<Prepared>) -> Result<(), FalseSender> {
 }
 
 /// Who signed a marked transaction; nobody when it is not what its chain id says that it is.
-fn signer_of(chain_id: ChainId, raw: &[u8], network: NetworkId) -> Option<Address> {
+fn signer_of(chain_id: ChainId, raw: &Bytes, network: NetworkId) -> Option<Address> {
     if chain_id == ChainId::CONTROL {
         let verified = verified_control(raw, network, &Secp256k1); // S1
         return verified.ok().map(|verified| verified.signer);

@@ -163,10 +163,6 @@ impl Scene {
         self.watched.lock()
     }
 
-    pub(crate) fn http_url(&self, node: Node) -> String {
-        self.network.http_url(node)
-    }
-
     pub(crate) fn grpc(&self, node: Node) -> Grpc {
         let _entered = self.runtime.enter();
         Grpc::new(&self.network.grpc_urls()[node])

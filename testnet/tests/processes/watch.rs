@@ -7,7 +7,7 @@ use cloverleaf_api::proto::stream::v1::StreamBlocksRequest;
 use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
 use cloverleaf_client::{Follower, FollowerConfig, Timing, endpoint};
 use cloverleaf_types::block::BLOCK_BYTES_MAX;
-use cloverleaf_types::{ChainId, DecidedBlock, Genesis, Head, Height, TrustRoot};
+use cloverleaf_types::{ChainId, DecidedBlock, Genesis, Head, TrustRoot};
 use tokio::time::interval;
 
 use crate::seen::{Node, Seen};
