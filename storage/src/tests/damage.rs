@@ -150,7 +150,7 @@ fn store_of_another_format_is_refused() {
             refused,
             StoreError::OtherFormat {
                 found: 9,
-                expected: 1,
+                expected: 2,
                 ..
             }
         ),
