@@ -1,10 +1,11 @@
 //! S1: how the validator set changes, and within which limits.
 
-use cloverleaf_bundle::ControlError;
+use cloverleaf_bundle::{ControlError, PlanError, State, check_plan};
 use cloverleaf_types::limits::SCHEDULED_CHANGES_MAX;
 use cloverleaf_types::validator::ValidatorSetError;
 use cloverleaf_types::{
-    Action, Address, ControlTransaction, DropReason, Genesis, Height, Item, Round, ValidatorChange,
+    Action, Address, ControlTransaction, DropReason, Epoch, Genesis, Height, Item, Round,
+    ValidatorChange,
 };
 
 use crate::support::controls::{control, validator};
@@ -258,4 +259,36 @@ fn last_cut_of_a_validator_that_left_stays() {
     network.pass_blocks(3, BLOCK_MS);
     assert!(network.state.validators().index_of(address(1)).is_none());
     assert_eq!(network.state.last_cut(address(1)), Some(&last_cut));
+}
+
+#[test]
+fn validator_that_is_back_begins_an_epoch_and_what_it_had_uncut_has_ended() {
+    let mut network = network();
+    let author = address(2);
+    network.seal(1, vec![tx(901, 1)]);
+    schedule(&mut network, vec![validator(2, 0, 5), validator(2, 10, 9)]);
+    let cut = *network.state.last_cut(author).unwrap();
+    network.seal(1, vec![tx(901, 2)]);
+    network.pass_blocks(3, BLOCK_MS);
+    assert_eq!(network.state.height(), Height(4));
+    assert!(network.state.validators().index_of(author).is_none());
+    assert_eq!(network.state.last_cut(author), Some(&cut), "L2: it stays");
+    network.pass_blocks(4, BLOCK_MS);
+    assert_eq!(network.state.first_epoch(author), Epoch(9));
+    assert_eq!(network.state.first_epoch(address(1)), Epoch(0));
+    let late = network.propose();
+    let refused = check_plan(&network.state, &late.plan, &late.slices);
+    assert!(
+        matches!(refused, Err(PlanError::BrokenChain { .. })),
+        "{refused:?}"
+    );
+    network.lanes[1].uncut.clear();
+    network.restart(1, Epoch(9));
+    network.seal(1, vec![tx(901, 3)]);
+    network.commit();
+    let again = network.state.last_cut(author).unwrap();
+    assert_eq!((again.epoch, again.seq), (Epoch(9), 0));
+    // A state that was stored and read knows it too.
+    let read = State::decode(&network.state.encode()).unwrap();
+    assert_eq!(read.joined(), network.state.joined());
 }
