@@ -164,7 +164,9 @@ mod advancing {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let info = json!({
             "network": network.trust.network, "name": "test", "version": "1", "height": "0x1",
-            "blockHash": network.trust.network, "timestamp": "0x1", "peers": 0, "grpc": grpc, "trust": network.trust,
+            "blockHash": network.trust.network, "timestamp": "0x1", "peers": 0, "grpc": grpc,
+            "trust": network.trust, "validators": network.trust.validators, "scheduled": [],
+            "authority": cloverleaf_types::Address::ZERO,
             "parameters": cloverleaf_types::Parameters::default(),
         });
         let proof = head.head_proof(ChainId::CONTROL);
