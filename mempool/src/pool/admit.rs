@@ -279,8 +279,10 @@ impl Pool {
         let Some(old) = self.entries[&id].claim_of(new.sender, nonce) else {
             return Err(used);
         };
+        // More in any case: what costs nothing is not replaced for nothing.
         let enough = |new: u128, old: u128| {
-            new >= old.saturating_add(old.saturating_mul(REPLACEMENT_PERCENT).div_ceil(100))
+            let more = old.saturating_mul(REPLACEMENT_PERCENT).div_ceil(100).max(1);
+            new >= old.saturating_add(more)
         };
         if enough(new.fees.cap, old.fees.cap) && enough(new.fees.tip, old.fees.tip) {
             Ok(id)

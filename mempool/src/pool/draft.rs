@@ -130,10 +130,12 @@ pub fn active(chain_id: ChainId, rollup: Option<&Rollup>) -> Result<&Rollup, Ref
     }
 }
 
-/// True when a rollup wants every validator to verify its transactions (L1).
+/// True when a rollup wants every validator to verify its transactions (L1): there must be something
+/// to verify, as there is on chain 0.
 #[must_use]
 pub fn is_checked(rollup: &Rollup) -> bool {
-    rollup.verification == Verification::Everywhere && rollup.format == Format::Evm
+    let is_signed = rollup.format == Format::Evm || rollup.chain_id == ChainId::CONTROL;
+    rollup.verification == Verification::Everywhere && is_signed
 }
 
 /// What an own parcel holds, as it was admitted: after a restart its items may come back (O3, W1).

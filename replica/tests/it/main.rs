@@ -11,6 +11,8 @@ mod limits;
 #[cfg(test)]
 mod marks;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod support;

@@ -88,6 +88,7 @@ fn refused(raw: Bytes) -> String {
 #[test]
 fn control_transactions_of_a_signer_are_sealed_in_order_and_marked() {
     let mut pool = pool();
+    pool.follow_registry(&chain());
     let later = take_in(raw(OPERATOR, 1, pause())).unwrap();
     let first = take_in(raw(OPERATOR, 0, pause())).unwrap();
     pool.expect(ChainId::CONTROL, first.sender, 0);

@@ -86,6 +86,15 @@ fn bundle_replaces_a_bundle_once_though_it_takes_two_of_its_nonces() {
 }
 
 #[test]
+fn what_costs_nothing_is_not_replaced_for_nothing() {
+    let mut pool = pool();
+    let free = paying(7, 0, 0, (0, 0));
+    admit(&mut pool, &alone(&free));
+    underpriced(&refuse(&mut pool, &alone(&paying(7, 0, 1, (0, 0)))), &free);
+    admit(&mut pool, &alone(&paying(7, 0, 2, (1, 1))));
+}
+
+#[test]
 fn sealed_nonce_is_not_replaced_at_any_price() {
     let mut pool = pool();
     let legs = [paying(7, 0, 0, (100, 10)), transaction(R2, 8, 0)];

@@ -27,6 +27,11 @@ pub(crate) fn keys(count: u8) -> Vec<Arc<LocalSigner>> {
     keys
 }
 
+/// Signs control transactions for the network.
+pub(crate) fn authority() -> LocalSigner {
+    LocalSigner::new(&[200; 32]).unwrap()
+}
+
 pub(crate) fn parameters() -> Parameters {
     Parameters {
         block_time_ms: 20,
@@ -45,7 +50,7 @@ pub(crate) fn network_of(keys: &[Arc<LocalSigner>], parameters: Parameters) -> G
     Genesis {
         name: "stepped".to_owned(),
         time_ms: GENESIS_MS,
-        authority: Address::ZERO,
+        authority: authority().address(),
         parameters,
         validators: validators.collect(),
         rollups: vec![

@@ -89,6 +89,15 @@ impl Network {
     pub(crate) fn submit(&mut self, index: usize, chain_id: ChainId, name: u8) -> TransactionKey {
         let raw = Bytes::from(vec![name; 100]);
         let transaction = PooledTransaction::opaque(chain_id, raw, 1_000, self.now_ms).unwrap();
+        self.submit_transaction(index, transaction)
+    }
+
+    /// Submits a transaction whose sender was recovered.
+    pub(crate) fn submit_transaction(
+        &mut self,
+        index: usize,
+        transaction: PooledTransaction,
+    ) -> TransactionKey {
         let key = transaction.key();
         let machine = &mut self.machines[index];
         let replica = machine.replica.as_mut().unwrap();
