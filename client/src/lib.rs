@@ -35,14 +35,18 @@ mod error;
 mod upstreams;
 
 pub mod audit;
+pub mod blocks;
 pub mod follower;
 pub mod rpc;
+pub mod submit;
 pub mod trust;
 pub mod verify;
 
+pub use blocks::Blocks;
 pub use error::{Error, ItemFault};
 pub use follower::{Follower, FollowerConfig, Timing, endpoint};
 pub use rpc::RpcClient;
+pub use submit::{Submitted, Submitter};
 pub use trust::{Proven, advance_trust, load_trust, save_trust, verify_proof};
 pub use verify::{Chain, VerifiedBatch};
 

@@ -43,6 +43,8 @@ pub struct RpcClient {
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
+    id: Value,
+    #[serde(default)]
     result: Value,
     error: Option<Refusal>,
 }
@@ -102,13 +104,31 @@ impl RpcClient {
         let (status, body) = self.post(&self.uri, &call).await?;
         let answer: Answer =
             serde_json::from_slice(&body).map_err(|problem| self.not_json_rpc(status, problem))?;
-        if let Some(refusal) = answer.error {
-            return Err(refused(method, refusal));
+        result(method, answer)
+    }
+
+    /// `eth_sendRawTransaction` for many at once, as one JSON-RPC batch: an answer to each.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); nobody knows then what became of any.
+    pub async fn send_raw_transactions(
+        &self,
+        raws: &[Bytes],
+    ) -> Result<Vec<Result<TransactionId, Error>>, Error> {
+        let method = "eth_sendRawTransaction";
+        let call = |(id, raw): (usize, &Bytes)| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": [raw]});
+        let calls: Vec<Value> = raws.iter().enumerate().map(call).collect();
+        let (status, body) = self.post(&self.uri, &json!(calls)).await?;
+        let mut answers: Vec<Answer> =
+            serde_json::from_slice(&body).map_err(|problem| self.not_json_rpc(status, problem))?;
+        // A server may answer in any order.
+        answers.sort_by_key(|answer| answer.id.as_u64());
+        let ids = answers.iter().map(|answer| answer.id.as_u64());
+        if !ids.eq((0..).map(Some).take(raws.len())) {
+            return Err(self.not_json_rpc(status, "calls and answers do not match"));
         }
-        serde_json::from_value(answer.result).map_err(|problem| Error::Shape {
-            method: method.into(),
-            problem: problem.to_string(),
-        })
+        let results = answers.into_iter().map(|answer| result(method, answer));
+        Ok(results.collect())
     }
 
     async fn post(&self, uri: &Uri, json: &Value) -> Result<(StatusCode, body::Bytes), Error> {
@@ -241,6 +261,16 @@ fn address(url: &str) -> Result<Uri, Error> {
     } else {
         Err(bad())
     }
+}
+
+fn result<T: DeserializeOwned>(method: &str, answer: Answer) -> Result<T, Error> {
+    if let Some(refusal) = answer.error {
+        return Err(refused(method, refusal));
+    }
+    serde_json::from_value(answer.result).map_err(|problem| Error::Shape {
+        method: method.into(),
+        problem: problem.to_string(),
+    })
 }
 
 fn refused(method: &str, refusal: Refusal) -> Error {

@@ -137,3 +137,37 @@ fn only_plain_http_addresses_are_taken() {
         );
     }
 }
+
+#[tokio::test]
+async fn batch_has_an_answer_for_each_call_in_whatever_order_they_come() {
+    let (one, two) = (Bytes::from_static(&[1]), Bytes::from_static(&[2]));
+    let full = json!({"code": -32005, "message": "full", "data": {"reason": "poolFull"}});
+    let answer = json!([
+        {"jsonrpc": "2.0", "id": 1, "error": full},
+        {"jsonrpc": "2.0", "id": 0, "result": B256::ZERO},
+    ]);
+    let call = async |client: RpcClient| client.send_raw_transactions(&[one, two]).await;
+    let (result, _, asked) = ask(200, answer, call).await;
+    let result = result.unwrap();
+    assert_eq!(result[0].as_ref().unwrap(), &B256::ZERO);
+    assert!(matches!(
+        result[1],
+        Err(Error::Refused {
+            reason: Some(Reason::PoolFull),
+            ..
+        })
+    ));
+    assert_eq!(
+        (&asked[0]["params"], &asked[1]["id"]),
+        (&json!(["0x01"]), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn batch_that_is_not_answered_call_by_call_says_nothing_of_any() {
+    let answer = json!([{"jsonrpc": "2.0", "id": 7, "result": B256::ZERO}]);
+    let raws = [Bytes::from_static(&[1])];
+    let call = async |client: RpcClient| client.send_raw_transactions(&raws).await;
+    let (result, _, _) = ask(200, answer, call).await;
+    assert!(matches!(result, Err(Error::NotJsonRpc { .. })));
+}
