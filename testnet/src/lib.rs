@@ -6,7 +6,7 @@
 //! * What runs in it is the shipped code: [`cloverleaf_replica::Replica`] whole, and the journals of
 //!   [`cloverleaf_journal`] over a disk that loses and tears what was not synced.
 //! * The [`checker`] judges by what nodes emit, and knows nothing of how they work: it serves for
-//!   virtual and for real networks alike.
+//!   virtual and, through [`external`], for real networks alike.
 //!
 //! # Design
 //! ```text
@@ -16,10 +16,20 @@
 //!             checker ─► Report or Violation
 //! ```
 //!
+//! ```text
+//!   processes, containers ─► load, perturb      the same binary over real sockets
+//!                │ blocks, batches, answers
+//!                ▼
+//!            external ─► checker ─► Report
+//! ```
+//!
 //! # References
 //! The invariants and the fault programme: `docs/spec/`.
 #![forbid(unsafe_code)]
 
 pub mod checker;
+pub mod containers;
+pub mod external;
+pub mod load;
 pub mod process;
 pub mod simulation;

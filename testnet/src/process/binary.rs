@@ -91,7 +91,7 @@ impl Finished {
             return Ok(self);
         }
         Err(Error::Failed {
-            arguments: self.arguments,
+            command: format!("cloverleaf {}", self.arguments),
             code: self.code,
             stderr: self.stderr,
         })

@@ -25,10 +25,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A command that must succeed did not.
-    #[error("`cloverleaf {arguments}` ended with {code:?}: {stderr}")]
+    #[error("`{command}` ended with {code:?}: {stderr}")]
     Failed {
         /// How it was called.
-        arguments: String,
+        command: String,
         /// Its exit code, unless a signal ended it.
         code: Option<i32>,
         /// What it said.
@@ -84,7 +84,7 @@ pub enum Error {
 
 impl Error {
     /// An answer of the system, with what it was asked.
-    pub(super) fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         |source| Self::System { what, source }
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use cloverleaf_api::json::{BatchOutput, Span};
+use cloverleaf_testnet::load::Wallet;
 use cloverleaf_testnet::process::Finished;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -16,7 +17,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::devnet::DevNetwork;
-use crate::wallet::Wallet;
 
 /// Changes what a rollup says that it executed.
 type Doctor = fn(&mut [BatchOutput]);

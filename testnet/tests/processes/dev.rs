@@ -3,13 +3,13 @@
 use std::fs;
 
 use cloverleaf_api::json::At;
+use cloverleaf_testnet::load::Wallet;
 use cloverleaf_testnet::process::{Error, Process, wait_until};
 use cloverleaf_types::B256;
 use serde_json::{Value, json};
 
 use crate::devnet::DevNetwork;
 use crate::scene::SOON;
-use crate::wallet::Wallet;
 
 /// A transaction is executed; then the process is ended, and a new one has it all.
 fn keeps_everything(name: &str, end: impl FnOnce(Process)) {

@@ -7,12 +7,12 @@ use cloverleaf_api::State;
 use cloverleaf_api::json::{At, Block, Progress, SendBundle, SendLeg};
 use cloverleaf_client::RpcClient;
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::load::Signed;
 use cloverleaf_testnet::process::{Binary, Error, Finished, PortBase, Process, wait_until};
 use cloverleaf_types::{Atomicity, B256, ChainId};
 use tokio::runtime::Runtime;
 
 use crate::scene::{Dir, SOON, Turn};
-use crate::wallet::Signed;
 
 /// A dev network, running or not.
 pub(crate) struct DevNetwork {

@@ -2,10 +2,10 @@
 
 use cloverleaf_api::Reason;
 use cloverleaf_client::{Error, RpcClient};
+use cloverleaf_testnet::load::{Signed, Wallet};
 use serde_json::{Value, json};
 
 use crate::devnet::DevNetwork;
-use crate::wallet::{Signed, Wallet};
 
 async fn send_and_wait(rollup: &RpcClient, signed: &Signed) -> Result<Value, Error> {
     let params = json!([signed.raw, 8_000]);

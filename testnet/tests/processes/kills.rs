@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::load::{Answer, Wallet, bundle_legs};
 use cloverleaf_testnet::process::{Stopwatch, wait_until};
 use tokio::task::JoinSet;
 
-use crate::clients::Answer;
-use crate::load::bundle_legs;
-use crate::scene::{Scene, now_ms};
-use crate::wallet::Wallet;
+use crate::scene::{CHAINS, Scene, now_ms};
 
 /// What the others order at least while one is down: a second of the load that is offered. Rates are
 /// printed and not asserted, since they are the machine's.
@@ -172,7 +170,11 @@ fn promises_survive_their_author(name: &str, kill: impl FnOnce(&mut Scene) -> u6
             let answer = if worker % 8 == 0 {
                 let until_ms = now_ms() + 60_000;
                 client
-                    .submit_bundle(&bundle_legs(4, worker, 0), until_ms, Wait::Available)
+                    .submit_bundle(
+                        &bundle_legs(4, worker, 0, &CHAINS),
+                        until_ms,
+                        Wait::Available,
+                    )
                     .await
             } else {
                 let signed = Wallet::seeded(3, worker, 0).transfer(901, 0);

@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
-mod clients;
+mod check;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
@@ -18,8 +18,6 @@ mod forwarding;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
-mod load;
-#[cfg(test)]
 mod membership;
 #[cfg(test)]
 mod modes;
@@ -28,12 +26,6 @@ mod registry;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
-mod seen;
-#[cfg(test)]
 mod upstreams;
 #[cfg(test)]
 mod verify;
-#[cfg(test)]
-mod wallet;
-#[cfg(test)]
-mod watch;

@@ -3,14 +3,12 @@
 use std::fs;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
+use cloverleaf_testnet::load::{Answer, Grpc, Wallet};
 use cloverleaf_testnet::process::Joiner;
 use cloverleaf_types::{Address, ChainId};
 use serde_json::json;
 
-use crate::clients::{Answer, Grpc};
-use crate::load::CHAINS;
-use crate::scene::Scene;
-use crate::wallet::Wallet;
+use crate::scene::{CHAINS, Scene};
 
 /// Blocks that are watched after a change: every proposer's turn comes several times.
 const BLOCKS: u64 = 16;

@@ -6,14 +6,13 @@ use std::path::Path;
 use alloy_primitives::keccak256;
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::load::{Answer, Grpc, Signed, Wallet};
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan};
 use cloverleaf_types::rollup::{Format, Policy, Verification};
 use cloverleaf_types::{ChainId, Genesis, Rollup};
 use tokio::runtime::Runtime;
 
-use crate::clients::{Answer, Grpc};
 use crate::scene::{Dir, Turn, now_ms};
-use crate::wallet::{Signed, Wallet};
 
 const ONCE: u64 = 901;
 const EVERYWHERE: u64 = 902;
@@ -37,7 +36,7 @@ fn rollups_of_every_mode_are_ordered_side_by_side_and_in_one_bundle() {
     let urls = network.grpc_urls();
     Runtime::new().unwrap().block_on(async {
         let wallet = Wallet::seeded(11, 0, 0);
-        let mut node = Grpc::new(&urls[1]);
+        let mut node = Grpc::new(&urls[1]).unwrap();
         let alone = [
             wallet.transfer(ONCE, 0),
             wallet.transfer(EVERYWHERE, 0),

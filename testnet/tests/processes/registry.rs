@@ -4,14 +4,12 @@ use cloverleaf_api::json::quantity;
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_client::RpcClient;
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::load::{Answer, Wallet};
 use cloverleaf_testnet::process::wait_until;
 use cloverleaf_types::ChainId;
 use serde_json::Value;
 
-use crate::clients::Answer;
-use crate::load::CHAINS;
-use crate::scene::{SOON, Scene, now_ms};
-use crate::wallet::Wallet;
+use crate::scene::{CHAINS, SOON, Scene, now_ms};
 
 /// The network's own chain.
 const CONTROL: u64 = 0;

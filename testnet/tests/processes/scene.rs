@@ -8,18 +8,22 @@ use std::time::{Duration, SystemTime};
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_client::RpcClient;
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::external::{Node, Seen, Watched};
+use cloverleaf_testnet::load::{
+    Answer, Answers, Grpc, Lives, Load, Plan, Signed, Targets, Told, Wallet,
+};
 use cloverleaf_testnet::process::{Binary, Finished, Network, NetworkPlan, Started, wait_until};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::clients::{Answer, Grpc};
-use crate::load::{Answers, CHAINS, Lives, Load, Told};
-use crate::seen::{Node, Seen};
-use crate::wallet::{Signed, Wallet};
-use crate::watch::Watched;
-
 /// How long anything may take that a healthy network does in a second or two: the cores are shared.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// The rollups.
+pub(crate) const CHAINS: [u64; 2] = [901, 902];
+
+/// What users offer in a second: transactions and bundles.
+const OFFERED: (usize, usize) = (380, 8);
 
 /// A running network, watched from outside.
 pub(crate) struct Scene {
@@ -103,7 +107,10 @@ impl Scene {
         let dir = Dir::new(name);
         let network = Network::init(&binary, &dir.path().join("network"), plan).unwrap();
         let genesis = network.genesis().clone();
-        let (watched, runtime) = (Watched::new(&genesis), Runtime::new().unwrap());
+        let (watched, runtime) = (
+            Watched::new(&genesis, plan.validators),
+            Runtime::new().unwrap(),
+        );
         let mut watchers = JoinSet::new();
         for (node, url) in network.grpc_urls().into_iter().enumerate() {
             watchers.spawn_on(watched.clone().blocks(node, url), runtime.handle());
@@ -165,7 +172,7 @@ impl Scene {
 
     pub(crate) fn grpc(&self, node: Node) -> Grpc {
         let _entered = self.runtime.enter();
-        Grpc::new(&self.network.grpc_urls()[node])
+        Grpc::new(&self.network.grpc_urls()[node]).unwrap()
     }
 
     /// Waits until it is so, and fails with all that is known otherwise.
@@ -240,9 +247,13 @@ impl Scene {
 
     /// Starts users of the first nodes.
     pub(crate) fn load_of(&self, seed: u64, nodes: usize) -> Load {
-        let http: Vec<String> = (0..nodes).map(|node| self.network.http_url(node)).collect();
-        let grpc = &self.network.grpc_urls()[..nodes];
-        Load::start(seed, self.runtime.handle(), &self.lives, grpc, &http)
+        let targets = Targets {
+            grpc: self.network.grpc_urls()[..nodes].to_vec(),
+            http: (0..nodes).map(|node| self.network.http_url(node)).collect(),
+            chain_ids: CHAINS.to_vec(),
+        };
+        let plan = Plan::of_rates(seed, OFFERED.0, OFFERED.1);
+        Load::start(plan, &targets, &self.lives, self.runtime.handle()).unwrap()
     }
 
     /// A node is removed from the validators: it need not have the latest blocks any more.
@@ -283,7 +294,7 @@ impl Scene {
 
     /// Nothing that was available is lost, nothing is there twice, all nodes and followers agree.
     pub(crate) fn judge(&mut self, answers: &Answers) {
-        assert_eq!(answers.wrong, [] as [&str; 0], "every submission was right");
+        assert!(answers.wrong.is_empty(), "{:?}", answers.wrong);
         let lives = self.lives.clone();
         let received = answers.received.iter();
         let kept = received.filter(|told| lives.of(told.node) == told.life);

@@ -2,15 +2,13 @@
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_client::RpcClient;
+use cloverleaf_testnet::external::Node;
+use cloverleaf_testnet::load::{Answer, Wallet};
 use cloverleaf_testnet::process::{Process, wait_until};
 use cloverleaf_types::ChainId;
 use serde_json::{Value, json};
 
-use crate::clients::Answer;
-use crate::load::CHAINS;
-use crate::scene::{SOON, Scene};
-use crate::seen::Node;
-use crate::wallet::Wallet;
+use crate::scene::{CHAINS, SOON, Scene};
 
 /// A node that is never killed here.
 const UP: Node = 2;

@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloverleaf_mempool::Name;
+use cloverleaf_testnet::load::bundle_legs;
 use cloverleaf_testnet::process::{Binary, Finished};
 use cloverleaf_types::ChainId;
 use serde_json::{Value, json};
 
 use crate::devnet::DevNetwork;
-use crate::load::bundle_legs;
 
 /// Bundles that are sent at once: at least two of them share a block, so that their branches are not
 /// empty.
@@ -54,8 +54,8 @@ static EVIDENCE: LazyLock<Evidence> = LazyLock::new(|| {
 /// The proof of a bundle that shares its block with another, as `bundle proof` writes it.
 fn bundle_proof(network: &DevNetwork, round: usize) -> Value {
     let send = |bundle| {
-        let [alpha, beta] = bundle_legs(6, round, bundle);
-        network.send_bundle(&[(901, &[alpha]), (902, &[beta])])
+        let legs = bundle_legs(6, round, bundle, &[901, 902]);
+        network.send_bundle(&[(901, &legs[..1]), (902, &legs[1..])])
     };
     let sent: Vec<Name> = (0..BUNDLES).map(send).collect();
     let proofs = sent.into_iter().map(|name| {

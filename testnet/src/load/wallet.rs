@@ -11,35 +11,54 @@ use cloverleaf_types::{ChainId, TransactionKey};
 const FUNDED: B256 = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
 
 /// An account.
-pub(crate) struct Wallet(PrivateKeySigner);
+#[derive(Clone, Debug)]
+pub struct Wallet(PrivateKeySigner);
 
 /// A signed transaction.
 #[derive(Clone, Debug)]
-pub(crate) struct Signed {
-    pub(crate) key: TransactionKey,
-    pub(crate) raw: Bytes,
+pub struct Signed {
+    /// Its rollup and its id.
+    pub key: TransactionKey,
+    /// As its rollup encodes it.
+    pub raw: Bytes,
 }
 
 impl Wallet {
     /// An account that nobody funds: its transactions are ordered, and skipped when executed.
-    pub(crate) fn seeded(seed: u64, worker: usize, account: u64) -> Self {
-        let words = [seed, u64::try_from(worker).unwrap(), account];
+    ///
+    /// # Panics
+    /// Never: almost every hash is a key, and those that tests ask for are.
+    #[must_use]
+    pub fn seeded(seed: u64, worker: usize, account: u64) -> Self {
+        let words = [seed, u64::try_from(worker).expect("few workers"), account];
         let secret = keccak256(words.map(u64::to_be_bytes).concat());
         Self(PrivateKeySigner::from_bytes(&secret).expect("almost every hash is a key"))
     }
 
     /// An account with money on both demo rollups.
-    pub(crate) fn funded() -> Self {
-        Self(PrivateKeySigner::from_bytes(&FUNDED).unwrap())
+    ///
+    /// # Panics
+    /// Never: it is a key.
+    #[must_use]
+    pub fn funded() -> Self {
+        Self(PrivateKeySigner::from_bytes(&FUNDED).expect("it is a key"))
     }
 
     /// A transfer of 1 wei.
-    pub(crate) fn transfer(&self, chain_id: u64, nonce: u64) -> Signed {
+    ///
+    /// # Panics
+    /// Never: a key that is here can sign.
+    #[must_use]
+    pub fn transfer(&self, chain_id: u64, nonce: u64) -> Signed {
         self.transfer_with(chain_id, nonce, 21_000)
     }
 
     /// Another transfer with the first nonce.
-    pub(crate) fn used(&self, chain_id: u64) -> Signed {
+    ///
+    /// # Panics
+    /// Never: a key that is here can sign.
+    #[must_use]
+    pub fn used(&self, chain_id: u64) -> Signed {
         self.transfer_with(chain_id, 0, 21_001)
     }
 
@@ -54,7 +73,8 @@ impl Wallet {
             value: U256::from(1),
             ..TxEip1559::default()
         };
-        let signature = self.0.sign_transaction_sync(&mut transaction).unwrap();
+        let signature = self.0.sign_transaction_sync(&mut transaction);
+        let signature = signature.expect("the key is here");
         let envelope = TxEnvelope::from(transaction.into_signed(signature));
         let raw: Bytes = envelope.encoded_2718().into();
         Signed {

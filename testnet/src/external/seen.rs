@@ -7,23 +7,27 @@ use std::sync::Arc;
 use cloverleaf_bundle::{State, apply};
 use cloverleaf_client::VerifiedBatch;
 use cloverleaf_mempool::Name;
-use cloverleaf_testnet::checker::streams::Streams;
-use cloverleaf_testnet::checker::window::Window;
-use cloverleaf_testnet::checker::{ChainChecker, Violation, atomicity};
 use cloverleaf_types::{
-    Address, B256, Block, ChainId, DecidedBlock, Genesis, Round, Secp256k1, TransactionId,
+    Address, B256, Block, ChainId, DecidedBlock, Genesis, Height, Round, Secp256k1, TransactionId,
 };
 
-/// A node of the network, and a validator by its place in the set.
-pub(crate) type Node = usize;
+use crate::checker::streams::Streams;
+use crate::checker::window::Window;
+use crate::checker::{ChainChecker, Violation, atomicity};
+
+/// A node of the network, by its place.
+pub type Node = usize;
+
+/// Most faults that are kept: one is too many, and a broken network makes one with every block.
+const FAULTS_MAX: usize = 100;
 
 /// Everything that was seen.
-pub(crate) struct Seen {
+pub struct Seen {
     chain: ChainChecker,
-    /// After the highest block.
-    state: State,
     streams: Streams,
     window: Window,
+    /// By the blocks alone: it says which rollups there are, and who decides the next block.
+    state: State,
     /// The last height that each node streamed.
     tips: Vec<u64>,
     blocks: BTreeMap<u64, Facts>,
@@ -31,7 +35,9 @@ pub(crate) struct Seen {
     placed: HashMap<Name, u64>,
     /// The last batch that each rollup's follower verified, and the transactions up to it.
     followed: BTreeMap<ChainId, (u64, Vec<TransactionId>)>,
-    fault: Option<String>,
+    /// The hashes of each rollup's batches, from the first on, as blocks hold them.
+    batches: BTreeMap<ChainId, Vec<B256>>,
+    faults: Vec<String>,
 }
 
 /// What is remembered of a block.
@@ -40,6 +46,7 @@ struct Facts {
     hash: B256,
     transactions: usize,
     bundles: usize,
+    legs: usize,
     /// The validators in the certificate that each node has.
     signers: BTreeMap<Node, BTreeSet<u32>>,
     /// The lanes that advance, with the height that their authors had applied.
@@ -50,11 +57,14 @@ struct Facts {
 }
 
 /// How much there is.
-#[derive(Clone, Copy)]
-pub(crate) struct Totals {
-    pub(crate) heights: u64,
-    pub(crate) transactions: usize,
-    pub(crate) bundles: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Totals {
+    /// Blocks.
+    pub heights: u64,
+    /// Transactions in them, those of bundles included.
+    pub transactions: usize,
+    /// Bundles in them.
+    pub bundles: usize,
 }
 
 impl fmt::Display for Totals {
@@ -72,28 +82,38 @@ impl fmt::Display for Totals {
 }
 
 impl Seen {
-    pub(crate) fn new(genesis: &Genesis, nodes: usize) -> Self {
+    /// Knows genesis, and looks at so many nodes.
+    ///
+    /// # Panics
+    /// No network can begin like this.
+    #[must_use]
+    pub fn new(genesis: &Genesis, nodes: usize) -> Self {
         Self {
             chain: ChainChecker::new(genesis, Arc::new(Secp256k1)),
-            state: State::genesis(genesis).unwrap(),
             streams: Streams::new(genesis),
             window: Window::new(genesis.parameters.replay_window_ms),
+            state: State::genesis(genesis).expect("a genesis that networks begin with"),
             tips: vec![0; nodes],
             blocks: BTreeMap::new(),
             placed: HashMap::new(),
             followed: BTreeMap::new(),
-            fault: None,
+            batches: BTreeMap::new(),
+            faults: Vec::new(),
         }
     }
 
     /// Where a node's stream is to be read on: its last block again, since it may have come back with
     /// another.
-    pub(crate) fn resume(&self, node: Node) -> u64 {
-        self.tips[node].max(1)
+    ///
+    /// # Panics
+    /// There is no such node.
+    #[must_use]
+    pub fn resume(&self, node: Node) -> Height {
+        Height(self.tips[node].max(1))
     }
 
     /// A node streamed a block.
-    pub(crate) fn decided(&mut self, node: Node, decided: &DecidedBlock) {
+    pub fn decided(&mut self, node: Node, decided: &DecidedBlock) {
         if let Err(violation) = self.follow(node, decided) {
             self.fail(format!("node {node}: {violation}"));
         }
@@ -107,11 +127,7 @@ impl Seen {
         let tip = self.chain.tip().0;
         self.chain.decided(address(node), decided)?;
         if height > tip {
-            self.streams.follow(block)?;
-            atomicity::check(block)?;
-            self.window.follow(block)?;
-            self.place(block);
-            self.apply(block);
+            self.follow_new(block)?;
         }
         let facts = self.blocks.entry(height).or_default();
         let signatures = decided.certificate.signatures.iter();
@@ -121,15 +137,18 @@ impl Seen {
         Ok(())
     }
 
-    /// S2: what every validator knows after the block.
-    fn apply(&mut self, block: &Block) {
-        match apply(&self.state, block) {
-            Ok(state) => {
-                self.chain.follow_validators(state.validators());
-                self.state = state;
-            }
-            Err(error) => self.fail(error.to_string()),
-        }
+    fn follow_new(&mut self, block: &Block) -> Result<(), Violation> {
+        self.streams.follow(block)?;
+        atomicity::check(block)?;
+        self.window.follow(block)?;
+        self.place(block);
+        // S2: what every validator knows after the block.
+        self.state = apply(&self.state, block).map_err(|error| Violation::Chain {
+            height: block.header.height,
+            what: error.to_string(),
+        })?;
+        self.chain.follow_validators(self.state.validators());
+        Ok(())
     }
 
     fn place(&mut self, block: &Block) {
@@ -148,11 +167,16 @@ impl Seen {
                 ));
             }
         }
+        for batch in &block.batches {
+            let hashes = self.batches.entry(batch.header().chain_id).or_default();
+            hashes.push(batch.header().hash());
+        }
         let lanes = block.cut.iter().map(|entry| (entry.lane, entry.seen.0));
         let facts = Facts {
             hash: block.hash(),
             transactions: block.transaction_count(),
             bundles: block.manifests.len(),
+            legs: block.manifests.iter().map(|it| it.legs.len()).sum(),
             signers: BTreeMap::new(),
             lanes: lanes.collect(),
             first_in_turn: self.state.proposer(Round::FIRST),
@@ -162,7 +186,7 @@ impl Seen {
     }
 
     /// A rollup's follower verified its next batch.
-    pub(crate) fn followed(&mut self, verified: &VerifiedBatch) {
+    pub fn followed(&mut self, verified: &VerifiedBatch) {
         let header = verified.batch.header();
         let (chain_id, found) = (header.chain_id, header.seq);
         let (seq, ids) = self.followed.entry(chain_id).or_default();
@@ -176,68 +200,110 @@ impl Seen {
         }
     }
 
-    /// Keeps the first thing that is wrong.
-    pub(crate) fn fail(&mut self, fault: String) {
-        self.fault.get_or_insert(fault);
+    /// Keeps something that is wrong.
+    pub fn fail(&mut self, fault: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        }
     }
 
     /// The first thing that was wrong.
-    pub(crate) fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.faults.first().map(String::as_str)
+    }
+
+    /// All that was wrong, as far as it is kept.
+    #[must_use]
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// The state after the highest block.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The hashes of a rollup's batches, from the first on.
+    #[must_use]
+    pub fn batches(&self, chain_id: ChainId) -> &[B256] {
+        self.batches.get(&chain_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The signatures in all certificates that were checked.
+    #[must_use]
+    pub fn signatures(&self) -> usize {
+        let facts = self.blocks.values();
+        let signers = facts.flat_map(|facts| facts.signers.values());
+        signers.map(BTreeSet::len).sum()
+    }
+
+    /// The number of legs of all bundles.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.blocks.values().map(|facts| facts.legs).sum()
     }
 
     /// The last height that a node streamed.
-    pub(crate) fn tip_of(&self, node: Node) -> u64 {
+    ///
+    /// # Panics
+    /// There is no such node.
+    #[must_use]
+    pub fn tip_of(&self, node: Node) -> u64 {
         self.tips[node]
     }
 
     /// The highest of all.
-    pub(crate) fn tip(&self) -> u64 {
+    #[must_use]
+    pub fn tip(&self) -> u64 {
         self.tips.iter().copied().max().unwrap_or(0)
     }
 
     /// A block's hash.
-    pub(crate) fn hash(&self, height: u64) -> Option<B256> {
+    #[must_use]
+    pub fn hash(&self, height: u64) -> Option<B256> {
         self.blocks.get(&height).map(|facts| facts.hash)
     }
 
     /// The block that placed something.
-    pub(crate) fn place_of(&self, name: &Name) -> Option<u64> {
+    #[must_use]
+    pub fn place_of(&self, name: &Name) -> Option<u64> {
         self.placed.get(name).copied()
     }
 
     /// The number of transactions above a height.
-    pub(crate) fn transactions_above(&self, height: u64) -> usize {
+    #[must_use]
+    pub fn transactions_above(&self, height: u64) -> usize {
         let blocks = self.blocks.range(height + 1..);
         blocks.map(|(_, facts)| facts.transactions).sum()
     }
 
     /// The number of bundles above a height.
-    pub(crate) fn bundles_above(&self, height: u64) -> usize {
+    #[must_use]
+    pub fn bundles_above(&self, height: u64) -> usize {
         let blocks = self.blocks.range(height + 1..);
         blocks.map(|(_, facts)| facts.bundles).sum()
     }
 
-    /// The state after the highest block.
-    pub(crate) fn state(&self) -> &State {
-        &self.state
-    }
-
     /// How many blocks above a height waited for a validator that did not propose them.
-    pub(crate) fn waited_for(&self, validator: Address, above: u64) -> usize {
+    #[must_use]
+    pub fn waited_for(&self, validator: Address, above: u64) -> usize {
         let blocks = self.blocks.range(above + 1..).map(|(_, facts)| facts);
         let waited = blocks.filter(|it| it.first_in_turn == validator && it.proposer != validator);
         waited.count()
     }
 
     /// True if a validator proposed a block above a height.
-    pub(crate) fn has_proposed(&self, validator: Address, above: u64) -> bool {
+    #[must_use]
+    pub fn has_proposed(&self, validator: Address, above: u64) -> bool {
         let mut blocks = self.blocks.range(above + 1..);
         blocks.any(|(_, facts)| facts.proposer == validator)
     }
 
     /// True if another node than `node` has a certificate above a height with this validator in it.
-    pub(crate) fn has_signed(&self, node: Node, validator: u32, above: u64) -> bool {
+    #[must_use]
+    pub fn has_signed(&self, node: Node, validator: u32, above: u64) -> bool {
         let mut blocks = self.blocks.range(above + 1..);
         blocks.any(|(_, facts)| {
             let mut others = facts.signers.iter().filter(|(other, _)| **other != node);
@@ -246,7 +312,8 @@ impl Seen {
     }
 
     /// True if a block took a parcel of this validator in that it sealed above a height.
-    pub(crate) fn has_sealed(&self, validator: u32, above: u64) -> bool {
+    #[must_use]
+    pub fn has_sealed(&self, validator: u32, above: u64) -> bool {
         let mut blocks = self.blocks.range(above + 1..);
         blocks.any(|(_, facts)| {
             facts
@@ -257,7 +324,8 @@ impl Seen {
     }
 
     /// True if every rollup's follower has everything of it, once.
-    pub(crate) fn is_followed(&self, chain_ids: &[u64]) -> bool {
+    #[must_use]
+    pub fn is_followed(&self, chain_ids: &[u64]) -> bool {
         chain_ids.iter().all(|chain_id| {
             let chain_id = ChainId(*chain_id);
             let mut placed: Vec<TransactionId> = Vec::new();
@@ -275,7 +343,9 @@ impl Seen {
         })
     }
 
-    pub(crate) fn totals(&self) -> Totals {
+    /// How much there is.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
         let bundles = self.names().filter(|name| matches!(name, Name::Bundle(_)));
         Totals {
             heights: self.tip(),

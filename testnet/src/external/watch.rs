@@ -1,0 +1,91 @@
+//! Reads what all nodes stream, through every death of theirs, and follows both rollups.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cloverleaf_client::{Blocks, Error, Follower, FollowerConfig, Timing};
+use cloverleaf_types::{ChainId, Genesis, Head, TrustRoot};
+use tokio::time::interval;
+
+use super::{Node, Seen};
+
+/// Between two attempts to reach a node that is down.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What was seen, shared by those who look.
+#[derive(Clone)]
+pub struct Watched(Arc<Mutex<Seen>>);
+
+impl Watched {
+    /// Of a network with so many nodes, of which nothing was seen yet.
+    #[must_use]
+    pub fn new(genesis: &Genesis, nodes: usize) -> Self {
+        let seen = Seen::new(genesis, nodes);
+        Self(Arc::new(Mutex::new(seen)))
+    }
+
+    /// What was seen so far.
+    pub fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a node's blocks for as long as it is let.
+    pub async fn blocks(self, node: Node, url: String) {
+        let mut retry = interval(RETRY_INTERVAL);
+        loop {
+            retry.tick().await;
+            // A node that is down, or just went down: its stream goes on where it ended.
+            let _broken = self.read(node, &url).await;
+        }
+    }
+
+    async fn read(&self, node: Node, url: &str) -> Result<(), Error> {
+        let from = self.lock().resume(node);
+        let mut blocks = Blocks::open(url, from).await?;
+        loop {
+            match blocks.next().await {
+                Ok(block) => self.lock().decided(node, &block),
+                Err(error @ Error::Format { .. }) => {
+                    self.lock().fail(format!("node {node}: {error}"));
+                    return Err(error);
+                }
+                Err(broken) => return Err(broken),
+            }
+        }
+    }
+
+    /// Follows a rollup as its own node would, over all sequencers.
+    pub async fn rollup(self, genesis: Genesis, chain_id: u64, upstreams: Vec<String>) {
+        let mut follower = match follow(&genesis, ChainId(chain_id), upstreams) {
+            Ok(follower) => follower,
+            Err(error) => return self.lock().fail(error.to_string()),
+        };
+        loop {
+            match follower.next().await {
+                Ok(verified) => self.lock().followed(&verified),
+                Err(error) => return self.lock().fail(format!("rollup {chain_id}: {error}")),
+            }
+        }
+    }
+}
+
+/// A follower that begins with a rollup's first batch and trusts genesis alone.
+pub(super) fn follow(
+    genesis: &Genesis,
+    chain_id: ChainId,
+    upstreams: Vec<String>,
+) -> Result<Follower, Error> {
+    let trust = TrustRoot::genesis(genesis).map_err(|error| Error::Format {
+        what: "genesis",
+        problem: error.to_string(),
+    })?;
+    Follower::new(FollowerConfig {
+        trust,
+        head: Head::empty(genesis.network(), chain_id),
+        upstreams,
+        timing: Timing {
+            backoff_longest_ms: 500,
+            ..Timing::default()
+        },
+    })
+}
