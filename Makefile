@@ -18,12 +18,15 @@ STAGES := format lint unit rules simulation network evm node processes benches
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup dev test clients bench $(addprefix stage-,$(STAGES) clients)
+.PHONY: help setup dev test clients bench testnet testnet-down testnet-smoke
+.PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
 	@echo 'make dev      four validators, two rollups and a faucet in one process (ARGS=… passes flags)'
 	@echo 'make test     everything that must pass; a table of stages at the end'
 	@echo 'make clients  cast, viem and ethers against a network of their own; needs npm'
+	@echo 'make testnet  four validators and two rollups in containers; testnet-down ends them,'
+	@echo '              testnet-smoke loads, perturbs and checks them'
 	@echo 'make bench    the ordering hot path'
 	@echo 'make setup    what the others do first: install clang, libclang-dev, ccache if missing'
 
@@ -38,6 +41,24 @@ test: setup
 	@.ci/run --stages $(STAGES)
 
 clients: setup stage-clients
+
+# What these two need, they install and start: an engine of their own where none runs.
+testnet: setup
+	@.ci/setup containers
+	cargo build --workspace --bin cloverleaf
+	@testnet/engine.sh start
+	@export DOCKER_HOST="$$(testnet/engine.sh host)" && \
+		testnet/image.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf" && \
+		"$(CARGO_TARGET_DIR)/debug/cloverleaf" testnet up $(ARGS)
+
+testnet-down:
+	-@"$(CARGO_TARGET_DIR)/debug/cloverleaf" testnet down $(ARGS)
+	@testnet/engine.sh stop
+
+testnet-smoke: setup
+	@.ci/setup containers
+	$(binary)
+	testnet/smoke.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf" $(ARGS)
 
 bench: setup
 	cargo bench -p cloverleaf-bench
@@ -82,3 +103,11 @@ stage-clients:
 		$(binary) && \
 		testnet/clients/run.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf"; \
 	else echo 'SKIPPED: npm is not installed; no client was tested'; fi
+
+# A short one: each perturbation once. `make testnet-smoke` is the whole.
+stage-containers:
+	@if .ci/setup containers && testnet/engine.sh start; then \
+		$(binary) && \
+		testnet/smoke.sh "$(CARGO_TARGET_DIR)/debug/cloverleaf" 2000 50 \
+			kill:node0 pause:node1 disconnect:node2 restart:node3; \
+	else echo 'SKIPPED: NO CONTAINER ENGINE COULD START; the testnet in containers was not tested'; fi

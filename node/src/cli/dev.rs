@@ -16,7 +16,7 @@ use crate::clock::now_ms;
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
 use crate::home::{
-    DEMO_ROLLUPS, Home, NetworkPlan, Ports, create_network, make_private_dir, move_ports,
+    DEMO_ROLLUPS, Home, NetworkPlan, Places, Ports, create_network, make_private_dir, move_ports,
     read_genesis, trust_root,
 };
 use crate::sequencer::Fatal;
@@ -196,7 +196,7 @@ fn genesis(arguments: &DevArguments, ports: Ports) -> Result<Genesis> {
         let plan = NetworkPlan {
             name: "dev".to_owned(),
             validators: VALIDATORS,
-            ports,
+            places: Places::Loopback(ports),
             parameters,
             time_ms: now_ms(),
         };

@@ -4,6 +4,7 @@ mod bundle;
 mod control;
 mod dev;
 mod init;
+mod load;
 mod network;
 mod node;
 mod registry;
@@ -42,9 +43,11 @@ enum Command {
     Node(node::NodeArguments),
     /// Make the directory of a node that joins a network.
     Init(init::InitArguments),
-    /// Make networks of several processes.
+    /// Make networks of several processes, and run one in containers.
     #[command(subcommand)]
     Testnet(testnet::TestnetCommand),
+    /// Send transactions and bundles to a network, as many users would.
+    Load(load::LoadArguments),
     /// Register, list, run and audit rollups.
     #[command(subcommand)]
     Rollup(rollup::RollupCommand),
@@ -91,6 +94,7 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
         Command::Node(arguments) => node::run(&arguments, format),
         Command::Init(arguments) => init::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
+        Command::Load(arguments) => load::run(&arguments, format),
         Command::Rollup(command) => rollup::run(command, format),
         Command::Validator(command) => validator::run(&command, format),
         Command::Network(command) => network::run(&command, format),

@@ -20,7 +20,9 @@ use eyre::{Context as _, Result, bail};
 pub use config::{ExecutionRpc, NodeConfig, Peer, Ports};
 pub use keys::{Keys, read_signer};
 pub use lock::Lock;
-pub use network::{DEMO_ROLLUPS, NetworkPlan, NewNetwork, create_network, move_ports, trust_root};
+pub use network::{
+    DEMO_ROLLUPS, NetworkPlan, NewNetwork, Places, create_network, move_ports, trust_root,
+};
 
 /// Longest genesis file that is read, in bytes: 128 validators and some 10,000 rollups.
 const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;

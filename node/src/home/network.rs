@@ -1,5 +1,6 @@
 //! A new network: keys, genesis, trust root and one directory per validator.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
@@ -35,12 +36,70 @@ pub struct NetworkPlan {
     pub name: String,
     /// How many validators, all of power 1.
     pub validators: u16,
-    /// The first node's ports; the others follow 10 apart.
-    pub ports: Ports,
+    /// Where they are.
+    pub places: Places,
     /// What the network chose.
     pub parameters: Parameters,
     /// When it begins, in milliseconds since 1970.
     pub time_ms: u64,
+}
+
+/// Where the members of a network are.
+#[derive(Clone, Debug)]
+pub enum Places {
+    /// All on this machine's loopback: the first node's ports, the others follow 10 apart.
+    Loopback(Ports),
+    /// Each at an address of its own, all with these ports.
+    Hosts {
+        /// Everybody's ports.
+        ports: Ports,
+        /// The validators' addresses.
+        validators: Vec<IpAddr>,
+        /// The demo rollups' addresses, in their order.
+        rollups: Vec<IpAddr>,
+    },
+}
+
+impl Places {
+    /// A validator's address, and its ports.
+    fn validator(&self, index: u16) -> (IpAddr, Ports) {
+        match self {
+            Self::Loopback(ports) => (super::config::loopback(), ports.of_node(index)),
+            Self::Hosts {
+                ports, validators, ..
+            } => (validators[usize::from(index)], *ports),
+        }
+    }
+
+    /// Where the i-th demo rollup serves its own JSON-RPC, if there is a place for it.
+    fn rollup(&self, index: u16) -> Option<SocketAddr> {
+        match self {
+            Self::Loopback(ports) => Some((super::config::loopback(), ports.rollup(index)).into()),
+            Self::Hosts { ports, rollups, .. } => {
+                let address = rollups.get(usize::from(index))?;
+                Some((*address, ports.rollup(index)).into())
+            }
+        }
+    }
+
+    /// Checks that there is room for so many validators.
+    fn check(&self, validators: u16) -> Result<()> {
+        match self {
+            Self::Loopback(ports) => {
+                let last = ports.of_node(validators - 1);
+                Ports::new(last.base())
+                    .wrap_err_with(|| format!("{validators} validators need ports above"))?;
+            }
+            Self::Hosts {
+                validators: hosts, ..
+            } => {
+                if hosts.len() != usize::from(validators) {
+                    bail!("{validators} validators have {} addresses", hosts.len());
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The files of a new network.
@@ -64,9 +123,7 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
             plan.validators
         );
     }
-    let last = plan.ports.of_node(plan.validators - 1);
-    Ports::new(last.base())
-        .wrap_err_with(|| format!("{} validators need ports above", plan.validators))?;
+    plan.places.check(plan.validators)?;
     make_private_dir(dir)?;
     let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
     let signers = Signers {
@@ -78,7 +135,12 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
     let mut homes = Vec::new();
     for (index, own) in (0_u16..).zip(&keys) {
         let home = dir.join(format!("node{index}"));
-        create(&home, &genesis, &node_config(plan.ports, index, &keys), own)?;
+        create(
+            &home,
+            &genesis,
+            &node_config(&plan.places, index, &keys),
+            own,
+        )?;
         homes.push(home);
     }
     write_genesis(&dir.join("genesis.json"), &genesis)?;
@@ -139,23 +201,28 @@ fn demo_rollup(chain_id: u64, name: &str, operator: Address) -> Rollup {
     }
 }
 
-fn node_config(ports: Ports, own: u16, keys: &[Keys]) -> NodeConfig {
-    let listen_address = super::config::loopback();
+fn node_config(places: &Places, own: u16, keys: &[Keys]) -> NodeConfig {
     let peers = (0_u16..)
         .zip(keys)
         .filter(|(index, _)| *index != own)
-        .map(|(index, keys)| Peer {
-            peer_id: keys.network.peer_id_text(),
-            address: (listen_address, ports.of_node(index).network()).into(),
+        .map(|(index, keys)| {
+            let (address, ports) = places.validator(index);
+            Peer {
+                peer_id: keys.network.peer_id_text(),
+                address: (address, ports.network()).into(),
+            }
         });
     let execution = (0_u16..)
         .zip(DEMO_ROLLUPS)
-        .map(|(index, (chain_id, _))| ExecutionRpc {
-            chain_id: ChainId(chain_id),
-            url: format!("http://{listen_address}:{}", ports.rollup(index)),
+        .filter_map(|(index, (chain_id, _))| {
+            Some(ExecutionRpc {
+                chain_id: ChainId(chain_id),
+                url: format!("http://{}", places.rollup(index)?),
+            })
         });
+    let (listen_address, ports) = places.validator(own);
     NodeConfig {
-        port_base: ports.of_node(own).base(),
+        port_base: ports.base(),
         listen_address,
         peers: peers.collect(),
         execution: execution.collect(),
@@ -174,8 +241,9 @@ pub fn move_ports(dir: &Path, validators: u16, ports: Ports) -> Result<()> {
         .iter()
         .map(|home| Keys::read(&home.join("keys")))
         .collect::<Result<Vec<_>>>()?;
+    let places = Places::Loopback(ports);
     for (index, home) in (0_u16..).zip(&homes) {
-        node_config(ports, index, &keys).write(&home.join("node.toml"))?;
+        node_config(&places, index, &keys).write(&home.join("node.toml"))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use cloverleaf_types::{ChainId, Parameters, Rollup};
 use eyre::Result;
 use tokio::net::TcpListener;
 
-use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Ports, create_network};
+use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network};
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Service, ServiceOptions};
 
@@ -57,7 +57,7 @@ impl TestNode {
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 1,
-            ports: Ports::new(free_base().await?)?,
+            places: Places::Loopback(Ports::new(free_base().await?)?),
             parameters,
             time_ms: now_ms(),
         };

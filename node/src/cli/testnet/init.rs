@@ -1,27 +1,20 @@
-//! `testnet`: networks of several processes on one machine.
+//! `testnet init`: the directories of a new network's validators.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use cloverleaf_types::Parameters;
 use eyre::Result;
 use serde::Serialize;
 
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
-use crate::home::{NetworkPlan, Ports, create_network};
+use crate::home::{NetworkPlan, Places, Ports, create_network};
 use crate::terminal::Format;
-
-/// What `testnet` can do.
-#[derive(Debug, Subcommand)]
-pub(super) enum TestnetCommand {
-    /// Make the directories of a new network's validators.
-    Init(InitArguments),
-}
 
 /// How a new network is made.
 #[derive(Debug, Args)]
-pub(super) struct InitArguments {
+pub(in crate::cli) struct InitArguments {
     /// How many validators.
     #[arg(long, default_value_t = 4)]
     validators: u16,
@@ -42,12 +35,12 @@ struct Made {
     homes: Vec<PathBuf>,
 }
 
-pub(super) fn run(command: &TestnetCommand, format: Format) -> Result<ExitCode> {
-    let TestnetCommand::Init(arguments) = command;
+pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode> {
+    let ports = Ports::new(arguments.port_base)?;
     let plan = NetworkPlan {
         name: "testnet".to_owned(),
         validators: arguments.validators,
-        ports: Ports::new(arguments.port_base)?,
+        places: Places::Loopback(ports),
         parameters: Parameters {
             block_time_ms: arguments.block_time_ms,
             ..Default::default()
