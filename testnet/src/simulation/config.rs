@@ -80,6 +80,8 @@ pub struct WorkloadConfig {
     pub interval_ms: u64,
     /// Items that are sent to a second node too, and legs that are sent alone, of 1,000.
     pub echo_permille: u64,
+    /// Control transactions (S1) in a thousand of its steps: registrations, pauses, parameters.
+    pub changes_permille: u64,
 }
 
 /// What is broken on purpose: the checker must notice.
@@ -121,6 +123,7 @@ impl Config {
                 bundlers: 4,
                 interval_ms: 10,
                 echo_permille: 80,
+                changes_permille: 0,
             },
             fast_clock: None,
             controls: Controls::default(),
@@ -141,6 +144,7 @@ impl Config {
             duplicate_permille: random.between(0, 30),
         };
         config.disk.jitter_us = random.between(1_000, 10_000);
+        config.workload.changes_permille = 60;
         config.parameters.block_time_ms = *random.pick(&[0, 20, 60]);
         // Every sixth network runs for longer than the replay window.
         let long = seed % 6 == 5;

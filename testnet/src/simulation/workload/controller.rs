@@ -17,26 +17,26 @@ use crate::simulation::random::Random;
 /// Most rollups that a run registers: enough for bundles over rollups that were not there before.
 const REGISTERED_MAX: usize = 4;
 
-/// Control transactions in a thousand of the workload's steps.
-const CHANGES_PERMILLE: u64 = 60;
-
 /// The signers.
 pub(super) struct Controller {
     authority: LocalSigner,
     operator: LocalSigner,
+    changes_permille: u64,
 }
 
 impl Controller {
-    pub(super) fn new() -> Self {
+    /// Signers of so many changes in a thousand steps.
+    pub(super) fn new(changes_permille: u64) -> Self {
         Self {
             authority: authority(),
             operator: operator(),
+            changes_permille,
         }
     }
 
     /// A change, now and then; a second one for the same nonce now and then.
     pub(super) fn next(&self, view: &View<'_>, random: &mut Random) -> Vec<Submission> {
-        if !random.chance(CHANGES_PERMILLE) {
+        if !random.chance(self.changes_permille) {
             return Vec::new();
         }
         let count = if random.chance(300) { 2 } else { 1 };

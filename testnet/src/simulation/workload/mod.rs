@@ -67,7 +67,7 @@ impl Workload {
         };
         Self {
             clients: (0..total).map(client).collect(),
-            controller: Controller::new(),
+            controller: Controller::new(config.changes_permille),
             random: random.split(),
             hosts,
             echo_permille: config.echo_permille,
