@@ -1,5 +1,6 @@
 //! The one place that reads the machine's clock, and waits by it.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970, as this machine believes.
@@ -18,27 +19,39 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
-/// Waits, in milliseconds.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub(crate) async fn pause(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+/// Milliseconds since this was asked first, by a clock that nobody sets.
+#[must_use]
+pub(crate) fn uptime_ms() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(instant).elapsed();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Measures how long ago something was.
+/// Measures how long something takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn start() -> Self {
-        Self(Instant::now())
+        Self(instant())
     }
 
     /// How long ago that was.
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// How long ago that was, in seconds.
+    pub(crate) fn seconds(self) -> f64 {
+        self.elapsed().as_secs_f64()
+    }
+}
+
+/// Waits, in milliseconds.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) async fn pause(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
 /// The machine's clock as a validator needs it: it never falls and never stands still. After the

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloy_primitives::Address;
 use cloverleaf_client::{Follower, FollowerConfig, RpcClient, Timing};
@@ -14,6 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::adapters::RollupFeed;
 use crate::clock::pause;
+use crate::health::RollupHealth;
+use crate::metrics::{ClientMetrics, Metered};
 use crate::sequencer::off_async_threads;
 use crate::service::listen;
 
@@ -47,6 +50,8 @@ pub(crate) struct EmbeddedConfig {
 /// A running embedded rollup.
 pub(crate) struct Embedded {
     rollup: Rollup,
+    health: Arc<RollupHealth>,
+    metered: Metered,
     stop: CancellationToken,
     tasks: TaskTracker,
     url: String,
@@ -77,9 +82,17 @@ impl Embedded {
                 tracing::error!(%error, "a rollup's port ended");
             }
         });
-        tasks.spawn(run(rollup.clone(), config, stop.clone()));
+        let health = Arc::new(RollupHealth::new(rollup.clone()));
+        let (metered, metrics) = Metered::rollup();
+        let watched = Watched {
+            health: Arc::clone(&health),
+            metrics,
+        };
+        tasks.spawn(run(rollup.clone(), config, watched, stop.clone()));
         Ok(Self {
             rollup,
+            health,
+            metered,
             stop,
             tasks,
             url,
@@ -90,6 +103,18 @@ impl Embedded {
     #[must_use]
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How it is.
+    #[must_use]
+    pub(crate) fn health(&self) -> Arc<RollupHealth> {
+        Arc::clone(&self.health)
+    }
+
+    /// What is counted of it.
+    #[must_use]
+    pub(crate) fn metered(&self) -> Metered {
+        self.metered.clone()
     }
 
     /// The number of its last batch.
@@ -111,14 +136,22 @@ impl Embedded {
     }
 }
 
-async fn run(rollup: Rollup, config: EmbeddedConfig, stop: CancellationToken) {
+/// How those who watch the rollup hear of it.
+struct Watched {
+    health: Arc<RollupHealth>,
+    metrics: ClientMetrics,
+}
+
+async fn run(rollup: Rollup, config: EmbeddedConfig, watched: Watched, stop: CancellationToken) {
     loop {
         let followed = tokio::select! {
             () = stop.cancelled() => return,
-            followed = follow_once(&rollup, &config) => followed,
+            followed = follow_once(&rollup, &config, &watched.metrics) => followed,
         };
         if let Err(error) = followed {
             tracing::error!(chain_id = %config.chain_id, %error, "the rollup stands still");
+            watched.health.stopped(error.to_string());
+            watched.metrics.failures.inc();
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -127,12 +160,16 @@ async fn run(rollup: Rollup, config: EmbeddedConfig, stop: CancellationToken) {
     }
 }
 
-async fn follow_once(rollup: &Rollup, config: &EmbeddedConfig) -> Result<()> {
+async fn follow_once(
+    rollup: &Rollup,
+    config: &EmbeddedConfig,
+    metrics: &ClientMetrics,
+) -> Result<()> {
     let follower = Follower::new(FollowerConfig {
         trust: config.trust.clone(),
         head: rollup.head(config.trust.network),
         upstreams: config.upstreams.clone(),
         timing: Timing::default(),
     })?;
-    Ok(follow(rollup, &mut RollupFeed::new(follower)).await?)
+    Ok(follow(rollup, &mut RollupFeed::new(follower, metrics.clone())).await?)
 }

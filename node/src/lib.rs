@@ -25,7 +25,13 @@ mod adapters;
 mod clock;
 mod embedded;
 mod grpc;
+mod health;
+mod metrics;
+mod operator;
 mod rest;
 mod rpc;
 mod streams;
 mod terminal;
+
+#[cfg(test)]
+mod manual;

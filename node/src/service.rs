@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_signer_local::PrivateKeySigner;
@@ -12,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::pause;
+use crate::health::NodeHealth;
 use crate::home::Home;
 use crate::rest::Rest;
 use crate::rpc::{Desk, Methods, MethodsConfig, WebSockets};
-use crate::sequencer::{Fatal, Handle, Sequencer, Watch};
+use crate::sequencer::{Fatal, Handle, Sequencer};
 use crate::streams::{JsonStreams, Patience};
-use crate::{grpc, rest, rpc};
+use crate::{grpc, operator, rest, rpc};
 
 /// Longest wait, in milliseconds, for the answers that the ports still owe when they stop: a client that
 /// does not read must not hold up the validator's end.
@@ -36,13 +38,32 @@ pub struct ServiceOptions {
     pub stall_max: Option<Duration>,
 }
 
+/// The listeners of a validator's ports.
+#[derive(Debug)]
+pub struct Listeners {
+    /// JSON-RPC and REST.
+    pub http: TcpListener,
+    /// gRPC.
+    pub grpc: TcpListener,
+    /// Metrics and health.
+    pub metrics: TcpListener,
+}
+
 /// A running validator and its ports.
 pub struct Service {
     sequencer: Sequencer,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    public: PortGroup,
+    operator: PortGroup,
     http: SocketAddr,
     grpc: SocketAddr,
+    metrics: SocketAddr,
+}
+
+/// PortGroup that stop together.
+#[derive(Debug, Default)]
+struct PortGroup {
+    stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl Service {
@@ -51,11 +72,13 @@ impl Service {
     /// # Errors
     /// A port is taken, or the directory is not in order.
     pub async fn start(home: Home, options: ServiceOptions) -> Result<Self> {
-        let ports = home.config.ports()?;
-        let address = home.config.listen_address;
-        let http = listen((address, ports.http()).into()).await?;
-        let grpc = listen((address, ports.grpc()).into()).await?;
-        Self::start_on(home, options, http, grpc).await
+        let (rpc, grpc, metrics) = (&home.config.rpc, &home.config.grpc, &home.config.metrics);
+        let listeners = Listeners {
+            http: listen((rpc.address, rpc.port).into()).await?,
+            grpc: listen((grpc.address, grpc.port).into()).await?,
+            metrics: listen((metrics.address, metrics.port).into()).await?,
+        };
+        Self::start_on(home, options, listeners).await
     }
 
     /// Starts the validator of a directory on these listeners.
@@ -65,33 +88,41 @@ impl Service {
     pub async fn start_on(
         home: Home,
         options: ServiceOptions,
-        http: TcpListener,
-        grpc: TcpListener,
+        listeners: Listeners,
     ) -> Result<Self> {
-        let (http_address, grpc_address) = (http.local_addr()?, grpc.local_addr()?);
+        let (http, grpc) = (listeners.http.local_addr()?, listeners.grpc.local_addr()?);
+        let metrics = listeners.metrics.local_addr()?;
         let executions: BTreeMap<_, _> = home
             .config
             .execution
             .iter()
             .map(|it| (it.chain_id, it.url.clone()))
             .collect();
+        let announced_grpc = home.config.announced_grpc(grpc);
+        if announced_grpc.is_none() {
+            tracing::warn!("nobody is told where gRPC is: set grpc.announce to its URL");
+        }
         let sequencer = Sequencer::start(home, options.limits).await?;
-        let desk = Desk::new(sequencer.handle(), executions);
+        let (handle, fatal) = (sequencer.handle(), sequencer.fatal());
+        let (operator, public) = (PortGroup::default(), PortGroup::default());
+        let health = NodeHealth::new(handle.clone(), fatal.clone(), public.stop.clone());
+        let metered = handle.shared().metrics.metered.clone();
+        let stop = operator.stop.clone();
+        let served = operator::serve(listeners.metrics, Arc::new(health), metered, stop);
+        operator.run("the operator's port", &fatal, served);
+        let desk = Desk::new(handle, executions);
         let methods = Methods::new(MethodsConfig {
             desk: desk.clone(),
             faucet: options.faucet,
-            grpc: Some(format!("http://{grpc_address}")),
+            grpc: announced_grpc,
         });
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let fatal = sequencer.fatal();
-        let watch = |what| fatal.watch(what, &stop);
-        let mut patience = Patience::until(stop.clone());
+        let mut patience = Patience::until(public.stop.clone());
         patience.stall_max = options.stall_max.unwrap_or(patience.stall_max);
         let streams = JsonStreams::new(desk.clone(), patience.clone());
         let websockets = WebSockets {
             methods: methods.clone(),
             streams: streams.clone(),
-            tasks: tasks.clone(),
+            tasks: public.tasks.clone(),
             any_origin: options.any_origin,
         };
         let rest = rest::router(Rest {
@@ -101,22 +132,23 @@ impl Service {
         });
         let beside = rest.merge(rpc::websocket_router(websockets));
         let router = rpc::router(methods, beside, options.any_origin);
-        let served = rpc::serve(http, router, stop.clone());
-        tasks.spawn(watched(watch("the JSON-RPC port"), served));
-        let gaps = rpc::watch_gaps(desk.clone(), stop.clone());
-        tasks.spawn(watched(watch("the task that asks for nonces"), gaps));
-        let served = grpc::serve(grpc, desk, patience);
-        tasks.spawn(watched(watch("the gRPC port"), async move {
+        let served = rpc::serve(listeners.http, router, public.stop.clone());
+        public.run("the JSON-RPC port", &fatal, served);
+        let gaps = rpc::watch_gaps(desk.clone(), public.stop.clone());
+        public.run("the task that asks for nonces", &fatal, gaps);
+        let served = grpc::serve(listeners.grpc, desk, patience);
+        public.run("the gRPC port", &fatal, async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the gRPC port ended");
             }
-        }));
+        });
         Ok(Self {
             sequencer,
-            stop,
-            tasks,
-            http: http_address,
-            grpc: grpc_address,
+            public,
+            operator,
+            http,
+            grpc,
+            metrics,
         })
     }
 
@@ -144,8 +176,38 @@ impl Service {
         format!("http://{}", self.grpc)
     }
 
-    /// Stops it: the ports first, then the validator.
+    /// Where it serves metrics and health.
+    #[must_use]
+    pub fn metrics_url(&self) -> String {
+        format!("http://{}", self.metrics)
+    }
+
+    /// Stops it, in the reverse of the order in which it was started: the public ports, the
+    /// operator's, which says meanwhile that it is stopping, then the validator.
     pub async fn stop(self) {
+        self.public.stop().await;
+        self.operator.stop().await;
+        self.sequencer.stop().await;
+    }
+}
+
+impl PortGroup {
+    /// Runs a part that must not end before the ports stop.
+    fn run(
+        &self,
+        what: &'static str,
+        fatal: &Fatal,
+        part: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let watch = fatal.watch(what, &self.stop);
+        self.tasks.spawn(async move {
+            let _watch = watch;
+            part.await;
+        });
+    }
+
+    /// Ends the parts: what was asked is answered, as far as clients take their answers.
+    async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
         tokio::select! {
@@ -154,14 +216,7 @@ impl Service {
                 tracing::warn!("clients do not take their answers; stopping without them");
             }
         }
-        self.sequencer.stop().await;
     }
-}
-
-/// Runs something that must not end before the service stops.
-async fn watched(watch: Watch, task: impl Future<Output = ()>) {
-    let _watch = watch;
-    task.await;
 }
 
 /// Takes a port.

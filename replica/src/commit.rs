@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloverleaf_bundle::{Dropped, Ordered, State};
+use cloverleaf_bundle::{Ordered, State};
 use cloverleaf_consensus::SyncInput;
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
@@ -17,8 +17,6 @@ pub(crate) struct Committing {
     commit: Arc<Commit>,
     state: State,
     keys: Vec<TransactionKey>,
-    /// What was left out, known when the block was computed here.
-    drops: Option<Vec<Dropped>>,
 }
 
 impl Replica {
@@ -29,8 +27,9 @@ impl Replica {
             ids: ordered.ids.clone(),
             branches: ordered.branches.clone(),
             state: ordered.state.encode(),
+            drops: Some(ordered.drops.clone()),
         };
-        self.commit(commit, ordered.state.clone(), Some(ordered.drops.clone()));
+        self.commit(commit, ordered.state.clone());
     }
 
     /// Writes a block that others computed.
@@ -47,11 +46,12 @@ impl Replica {
             ids,
             branches,
             state: state.encode(),
+            drops: None,
         };
-        self.commit(commit, state, None);
+        self.commit(commit, state);
     }
 
-    fn commit(&mut self, commit: Commit, state: State, drops: Option<Vec<Dropped>>) {
+    fn commit(&mut self, commit: Commit, state: State) {
         let batches = commit.block.block.batches.iter().zip(&commit.ids);
         let keys = batches
             .flat_map(|(batch, ids)| ids.iter().map(|id| (batch.header().chain_id, *id)))
@@ -62,7 +62,6 @@ impl Replica {
             commit,
             state,
             keys,
-            drops,
         });
     }
 
@@ -79,11 +78,10 @@ impl Replica {
             commit,
             state,
             keys,
-            drops,
         } = committing;
         let was_validator = is_validator(self.chain.state(), self.own);
         self.chain.advance(state, keys.clone());
-        self.follow_block(&commit, &keys, drops.as_deref());
+        self.follow_block(&commit, &keys);
         self.follow_membership(was_validator);
         // D2: the last own record stays in the newest segment, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cloverleaf_bundle::Dropped;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{Address, DecidedBlock, Height, Parcel, TransactionId, Verified};
@@ -106,6 +107,8 @@ pub struct Commit {
     pub branches: Vec<Branch>,
     /// The state after it, encoded.
     pub state: Vec<u8>,
+    /// What was left out, known when the block was computed here.
+    pub drops: Option<Vec<Dropped>>,
 }
 
 /// Blocks that a peer asked for.

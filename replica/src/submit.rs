@@ -1,7 +1,6 @@
 //! Submissions inside the replica, and what blocks make of them.
 
 use bytes::Bytes;
-use cloverleaf_bundle::Dropped;
 use cloverleaf_mempool::pool::{Admission, Gap, Name, State};
 use cloverleaf_mempool::{Decision, Refusal, Submission};
 use cloverleaf_types::{Address, ChainId, TransactionKey};
@@ -89,12 +88,7 @@ impl Replica {
 
     /// A block is durable: what it placed is committed, what it dropped of the own lane ends or comes
     /// back.
-    pub(crate) fn follow_block(
-        &mut self,
-        commit: &Commit,
-        placed: &[TransactionKey],
-        drops: Option<&[Dropped]>,
-    ) {
+    pub(crate) fn follow_block(&mut self, commit: &Commit, placed: &[TransactionKey]) {
         let state = self.chain.state();
         let batches = commit.block.block.batches.iter();
         let full: Vec<ChainId> = batches
@@ -106,7 +100,7 @@ impl Replica {
             time_ms: state.timestamp_ms(),
             placed,
             own_cut: state.last_cut(self.own),
-            drops,
+            drops: commit.drops.as_deref(),
             full: &full,
         };
         self.pool.follow_registry(state);

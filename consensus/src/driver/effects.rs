@@ -43,6 +43,8 @@ pub(crate) struct Effects {
     /// Whether `unsaved` holds an own message: then it is saved before anything is sent.
     owes_sync: bool,
     sends: Vec<(To, Message)>,
+    /// How many messages were signed since the start.
+    pub(crate) signed: u64,
     /// The round in which the core wants a value from this node.
     pub(crate) value_wanted: Option<Round>,
     pub(crate) decided: Option<CoreCommit>,
@@ -63,6 +65,7 @@ impl Effects {
             unsaved: Vec::new(),
             owes_sync: false,
             sends: Vec::new(),
+            signed: 0,
             value_wanted: None,
             decided: None,
             evidence: Vec::new(),
@@ -222,6 +225,7 @@ impl Effects {
     fn sign<T: Slotted + Clone>(&mut self, message: T) -> Result<Signed<T>, Refused> {
         match self.guard.sign(message, self.network, &*self.signer) {
             Ok(signed) => {
+                self.signed += 1;
                 self.save(T::entry(signed.clone()));
                 Ok(signed)
             }

@@ -148,6 +148,12 @@ impl Driver {
         }
     }
 
+    /// How many messages this node signed since its start, those that a restart repeats included.
+    #[must_use]
+    pub fn signed(&self) -> u64 {
+        self.effects.signed
+    }
+
     /// The latest message that this node signed: what the vote journal carries over when it drops
     /// a height's entries (D2).
     #[must_use]

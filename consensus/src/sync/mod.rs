@@ -92,6 +92,14 @@ impl BlockSync {
         }
     }
 
+    /// The highest height that peers of power f + 1 say they have applied, so that a correct one is
+    /// among them; genesis before they have said so.
+    #[must_use]
+    pub fn vouched_tip(&self) -> Height {
+        let validators = self.validators.as_deref();
+        validators.map_or(Height::GENESIS, |set| self.peers.vouched_tip(set))
+    }
+
     /// Takes one input and says what must be done, in order.
     pub fn handle(&mut self, now_ms: u64, input: SyncInput) -> Vec<SyncOutput> {
         self.now_ms = self.now_ms.max(now_ms);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloverleaf_types::{Address, Height};
+use cloverleaf_types::{Address, Height, ValidatorSet};
 
 /// How long a peer that sent something false is not asked, in milliseconds.
 const LIAR_EXCLUDED_MS: u64 = 60_000;
@@ -64,6 +64,22 @@ impl Peers {
             .map(|peer| peer.tip)
             .max()
             .unwrap_or(Height::GENESIS)
+    }
+
+    /// The highest tip that peers of power f + 1 claim to have reached.
+    pub(crate) fn vouched_tip(&self, validators: &ValidatorSet) -> Height {
+        let mut claims: Vec<(Height, u64)> = self
+            .peers
+            .iter()
+            .map(|(address, peer)| (peer.tip, validators.power_of(*address)))
+            .collect();
+        claims.sort_unstable_by(|left, right| right.cmp(left));
+        let mut power = 0;
+        let vouched = claims.into_iter().find(|(_, claimed)| {
+            power += claimed;
+            validators.has_correct(power)
+        });
+        vouched.map_or(Height::GENESIS, |(tip, _)| tip)
     }
 
     pub(crate) fn open_requests(&self) -> usize {
@@ -135,5 +151,34 @@ impl Peers {
             .chain(exclusions)
             .filter(|at_ms| *at_ms > now_ms)
             .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::Validator;
+
+    use super::*;
+
+    #[test]
+    fn tip_is_vouched_for_by_more_power_than_may_be_faulty() {
+        let address = |index| Address::with_last_byte(index);
+        let validator = |index| Validator {
+            address: address(index),
+            power: 1,
+            peer_id: format!("peer{index}"),
+        };
+        let validators = ValidatorSet::new((1..=4).map(validator).collect()).unwrap();
+        let mut peers = Peers::default();
+        assert_eq!(peers.vouched_tip(&validators), Height::GENESIS);
+        // A stranger's word has no power, and one validator may lie.
+        peers.heard(address(9), Height(90), Height(1));
+        peers.heard(address(1), Height(80), Height(1));
+        assert_eq!(peers.vouched_tip(&validators), Height::GENESIS);
+        peers.heard(address(2), Height(7), Height(1));
+        peers.heard(address(3), Height(5), Height(1));
+        assert_eq!(peers.vouched_tip(&validators), Height(7));
+        peers.gone(address(1));
+        assert_eq!(peers.vouched_tip(&validators), Height(5));
     }
 }

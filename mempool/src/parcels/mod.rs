@@ -175,6 +175,12 @@ impl Parcels {
         self.held.get(hash).map(|held| &held.prepared)
     }
 
+    /// How many parcels are held above the cuts, own ones included.
+    #[must_use]
+    pub fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
     /// The ack to send, if it names more than the last one; at most one every 5 ms and with votes.
     pub fn take_ack(&mut self) -> Option<Vec<AckEntry>> {
         core::mem::take(&mut self.ack_due).then(|| self.ack())

@@ -169,6 +169,12 @@ impl Pool {
         self.ready.weight()
     }
 
+    /// How many transactions and bundles of each rollup may be sealed now, by rising chain id. A bundle
+    /// counts for the rollup in whose line it stands.
+    pub fn ready(&self) -> impl Iterator<Item = (ChainId, usize)> {
+        self.ready.lengths()
+    }
+
     /// Where a transaction or bundle is in its life; a transaction in a bundle shares the bundle's
     /// state. Ended ones are known until [`Limits::ended_max`] others ended.
     #[must_use]

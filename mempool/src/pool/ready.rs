@@ -81,6 +81,12 @@ impl Ready {
         self.weight
     }
 
+    /// How many entries stand in each line.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (ChainId, usize)> {
+        let lines = self.lines.iter();
+        lines.map(|(chain_id, line)| (*chain_id, line.tickets.len()))
+    }
+
     /// Serves a rollup by another policy or share from now on; what stands in its line stays in it.
     pub(super) fn set_rules(&mut self, chain_id: ChainId, policy: Policy, share: u64) {
         let line = self.lines.entry(chain_id).or_default();

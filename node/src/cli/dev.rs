@@ -11,7 +11,7 @@ use cloverleaf_types::{Address, B256, ChainId, Genesis, Parameters};
 use eyre::{Result, bail};
 use serde::Serialize;
 
-use super::runtime::{in_time, logs, run as run_async, stop_signal};
+use super::runtime::{LogArguments, finish, logs, run as run_async, stop_signal};
 use crate::clock::now_ms;
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
@@ -42,6 +42,8 @@ pub(super) struct DevArguments {
     /// what it was made with [default: 200].
     #[arg(long)]
     block_time_ms: Option<u64>,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 #[derive(Serialize)]
@@ -67,7 +69,7 @@ struct RollupReady {
 }
 
 pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> {
-    logs();
+    logs(&(&arguments.log).into())?;
     run_async(async {
         let network = Network::start(arguments).await?;
         let ready = network.ready(arguments);
@@ -80,8 +82,7 @@ pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> 
             }
         };
         terminal::note("stopping");
-        in_time(network.stop()).await;
-        Ok(code)
+        Ok(finish(network.stop(), code).await)
     })
 }
 
@@ -178,10 +179,10 @@ impl Network {
     }
 
     async fn stop(self) {
-        for rollup in self.rollups {
+        for rollup in self.rollups.into_iter().rev() {
             rollup.stop().await;
         }
-        for service in self.services {
+        for service in self.services.into_iter().rev() {
             service.stop().await;
         }
     }

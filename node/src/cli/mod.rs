@@ -1,8 +1,10 @@
 //! The command line: what can be asked of the binary, one file per group of commands.
 
 mod bundle;
+mod config;
 mod control;
 mod dev;
+mod health;
 mod init;
 mod load;
 mod network;
@@ -43,6 +45,11 @@ enum Command {
     Node(node::NodeArguments),
     /// Make the directory of a node that joins a network.
     Init(init::InitArguments),
+    /// Show, check and explain a node's settings.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Ask a running process whether it is well; exits 0 when it is, else 1 with what is not.
+    Health(health::HealthArguments),
     /// Make networks of several processes, and run one in containers.
     #[command(subcommand)]
     Testnet(testnet::TestnetCommand),
@@ -93,6 +100,8 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
         Command::Dev(arguments) => dev::run(&arguments, format),
         Command::Node(arguments) => node::run(&arguments, format),
         Command::Init(arguments) => init::run(&arguments, format),
+        Command::Config(command) => config::run(&command, format),
+        Command::Health(arguments) => health::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
         Command::Load(arguments) => load::run(&arguments, format),
         Command::Rollup(command) => rollup::run(command, format),

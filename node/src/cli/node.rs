@@ -1,23 +1,21 @@
 //! `node`: one validator from its directory.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use eyre::Result;
 use serde::Serialize;
 
-use super::runtime::{in_time, logs, run as run_async, stop_signal};
+use super::config::NodeSettings;
+use super::runtime::{finish, logs, run as run_async, stop_signal};
 use crate::exit::ExitCode;
 use crate::home::Home;
 use crate::service::{Service, ServiceOptions};
 use crate::terminal::{self, Format};
 
-/// Which validator.
+/// Which validator, and what is set for it.
 #[derive(Debug, Args)]
 pub(super) struct NodeArguments {
-    /// The validator's directory, as `testnet init` makes it.
-    #[arg(long)]
-    home: PathBuf,
+    #[command(flatten)]
+    settings: NodeSettings,
 }
 
 #[derive(Serialize)]
@@ -30,10 +28,15 @@ struct Ready {
 }
 
 pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode> {
-    logs();
+    let config = arguments.settings.load()?.config;
+    logs(&config.log)?;
     run_async(async {
-        let home = Home::open(&arguments.home)?;
-        let service = Service::start(home, ServiceOptions::default()).await?;
+        let options = ServiceOptions {
+            limits: config.pool_limits(),
+            ..ServiceOptions::default()
+        };
+        let home = Home::open_with(&arguments.settings.home, config)?;
+        let service = Service::start(home, options).await?;
         let handle = service.handle();
         let ready = Ready {
             network: handle.shared().genesis.network(),
@@ -51,8 +54,7 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
                 code
             }
         };
-        in_time(service.stop()).await;
-        Ok(code)
+        Ok(finish(service.stop(), code).await)
     })
 }
 

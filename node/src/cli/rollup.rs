@@ -10,13 +10,17 @@ use cloverleaf_client::{RpcClient, load_trust};
 use cloverleaf_types::{ChainId, TrustRoot};
 use eyre::{Result, eyre};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::RpcArguments;
 use super::registry::{self, RegistryCommand};
-use super::runtime::{in_time, logs, run as run_async, runtime, stop_signal};
+use super::runtime::{LogArguments, finish, logs, run as run_async, runtime, stop_signal};
 use crate::embedded::{Embedded, EmbeddedConfig};
 use crate::exit::ExitCode;
 use crate::home::{make_private_dir, read_genesis, trust_root};
+use crate::operator;
+use crate::service::listen;
 use crate::terminal::{self, Format};
 
 /// What `rollup` can do.
@@ -45,6 +49,9 @@ pub(super) struct RunArguments {
     /// Where it serves its JSON-RPC.
     #[arg(long)]
     listen: SocketAddr,
+    /// Where it serves its metrics and its health; nowhere when this is not given.
+    #[arg(long)]
+    metrics: Option<SocketAddr>,
     /// gRPC services of sequencers, in the order in which they are asked; the rollup stays with one
     /// that works. May be given several times.
     #[arg(long, required = true, num_args = 1..)]
@@ -53,6 +60,8 @@ pub(super) struct RunArguments {
     /// that are sent to the rollup are handed on to it.
     #[arg(long)]
     sequencer: Option<String>,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 /// Which rollups are audited.
@@ -80,7 +89,7 @@ pub(super) fn run(command: RollupCommand, format: Format) -> Result<ExitCode> {
 }
 
 fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
-    logs();
+    logs(&(&arguments.log).into())?;
     let genesis = read_genesis(&arguments.genesis)?;
     make_private_dir(&arguments.data)?;
     let config = EmbeddedConfig {
@@ -94,12 +103,23 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         sequencer: arguments.sequencer,
     };
     run_async(async {
-        let rollup = Embedded::start(config).await?;
+        let (rollup, stop) = (Embedded::start(config).await?, CancellationToken::new());
+        let operator = TaskTracker::new();
+        if let Some(address) = arguments.metrics {
+            let (health, metered) = (rollup.health(), rollup.metered());
+            let served = operator::serve(listen(address).await?, health, metered, stop.clone());
+            operator.spawn(served);
+        }
         let ready = json!({"rpc": rollup.url(), "seq": rollup.last_executed_seq()});
         format.print(&ready, || format!("JSON-RPC {}", rollup.url()));
         stop_signal().await?;
-        in_time(rollup.stop()).await;
-        Ok(ExitCode::OK)
+        let stopping = async {
+            rollup.stop().await;
+            stop.cancel();
+            operator.close();
+            operator.wait().await;
+        };
+        Ok(finish(stopping, ExitCode::OK).await)
     })
 }
 

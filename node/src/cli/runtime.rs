@@ -6,6 +6,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::pause;
+use crate::exit::ExitCode;
+use crate::home::{DEFAULT_LOG_FILTER, LogFormat, LogSettings};
 use crate::terminal;
 
 /// Longest orderly stop, in milliseconds. What must be durable is so at every moment, so ending
@@ -29,21 +31,59 @@ pub(super) fn run<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     ended
 }
 
-/// Awaits an orderly stop, but not for ever.
-pub(super) async fn in_time(stop: impl Future<Output = ()>) {
+/// Awaits an orderly stop, but not for ever, and no longer when the process is told to stop again.
+/// Returns the code that it ends with: `code`, unless it was told twice.
+pub(super) async fn finish(stop: impl Future<Output = ()>, code: ExitCode) -> ExitCode {
     tokio::select! {
-        () = stop => {}
-        () = pause(STOP_MAX_MS) => terminal::note("a part does not stop; ending without it"),
+        () = stop => code,
+        () = pause(STOP_MAX_MS) => {
+            terminal::note("a part does not stop; ending without it");
+            code
+        }
+        Ok(()) = stop_signal() => {
+            terminal::note("told to stop again; ending at once");
+            ExitCode::STOPPED_AT_ONCE
+        }
     }
 }
 
-/// Logs to standard error, filtered by `RUST_LOG`; by default only what an operator should see.
-pub(super) fn logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
+/// What is logged, for commands without a file of settings. `node` has the same settings.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct LogArguments {
+    /// How log lines look.
+    #[arg(id = "log.format", long = "log.format", env = "CLOVERLEAF_LOG__FORMAT")]
+    #[arg(value_enum, default_value_t = LogFormat::Text)]
+    format: LogFormat,
+    /// What is logged: a level, or levels by module.
+    #[arg(id = "log.filter", long = "log.filter", env = "CLOVERLEAF_LOG__FILTER")]
+    #[arg(default_value = DEFAULT_LOG_FILTER)]
+    filter: String,
+}
+
+impl From<&LogArguments> for LogSettings {
+    fn from(arguments: &LogArguments) -> Self {
+        Self {
+            format: arguments.format,
+            filter: arguments.filter.clone(),
+        }
+    }
+}
+
+/// Logs to standard error from now on.
+///
+/// # Errors
+/// The filter is none.
+pub(super) fn logs(settings: &LogSettings) -> Result<()> {
+    let filter = EnvFilter::try_new(&settings.filter)
+        .wrap_err_with(|| format!("log.filter = \"{}\"", settings.filter))?;
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match settings.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
 }
 
 /// Resolves when the process is told to stop: Ctrl-C, or what supervisors send.

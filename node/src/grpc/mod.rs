@@ -7,6 +7,7 @@
 mod handshake;
 mod incoming;
 mod limits;
+mod measure;
 mod proofs;
 mod refusal;
 mod sequencer;
@@ -23,6 +24,7 @@ use cloverleaf_api::proto::stream::v1::stream_service_server::StreamServiceServe
 use eyre::Result;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
+use tower::layer::layer_fn;
 
 use crate::rpc::Desk;
 use crate::streams::Patience;
@@ -30,6 +32,7 @@ use limits::{
     HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_IN_BYTES_MAX,
     MESSAGE_OUT_BYTES_MAX, REQUEST_TIMEOUT, RESET_STREAMS_MAX, STREAMS_PER_CONNECTION_MAX,
 };
+use measure::Measured;
 use proofs::Proofs;
 use sequencer::Sequencer;
 use streams::Streams;
@@ -41,6 +44,7 @@ use streams::Streams;
 /// The listener fails, or the descriptors of the services are damaged.
 pub(crate) async fn serve(listener: TcpListener, desk: Desk, patience: Patience) -> Result<()> {
     let stop = patience.stop.clone();
+    let metrics = desk.handle().shared().metrics.grpc.clone();
     let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone(), stop.clone()))
         .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
@@ -62,6 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, desk: Desk, patience: Patience)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     server()
+        .layer(layer_fn(move |inner| Measured::new(inner, metrics.clone())))
         .add_service(sequencer)
         .add_service(streams)
         .add_service(proofs)

@@ -4,9 +4,11 @@ use std::num::NonZeroU64;
 use std::pin::Pin;
 
 use cloverleaf_api::error::WireError;
+use cloverleaf_api::grpc::ErrorInfo;
 use cloverleaf_api::json::At;
 use cloverleaf_api::proto::stream::v1 as proto;
 use cloverleaf_api::proto::stream::v1::stream_service_server::StreamService;
+use cloverleaf_api::reason::Reason;
 use cloverleaf_api::wire::{BlockProof, BundleInclusion, encode_item};
 use cloverleaf_stream::{Positioned, Proofs, StreamBlock, StreamItem, Subscription};
 use cloverleaf_types::{ChainId, Height};
@@ -63,7 +65,9 @@ impl StreamService for Streams {
             .subscribe(chain_id, from)
             .map_err(|error| status(&ended(&error, from.max(1))))?;
         let message = move |item: &StreamItem| batch_item(item, proofs.include(item.seq));
-        Ok(Response::new(self.items(subscription, message)))
+        Ok(Response::new(
+            self.counted("batches", self.items(subscription, message)),
+        ))
     }
 
     async fn stream_blocks(
@@ -78,7 +82,9 @@ impl StreamService for Streams {
         let message = |item: &StreamBlock| proto::BlockItem {
             block: item.encoded.clone(),
         };
-        Ok(Response::new(self.items(subscription, message)))
+        Ok(Response::new(
+            self.counted("blocks", self.items(subscription, message)),
+        ))
     }
 
     async fn get_batch(
@@ -101,6 +107,25 @@ impl StreamService for Streams {
             true,
         )))
     }
+}
+
+impl Streams {
+    /// Counts a subscriber for as long as it reads.
+    fn counted<M: 'static>(&self, stream: &'static str, items: Items<M>) -> Items<M> {
+        let metrics = &self.desk.handle().shared().metrics.stream;
+        let mut subscriber = metrics.subscribed(stream);
+        Box::pin(items.inspect(move |item| match item {
+            Ok(_) => subscriber.item(),
+            Err(status) => subscriber.ended(reason_of(status)),
+        }))
+    }
+}
+
+/// Why the node ended a stream, as the reason in its status says.
+fn reason_of(status: &Status) -> &'static str {
+    let info = ErrorInfo::from_details(status.details());
+    let reason = info.and_then(|info| info.reason());
+    reason.map_or("internal", Reason::text)
 }
 
 fn batch_item(item: &StreamItem, with_proof: bool) -> proto::BatchItem {

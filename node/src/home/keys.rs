@@ -53,19 +53,17 @@ impl Keys {
         LocalSigner::new(&self.consensus.0).expect("checked when it was made or read")
     }
 
-    /// Reads the keys from their directory.
+    /// Reads the keys from their files.
     ///
     /// # Errors
     /// A file is missing, malformed, or readable by others.
-    pub fn read(dir: &Path) -> Result<Self> {
-        let consensus = read_secret(&dir.join("consensus.key"))?;
-        let consensus: [u8; 32] = consensus
+    pub fn read(consensus_path: &Path, network_path: &Path) -> Result<Self> {
+        let consensus: [u8; 32] = read_secret(consensus_path)?
             .try_into()
-            .map_err(|_| eyre!("{}/consensus.key must hold 32 bytes in hex", dir.display()))?;
-        LocalSigner::new(&consensus)
-            .wrap_err_with(|| format!("{}/consensus.key", dir.display()))?;
-        let network = Keypair::from_bytes(&read_secret(&dir.join("network.key"))?)
-            .wrap_err_with(|| format!("{}/network.key", dir.display()))?;
+            .map_err(|_| eyre!("{} must hold 32 bytes in hex", consensus_path.display()))?;
+        LocalSigner::new(&consensus).wrap_err_with(|| format!("{}", consensus_path.display()))?;
+        let network = Keypair::from_bytes(&read_secret(network_path)?)
+            .wrap_err_with(|| format!("{}", network_path.display()))?;
         Ok(Self {
             consensus: consensus.into(),
             network,

@@ -7,21 +7,27 @@
 //! lock             held while a process runs
 //! ```
 
-mod config;
 mod keys;
 mod lock;
 mod network;
+mod ports;
+mod settings;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cloverleaf_types::Genesis;
 use eyre::{Context as _, Result, bail};
 
-pub use config::{ExecutionRpc, NodeConfig, Peer, Ports};
 pub use keys::{Keys, read_signer};
 pub use lock::Lock;
 pub use network::{
     DEMO_ROLLUPS, NetworkPlan, NewNetwork, Places, create_network, move_ports, trust_root,
+};
+pub use ports::Ports;
+pub use settings::{
+    DEFAULT_LOG_FILTER, ExecutionRpc, Layers, Loaded, LogFormat, LogSettings, NodeConfig, Origin,
+    Peer, Setting,
 };
 
 /// Longest genesis file that is read, in bytes: 128 validators and some 10,000 rollups.
@@ -42,23 +48,27 @@ pub struct Home {
 }
 
 impl Home {
+    /// Opens a directory that [`create`] made, with the settings of its file alone.
+    ///
+    /// # Errors
+    /// As [`Home::open_with`]; or the settings are not in order.
+    pub fn open(dir: &Path) -> Result<Self> {
+        check_is_node(dir)?;
+        Self::open_with(dir, NodeConfig::read(&settings_path(dir))?)
+    }
+
     /// Opens a directory that [`create`] made.
     ///
     /// # Errors
-    /// A file is missing, malformed or readable by others, or another process uses the directory;
-    /// the message says which and what to do.
-    pub fn open(dir: &Path) -> Result<Self> {
-        if !dir.join("genesis.json").is_file() {
-            bail!(
-                "{} holds no node: there is no genesis.json; make nodes with `cloverleaf testnet \
-                 init --validators 4 --out DIR`",
-                dir.display()
-            );
-        }
+    /// A file is missing, malformed or open to others, or another process uses the directory; the
+    /// message says which and what to do.
+    pub fn open_with(dir: &Path, config: NodeConfig) -> Result<Self> {
+        check_is_node(dir)?;
+        check_private(dir)?;
         let lock = Lock::take(dir)?;
         let genesis = read_genesis(&dir.join("genesis.json"))?;
-        let config = NodeConfig::read(&dir.join("node.toml"))?;
-        let keys = Keys::read(&dir.join("keys"))?;
+        let (consensus, network) = (&config.keys.consensus_file, &config.keys.network_file);
+        let keys = Keys::read(&dir.join(consensus), &dir.join(network))?;
         Ok(Self {
             dir: dir.to_owned(),
             genesis,
@@ -81,6 +91,12 @@ impl Home {
     }
 }
 
+/// The file of a node's settings.
+#[must_use]
+pub fn settings_path(dir: &Path) -> PathBuf {
+    dir.join("node.toml")
+}
+
 /// Writes a node's directory.
 ///
 /// # Errors
@@ -98,7 +114,7 @@ pub fn create(dir: &Path, genesis: &Genesis, config: &NodeConfig, keys: &Keys) -
     make_private_dir(dir)?;
     keys.write(&dir.join("keys"))?;
     write_genesis(&dir.join("genesis.json"), genesis)?;
-    config.write(&dir.join("node.toml"))
+    config.write(&settings_path(dir))
 }
 
 /// Reads and checks a genesis file.
@@ -135,6 +151,32 @@ pub fn write_genesis(path: &Path, genesis: &Genesis) -> Result<()> {
     std::fs::write(path, text + "\n").wrap_err_with(|| format!("writing {}", path.display()))
 }
 
+fn check_is_node(dir: &Path) -> Result<()> {
+    if !dir.join("genesis.json").is_file() {
+        bail!(
+            "{} holds no node: there is no genesis.json; make nodes with `cloverleaf testnet init \
+             --validators 4 --out DIR`",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// What is in a node's directory is its owner's alone.
+fn check_private(dir: &Path) -> Result<()> {
+    let metadata = dir
+        .metadata()
+        .wrap_err_with(|| format!("reading {}", dir.display()))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        bail!(
+            "{} has mode {mode:o}: others can enter it; run chmod 700 on it",
+            dir.display()
+        );
+    }
+    Ok(())
+}
+
 /// Makes a directory that only its owner can enter.
 ///
 /// # Errors
@@ -146,4 +188,73 @@ pub fn make_private_dir(dir: &Path) -> Result<()> {
         .mode(0o700)
         .create(dir)
         .wrap_err_with(|| format!("making directory {}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::Parameters;
+
+    use super::*;
+
+    fn home(dir: &Path) -> PathBuf {
+        let plan = NetworkPlan {
+            name: "test".to_owned(),
+            validators: 1,
+            places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
+            parameters: Parameters::default(),
+            time_ms: 1,
+        };
+        create_network(&dir.join("network"), &plan).unwrap().homes[0].clone()
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn directory_and_keys_that_others_can_read_are_refused_with_the_command_that_mends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = home(dir.path());
+        assert!(Home::open(&home).is_ok());
+        chmod(&home, 0o750);
+        let refusal = Home::open(&home).unwrap_err().to_string();
+        assert!(refusal.ends_with("run chmod 700 on it"), "{refusal}");
+        chmod(&home, 0o700);
+        chmod(&home.join("keys/network.key"), 0o640);
+        let refusal = Home::open(&home).unwrap_err().to_string();
+        assert!(refusal.ends_with("run chmod 600 on it"), "{refusal}");
+    }
+
+    #[test]
+    fn keys_are_read_from_where_the_settings_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = home(dir.path());
+        let elsewhere = dir.path().join("secret");
+        std::fs::rename(home.join("keys/consensus.key"), &elsewhere).unwrap();
+        assert!(Home::open(&home).is_err());
+        let mut config = NodeConfig::read(&settings_path(&home)).unwrap();
+        config.keys.consensus_file = elsewhere;
+        assert!(Home::open_with(&home, config).is_ok());
+    }
+
+    #[test]
+    fn directory_that_a_process_uses_is_refused_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = home(dir.path());
+        let _first = Home::open(&home).unwrap();
+        let refusal = Home::open(&home).unwrap_err().to_string();
+        assert!(refusal.contains("in use by another process"), "{refusal}");
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_what_is_logged_of_a_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = home(dir.path());
+        let home = Home::open(&path).unwrap();
+        let shown = format!("{home:?}");
+        for file in ["consensus.key", "network.key"] {
+            let secret = std::fs::read_to_string(path.join("keys").join(file)).unwrap();
+            assert!(!shown.contains(secret.trim()), "{file}");
+        }
+    }
 }

@@ -8,7 +8,10 @@ use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, T
 use eyre::{Context as _, Result, bail};
 
 use super::keys::write_test_key;
-use super::{ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, write_genesis};
+use super::{
+    ExecutionRpc, Keys, NodeConfig, Peer, Ports, create, make_private_dir, settings_path,
+    write_genesis,
+};
 
 /// Most validators that `testnet init` makes: a full mesh stays small (consensus, parts).
 const VALIDATORS_MAX: u16 = 32;
@@ -64,7 +67,7 @@ impl Places {
     /// A validator's address, and its ports.
     fn validator(&self, index: u16) -> (IpAddr, Ports) {
         match self {
-            Self::Loopback(ports) => (super::config::loopback(), ports.of_node(index)),
+            Self::Loopback(ports) => (super::settings::loopback(), ports.of_node(index)),
             Self::Hosts {
                 ports, validators, ..
             } => (validators[usize::from(index)], *ports),
@@ -74,7 +77,9 @@ impl Places {
     /// Where the i-th demo rollup serves its own JSON-RPC, if there is a place for it.
     fn rollup(&self, index: u16) -> Option<SocketAddr> {
         match self {
-            Self::Loopback(ports) => Some((super::config::loopback(), ports.rollup(index)).into()),
+            Self::Loopback(ports) => {
+                Some((super::settings::loopback(), ports.rollup(index)).into())
+            }
             Self::Hosts { ports, rollups, .. } => {
                 let address = rollups.get(usize::from(index))?;
                 Some((*address, ports.rollup(index)).into())
@@ -222,10 +227,9 @@ fn node_config(places: &Places, own: u16, keys: &[Keys]) -> NodeConfig {
         });
     let (listen_address, ports) = places.validator(own);
     NodeConfig {
-        port_base: ports.base(),
-        listen_address,
         peers: peers.collect(),
         execution: execution.collect(),
+        ..NodeConfig::defaults(ports, listen_address)
     }
 }
 
@@ -239,11 +243,14 @@ pub fn move_ports(dir: &Path, validators: u16, ports: Ports) -> Result<()> {
         .collect();
     let keys = homes
         .iter()
-        .map(|home| Keys::read(&home.join("keys")))
+        .map(|home| {
+            let keys = home.join("keys");
+            Keys::read(&keys.join("consensus.key"), &keys.join("network.key"))
+        })
         .collect::<Result<Vec<_>>>()?;
     let places = Places::Loopback(ports);
     for (index, home) in (0_u16..).zip(&homes) {
-        node_config(&places, index, &keys).write(&home.join("node.toml"))?;
+        node_config(&places, index, &keys).write(&settings_path(home))?;
     }
     Ok(())
 }

@@ -53,6 +53,15 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// How it is counted: `ok`, the reason of an error of ours, or `rollup`.
+    pub(crate) fn text(&self) -> &'static str {
+        match self {
+            Self::Result(_) => "ok",
+            Self::Error(error) => error.reason.text(),
+            Self::Foreign(_) => "rollup",
+        }
+    }
+
     /// A result of any shape.
     pub(crate) fn of<T: Serialize>(result: Result<T, RpcError>) -> Self {
         match result.and_then(|value| {

@@ -6,10 +6,12 @@ use std::thread::JoinHandle;
 
 use cloverleaf_replica::{BlockRange, Commit, Input};
 use cloverleaf_storage::{Store, StoreError};
-use cloverleaf_stream::{Hub, StreamItem};
+use cloverleaf_stream::StreamItem;
 
 use super::completions::Completions;
 use super::fatal::{Fatal, Watch};
+use super::handle::Shared;
+use crate::clock::Stopwatch;
 
 /// Work that can wait: one commit at a time, and one read for each peer.
 const QUEUE_MAX: usize = 256;
@@ -36,7 +38,7 @@ impl Committer {
     /// Starts the thread. It ends when the mailbox is dropped.
     pub(super) fn start(
         store: Store,
-        hub: Arc<Hub>,
+        shared: Arc<Shared>,
         completions: Completions,
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
@@ -45,7 +47,7 @@ impl Committer {
             .name("commit".to_owned())
             .spawn(move || {
                 let _watch = watch;
-                if let Err(error) = run(&store, &hub, &work, &completions) {
+                if let Err(error) = run(&store, &shared, &work, &completions) {
                     fatal.store(&error);
                 }
             })?;
@@ -63,11 +65,13 @@ impl Committer {
 
 fn run(
     store: &Store,
-    hub: &Hub,
+    shared: &Shared,
     work: &Receiver<StoreWork>,
     completions: &Completions,
 ) -> Result<(), StoreError> {
     while let Ok(work) = work.recv() {
+        shared.vitals.commit.begin();
+        let (took, metrics) = (Stopwatch::start(), &shared.metrics.storage);
         match work {
             StoreWork::Commit(commit) => {
                 store.commit(&cloverleaf_storage::Commit {
@@ -76,9 +80,10 @@ fn run(
                     branches: &commit.branches,
                     state: &commit.state,
                 })?;
+                metrics.commit_seconds.observe(took.seconds());
                 let height = commit.block.height();
                 completions.push([Input::Committed { height }]);
-                hub.announce(
+                shared.hub.announce(
                     height,
                     StreamItem::of_block(&commit.block, &commit.branches),
                 );
@@ -89,10 +94,12 @@ fn run(
                         (above + 1).min(BLOCKS_PER_READ_MAX)
                     });
                 let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
+                metrics.read_seconds.observe(took.seconds());
                 let blocks = blocks.into_iter().map(|(_, block)| block).collect();
                 completions.push([Input::BlocksRead { range, blocks }]);
             }
         }
+        shared.vitals.commit.end();
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use cloverleaf_bundle::State;
 use cloverleaf_journal::{JournalError, SegmentedJournal};
@@ -17,9 +16,10 @@ use super::committer::{Committer, StoreWork};
 use super::completions::Completions;
 use super::fatal::Fatal;
 use super::handle::{HandIn, HandedIn, Request, Shared, Taken, Until};
+use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
-use crate::clock::{SteadyClock, pause};
+use crate::clock::{SteadyClock, Stopwatch, pause};
 
 /// Longest sleep in milliseconds, so that a clock that jumped is noticed.
 const IDLE_MAX_MS: u64 = 1_000;
@@ -57,6 +57,7 @@ pub(super) struct Engine {
     pub(super) fatal: Fatal,
     pub(super) waiting: Waiting,
     pub(super) clock: SteadyClock,
+    pub(super) meter: Meter,
 }
 
 /// Who waits for what became of an item.
@@ -91,13 +92,18 @@ impl Engine {
 
     /// Takes of everything that waits, each kind for its turn; false when nothing more may be done.
     fn take_turns(&mut self, inboxes: &mut Inboxes) -> bool {
+        self.shared.vitals.turn.begin();
         let done = inboxes.completions.take();
-        (self.wake_in_ms() > 0 || self.handle(Input::Tick))
+        let go_on = (self.wake_in_ms() > 0 || self.handle(Input::Tick))
             && done.into_iter().all(|input| self.handle(input))
             && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
-                .all(|request| self.answer(request))
+                .all(|request| self.answer(request));
+        let now_ms = self.clock.now_ms();
+        self.meter.look(&self.replica, &self.peers, false, now_ms);
+        self.shared.vitals.turn.end();
+        go_on
     }
 
     fn wake_in_ms(&mut self) -> u64 {
@@ -110,16 +116,24 @@ impl Engine {
     /// False when nothing more may be done.
     fn handle(&mut self, input: Input) -> bool {
         let committed = matches!(input, Input::Committed { .. });
-        let peers_changed = matches!(input, Input::Connected(_) | Input::Disconnected(_));
-        let outputs = self.replica.handle(self.clock.now_ms(), input);
+        let is_news = committed
+            || matches!(
+                input,
+                Input::Start { .. }
+                    | Input::Connected(_)
+                    | Input::Disconnected(_)
+                    | Input::Sync { .. }
+            );
+        let now_ms = self.clock.now_ms();
+        self.meter.input(&input, now_ms);
+        let outputs = self.replica.handle(now_ms, input);
         if committed {
             self.peers.follow(self.replica.state());
             self.tip
                 .send_replace(Arc::new(self.replica.state().clone()));
         }
-        if peers_changed {
-            let connected = u32::try_from(self.peers.connected()).unwrap_or(u32::MAX);
-            self.shared.connected.store(connected, Ordering::Relaxed);
+        if is_news {
+            self.meter.look(&self.replica, &self.peers, true, now_ms);
         }
         self.release(outputs)
     }
@@ -188,6 +202,7 @@ impl Engine {
             go_on = go_on && self.release(outputs);
         }
         let (admitted, outputs) = self.replica.submit(now_ms, &submission);
+        self.meter.admitted(submission.name(), &admitted, now_ms);
         go_on = go_on && self.release(outputs);
         let taken = admitted.map(|admission| {
             let (Admission::New { state, .. } | Admission::AlreadyKnown { state }) = admission;
@@ -212,6 +227,7 @@ impl Engine {
     /// D1: one after the other; a failed write ends the node before the next one.
     fn release(&mut self, outputs: Vec<Output>) -> bool {
         for output in outputs {
+            self.meter.output(&output, self.clock.now_ms());
             let done = match output {
                 Output::Journal(records) => match self.journal(&records) {
                     Ok(()) => true,
@@ -267,7 +283,13 @@ impl Engine {
         for record in records {
             self.votes.append(record.height.0, &record.bytes)?;
         }
-        self.votes.sync()
+        self.shared.vitals.votes.begin();
+        let took = Stopwatch::start();
+        self.votes.sync()?;
+        let (journal, size) = (&self.shared.metrics.journal, self.votes.len_bytes());
+        journal.synced("votes", records.len(), size, took);
+        self.shared.vitals.votes.end();
+        Ok(())
     }
 }
 

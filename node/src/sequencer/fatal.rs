@@ -93,7 +93,9 @@ impl Fatal {
         }
     }
 
-    fn get(&self) -> Option<(ExitCode, String)> {
+    /// Why the node must end, if it must.
+    #[must_use]
+    pub fn get(&self) -> Option<(ExitCode, String)> {
         self.reason
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -12,6 +12,10 @@ use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis, TransactionKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::vitals::Vitals;
+use crate::home::Home;
+use crate::metrics::Metrics;
+
 /// Requests that can wait for the sequencer's thread; beyond that a submitter is told to come back.
 pub(super) const REQUESTS_MAX: usize = 4_096;
 
@@ -122,7 +126,31 @@ pub struct Shared {
     pub store: Store,
     /// The streams of batches and blocks.
     pub hub: Arc<Hub>,
+    /// How its threads are.
+    pub vitals: Vitals,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     pub(super) connected: AtomicU32,
+}
+
+impl Shared {
+    /// What is shared of a directory's node.
+    pub(super) fn new(home: &Home, store: Store, hub: Arc<Hub>) -> Self {
+        Self {
+            genesis: home.genesis.clone(),
+            own: home.keys.address(),
+            store,
+            hub,
+            vitals: Vitals::default(),
+            metrics: Metrics::new(),
+            connected: AtomicU32::new(0),
+        }
+    }
+
+    /// Notes how many validators this node is connected to.
+    pub(super) fn note_connected(&self, count: u32) {
+        self.connected.store(count, Ordering::Relaxed);
+    }
 }
 
 /// Asks a running sequencer. Clones ask the same one.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use cloverleaf_network::{Class as NetworkClass, NetworkEvent, NetworkEvents, PeerName};
 use cloverleaf_replica::{Input, intake};
 use cloverleaf_types::{Address, NetworkId, Secp256k1};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 
 use super::peers::Peers;
@@ -39,10 +40,14 @@ pub(super) async fn carry(
 ) {
     let (parcels, verified) = mpsc::channel(PARCELS_MAX);
     let bulk = mailboxes.bulk.clone();
-    let verifier = super::spawn(verify_parcels(verified, network, bulk));
+    let bad = peers.metrics().bad_parcels.clone();
+    let verifier = super::spawn(verify_parcels(verified, network, bulk, bad));
     // Who it was is still to be known when it is off the list.
     let mut connected: BTreeMap<PeerName, Address> = BTreeMap::new();
     while let Some(event) = events.recv().await {
+        if let NetworkEvent::Frame { class, bytes, .. } = &event {
+            peers.metrics().received(*class, bytes.len());
+        }
         let delivered = match event {
             NetworkEvent::Connected(name) => match peers.address(&name) {
                 Some(peer) => {
@@ -79,6 +84,7 @@ pub(super) async fn carry(
                 length_bytes,
             } => {
                 tracing::warn!(%peer, ?class, length_bytes, "a peer announced an oversize frame");
+                peers.metrics().oversize_frames.of([class.name()]).inc();
                 true
             }
         };
@@ -96,6 +102,7 @@ async fn verify_parcels(
     mut frames: mpsc::Receiver<(Address, Bytes)>,
     network: NetworkId,
     bulk: mpsc::Sender<Input>,
+    bad: Counter,
 ) {
     let recover = Arc::new(Secp256k1);
     while let Some((from, bytes)) = frames.recv().await {
@@ -110,7 +117,10 @@ async fn verify_parcels(
                     return;
                 }
             }
-            Err(error) => tracing::warn!(%from, %error, "a peer sent a bad parcel message"),
+            Err(error) => {
+                tracing::warn!(%from, %error, "a peer sent a bad parcel message");
+                bad.inc();
+            }
         }
     }
 }

@@ -16,12 +16,13 @@ mod fatal;
 mod handle;
 mod inbound;
 mod index;
+mod meter;
 mod parcel_writer;
 mod peers;
 mod recover;
+mod vitals;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
@@ -42,6 +43,7 @@ use completions::Completions;
 use engine::{Engine, Inboxes, Waiting};
 use handle::{REQUESTS_MAX, Request};
 use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
+use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
 
@@ -49,6 +51,7 @@ pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use recover::DamagedJournal;
+pub use vitals::{Vitals, Work};
 
 /// A running validator.
 pub struct Sequencer {
@@ -78,28 +81,26 @@ impl Sequencer {
         let disk = disk?;
         let (network, events, network_task) = start_network(&home, &fatal, &stop).await?;
         let state = Arc::new(disk.replica.state().clone());
-        let peers = Peers::new(network.clone(), &home.config.peers);
-        peers.follow(&state);
-        let (tip, tip_receiver) = watch::channel(state);
+        let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
-        let shared = Arc::new(Shared {
-            genesis: home.genesis.clone(),
-            own: home.keys.address(),
-            store: disk.store.clone(),
-            hub: Arc::clone(&hub),
-            connected: AtomicU32::new(0),
-        });
+        let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub)));
+        let peers = Peers::new(network.clone(), &home.config.peers, Arc::clone(&shared));
+        peers.follow(&state);
         let (mailboxes, requests, inboxes) = mail();
         let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
         let done = inboxes.completions.clone();
         let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);
-        let (parcel_writer, parcel_thread) =
-            ParcelWriter::start(logs, done.clone(), watched("the parcels' thread"))?;
+        let (parcel_writer, parcel_thread) = ParcelWriter::start(
+            logs,
+            done.clone(),
+            Arc::clone(&shared),
+            watched("the parcels' thread"),
+        )?;
         let (committer, commit_thread) = Committer::start(
             disk.store,
-            Arc::clone(&hub),
+            Arc::clone(&shared),
             done,
             watched("the commits' thread"),
         )?;
@@ -109,6 +110,7 @@ impl Sequencer {
             parcel_writer,
             committer,
             peers,
+            meter: Meter::new(Arc::clone(&shared)),
             shared: Arc::clone(&shared),
             tip,
             fatal: fatal.clone(),
@@ -207,10 +209,10 @@ async fn start_network(
     fatal: &Fatal,
     stop: &CancellationToken,
 ) -> Result<(NetworkHandle, cloverleaf_network::NetworkEvents, Task<()>)> {
-    let ports = home.config.ports()?;
+    let listen = &home.config.network;
     let config = NetworkConfig {
         keypair: home.keys.network.clone(),
-        listen: (home.config.listen_address, ports.network()).into(),
+        listen: (listen.address, listen.port).into(),
         peers: Vec::new(), // the state says who, before anything is sent
         network_id: hex::encode(home.genesis.network()),
     };

@@ -3,6 +3,7 @@
 //! Whatever has come while a sync ran goes into the next one, so that a busy node syncs large
 //! groups and an idle one syncs at once.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -13,6 +14,8 @@ use cloverleaf_types::limits::{LANE_WINDOW_PARCELS, VALIDATORS_MAX};
 
 use super::completions::Completions;
 use super::fatal::{Fatal, Watch};
+use super::handle::Shared;
+use crate::clock::Stopwatch;
 
 /// Longest segment of the two logs, in bytes: some seconds of a busy node, and removed as a whole.
 pub(super) const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -55,6 +58,7 @@ impl ParcelWriter {
     pub(super) fn start(
         (lane_log, parcel_store): (SegmentedJournal, SegmentedJournal),
         completions: Completions,
+        shared: Arc<Shared>,
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, writes) = sync_channel(QUEUE_MAX);
@@ -62,7 +66,7 @@ impl ParcelWriter {
             .name("parcels".to_owned())
             .spawn(move || {
                 let _watch = watch;
-                if let Err(error) = run(lane_log, parcel_store, &writes, &completions) {
+                if let Err(error) = run(lane_log, parcel_store, &writes, &completions, &shared) {
                     fatal.journal(&error);
                 }
             })?;
@@ -84,8 +88,11 @@ fn run(
     mut parcel_store: SegmentedJournal,
     writes: &Receiver<ParcelWrite>,
     completions: &Completions,
+    shared: &Shared,
 ) -> Result<(), JournalError> {
+    let metrics = &shared.metrics.journal;
     while let Ok(first) = writes.recv() {
+        shared.vitals.parcels.begin();
         let (mut logged, mut stored, mut forget) = (Vec::new(), Vec::new(), None);
         for write in std::iter::once(first)
             .chain(writes.try_iter())
@@ -110,11 +117,15 @@ fn run(
         }
         // L3, L4: nothing is said before it is synced; own parcels do not wait for others'.
         if !logged.is_empty() {
+            let took = Stopwatch::start();
             lane_log.sync()?;
+            metrics.synced("lane", logged.len(), lane_log.len_bytes(), took);
             completions.push(logged);
         }
         if !stored.is_empty() {
+            let took = Stopwatch::start();
             parcel_store.sync()?;
+            metrics.synced("parcels", stored.len(), parcel_store.len_bytes(), took);
             completions.push(stored);
         }
         // Last: what a file held may have been filed again in this very group.
@@ -122,6 +133,7 @@ fn run(
             parcel_store.remove_below(stored_below.0)?;
             lane_log.remove_below(logged_below.0)?;
         }
+        shared.vitals.parcels.end();
     }
     Ok(())
 }

@@ -17,7 +17,9 @@ use cloverleaf_network::{
 use cloverleaf_replica::{Class, Recipient};
 use cloverleaf_types::{Address, Height};
 
+use super::handle::Shared;
 use crate::home::Peer;
+use crate::metrics::NetworkMetrics;
 
 /// For how many heights a removed validator may stay connected. It must get the block before its
 /// removal and a few more: from these it knows that it is removed, and ends what its users wait for.
@@ -31,6 +33,7 @@ type Members = BTreeMap<PeerName, Address>;
 #[derive(Clone)]
 pub(super) struct Peers {
     network: NetworkHandle,
+    shared: Arc<Shared>,
     /// Where this node dials whom.
     addresses: Arc<BTreeMap<PeerName, SocketAddr>>,
     list: Arc<RwLock<List>>,
@@ -45,13 +48,19 @@ struct List {
 
 impl Peers {
     /// Nobody, until [`Peers::follow`] is called. `configured` says where to dial whom.
-    pub(super) fn new(network: NetworkHandle, configured: &[Peer]) -> Self {
+    pub(super) fn new(network: NetworkHandle, configured: &[Peer], shared: Arc<Shared>) -> Self {
         let address = |peer: &Peer| (PeerName::from(peer.peer_id.as_str()), peer.address);
         Self {
             network,
+            shared,
             addresses: Arc::new(configured.iter().map(address).collect()),
             list: Arc::default(),
         }
+    }
+
+    /// What is counted of the network.
+    pub(super) fn metrics(&self) -> &NetworkMetrics {
+        &self.shared.metrics.network
     }
 
     /// Follows the state after a block: who may connect from now on.
@@ -87,22 +96,34 @@ impl Peers {
 
     /// Sends a message. What cannot be queued is lost: every protocol above asks or sends again.
     pub(super) fn send(&self, to: Recipient, class: Class, bytes: Bytes) {
-        let class = network_class(class);
-        let lost = match to {
-            Recipient::All => self.network.broadcast(class, bytes).err(),
+        let (class, length) = (network_class(class), bytes.len());
+        let queued = match to {
+            Recipient::All => self.network.broadcast(class, bytes),
             Recipient::One(peer) => match self.list().name(peer) {
-                Some(name) => self.network.send(&name, class, bytes).err(),
-                None => None,
+                Some(name) => self.network.send(&name, class, bytes).map(|()| 1),
+                None => Ok(0),
             },
         };
-        if let Some(error) = lost {
-            tracing::debug!(%error, "a message was not sent");
+        match queued {
+            Ok(count) => self.shared.metrics.network.sent(class, length, count),
+            Err(error) => tracing::debug!(%error, "a message was not sent"),
         }
     }
 
-    /// How many of them are connected.
-    pub(super) fn connected(&self) -> usize {
-        self.network.connected().len()
+    /// Counts what the network dropped and refused.
+    pub(super) fn observe(&self) {
+        let dropped = |class| {
+            let names = self.list().allowed().into_keys();
+            names.map(|name| self.network.dropped(&name, class)).sum()
+        };
+        let refused = self.network.refused_connections();
+        self.shared.metrics.network.observe(dropped, refused);
+    }
+
+    /// Those that are connected.
+    pub(super) fn connected(&self) -> Vec<Address> {
+        let names = self.network.connected();
+        names.iter().filter_map(|name| self.address(name)).collect()
     }
 }
 

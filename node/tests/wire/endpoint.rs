@@ -19,7 +19,9 @@ pub(crate) struct Http {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// As JSON; `null` when it is none.
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Http {
@@ -53,11 +55,11 @@ impl Http {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (head, body) = client.request(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Answer {
             status: head.status,
             headers: head.headers,
-            body,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 

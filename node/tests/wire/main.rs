@@ -23,6 +23,8 @@ mod full_pool;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod lagged;
 #[cfg(test)]
 mod limits;

@@ -33,6 +33,8 @@ const NOBODY: &str = "http://127.0.0.1:1";
 pub(crate) struct Network {
     pub(crate) http: Http,
     pub(crate) grpc: String,
+    /// Metrics and health.
+    pub(crate) metrics: Http,
 }
 
 /// The network that most tests share.
@@ -90,6 +92,7 @@ impl Network {
         Self {
             http: Http::new(&node.http_url),
             grpc: node.grpc_url.clone(),
+            metrics: Http::new(&node.metrics_url),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network};
 use cloverleaf_node::sequencer::Handle;
-use cloverleaf_node::service::{Service, ServiceOptions};
+use cloverleaf_node::service::{Listeners, Service, ServiceOptions};
 
 use crate::network::{GAMMA, OPAQUE};
 
@@ -39,6 +39,8 @@ pub(crate) struct TestNode {
     pub(crate) http_url: String,
     /// gRPC.
     pub(crate) grpc_url: String,
+    /// Metrics and health.
+    pub(crate) metrics_url: String,
     dir: PathBuf,
     service: Service,
 }
@@ -86,11 +88,16 @@ impl TestNode {
             any_origin: false,
             stall_max: None,
         };
-        let service =
-            Service::start_on(home, special, listener().await?, listener().await?).await?;
+        let listeners = Listeners {
+            http: listener().await?,
+            grpc: listener().await?,
+            metrics: listener().await?,
+        };
+        let service = Service::start_on(home, special, listeners).await?;
         Ok(Self {
             http_url: service.http_url(),
             grpc_url: service.grpc_url(),
+            metrics_url: service.metrics_url(),
             dir: network.homes[0].clone(),
             service,
         })
@@ -120,15 +127,17 @@ impl TestNode {
         });
         let dir = self.dir.clone();
         self.stop().await;
-        let (http, grpc) = (
-            TcpListener::bind(http?).await?,
-            TcpListener::bind(grpc?).await?,
-        );
+        let listeners = Listeners {
+            http: TcpListener::bind(http?).await?,
+            grpc: TcpListener::bind(grpc?).await?,
+            metrics: listener().await?,
+        };
         let home = Home::open(&dir)?;
-        let service = Service::start_on(home, options, http, grpc).await?;
+        let service = Service::start_on(home, options, listeners).await?;
         Ok(Self {
             http_url: service.http_url(),
             grpc_url: service.grpc_url(),
+            metrics_url: service.metrics_url(),
             dir,
             service,
         })

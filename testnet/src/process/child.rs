@@ -126,13 +126,22 @@ impl Process {
     /// # Errors
     /// It had ended by itself before, or is late.
     pub fn terminate(mut self) -> Result<ExitStatus, Error> {
+        self.send_terminate()?;
+        self.wait()
+    }
+
+    /// Asks it to end, as a supervisor does, and does not wait.
+    ///
+    /// # Errors
+    /// It had ended by itself before.
+    pub fn send_terminate(&mut self) -> Result<(), Error> {
         self.check()?;
         // The shell's own `kill` is everywhere; a safe binding would be one more dependency.
         let asked = Command::new("sh")
             .args(["-c", &format!("kill -TERM {}", self.child.id())])
             .status();
         asked.map_err(Error::system(format!("asking {} to end", self.name)))?;
-        self.wait()
+        Ok(())
     }
 
     /// The end of what it wrote to its log.

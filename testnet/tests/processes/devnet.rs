@@ -1,6 +1,7 @@
 //! `cloverleaf dev` as a process.
 
 use std::cell::Cell;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use cloverleaf_api::State;
@@ -88,6 +89,11 @@ impl DevNetwork {
 
     pub(crate) fn client(&self, node: usize) -> RpcClient {
         RpcClient::new(&self.ports.http_url(node)).unwrap()
+    }
+
+    /// Where a node listens, so far above its base.
+    pub(crate) fn address(&self, node: u16, above: u16) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, self.ports.number() + 10 * node + above)
     }
 
     /// A rollup's own JSON-RPC.

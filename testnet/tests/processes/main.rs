@@ -14,6 +14,8 @@ mod dev;
 #[cfg(test)]
 mod devnet;
 #[cfg(test)]
+mod ending;
+#[cfg(test)]
 mod forwarding;
 #[cfg(test)]
 mod kills;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, VERSION};
 use super::envelope::Outcome;
+use crate::clock::Stopwatch;
 use faucet::Faucet;
 pub(super) use params::Params;
 
@@ -102,6 +103,19 @@ impl Methods {
 
     /// Answers a call.
     pub(crate) async fn call(
+        &self,
+        endpoint: Endpoint,
+        method: &str,
+        params: Option<&RawValue>,
+    ) -> Outcome {
+        let took = Stopwatch::start();
+        let outcome = self.dispatch(endpoint, method, params).await;
+        let metrics = &self.desk.handle().shared().metrics.rpc;
+        metrics.answered(method, outcome.text(), took);
+        outcome
+    }
+
+    async fn dispatch(
         &self,
         endpoint: Endpoint,
         method: &str,

@@ -1,0 +1,133 @@
+//! What must hold between settings, checked before anything is opened or written.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use eyre::{Result, bail, eyre};
+use hyper::Uri;
+use tracing_subscriber::EnvFilter;
+
+use super::NodeConfig;
+
+impl NodeConfig {
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// The first thing that cannot be, with what to change.
+    pub(super) fn check(&self) -> Result<()> {
+        self.check_listeners()?;
+        self.check_log_filter()?;
+        if !self.grpc.announce.is_empty() {
+            check_url("grpc.announce", &self.grpc.announce)?;
+        }
+        let mut rollups = BTreeSet::new();
+        for execution in &self.execution {
+            check_url("execution.url", &execution.url)?;
+            if !rollups.insert(execution.chain_id) {
+                bail!("execution names rollup {} twice", execution.chain_id);
+            }
+        }
+        let mut peers = BTreeSet::new();
+        for peer in &self.peers {
+            if !peers.insert(&peer.peer_id) {
+                bail!("peers names {} twice", peer.peer_id);
+            }
+        }
+        if self.pool.transactions_max == 0 || self.pool.bytes_max == 0 {
+            bail!("a pool that holds nothing takes nothing in; pool.…_max must be above 0");
+        }
+        Ok(())
+    }
+
+    fn check_listeners(&self) -> Result<()> {
+        let listeners: [(&str, SocketAddr); 4] = [
+            ("rpc", (self.rpc.address, self.rpc.port).into()),
+            ("grpc", (self.grpc.address, self.grpc.port).into()),
+            ("metrics", (self.metrics.address, self.metrics.port).into()),
+            ("network", (self.network.address, self.network.port).into()),
+        ];
+        for (index, (name, address)) in listeners.iter().enumerate() {
+            let overlaps = |other: &&(&str, SocketAddr)| {
+                let (here, there) = (address.ip(), other.1.ip());
+                let same = here == there || here.is_unspecified() || there.is_unspecified();
+                same && address.port() == other.1.port() && address.port() != 0
+            };
+            if let Some((other, _)) = listeners[..index].iter().find(overlaps) {
+                bail!("{other}.port and {name}.port are both {}", address.port());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_log_filter(&self) -> Result<()> {
+        EnvFilter::try_new(&self.log.filter)
+            .map_err(|error| eyre!("log.filter = \"{}\": {error}", self.log.filter))?;
+        Ok(())
+    }
+}
+
+fn check_url(key: &str, url: &str) -> Result<()> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|_| eyre!("{key} = \"{url}\" is no URL"))?;
+    let authority = uri.authority();
+    // Settings are shown and logged; a secret must not be among them.
+    if authority.is_some_and(|it| it.as_str().contains('@')) {
+        bail!("{key} names a user: secrets do not belong in settings");
+    }
+    match (uri.scheme_str(), authority) {
+        (Some("http" | "https"), Some(_)) => Ok(()),
+        _ => bail!("{key} = \"{url}\" must begin with http:// and a host"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::home::settings::Layers;
+
+    fn refusal(flags: &[(&str, &str)]) -> String {
+        let mut layers = Layers::new();
+        for (key, text) in flags {
+            layers = layers.flag(key, text).unwrap();
+        }
+        layers.load().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn two_listeners_on_one_port_are_refused_also_when_one_has_all_interfaces() {
+        assert_eq!(
+            refusal(&[("grpc.port", "4545")]),
+            "rpc.port and grpc.port are both 4545"
+        );
+        let flags = [("rpc.address", "0.0.0.0"), ("network.port", "4545")];
+        assert_eq!(refusal(&flags), "rpc.port and network.port are both 4545");
+        let apart = Layers::new().flag("rpc.address", "127.0.0.2").unwrap();
+        assert!(apart.flag("grpc.port", "4545").unwrap().load().is_ok());
+    }
+
+    #[test]
+    fn secrets_in_urls_are_refused_without_being_repeated() {
+        let text = r#"[{chain_id = 901, url = "http://user:hunter2@host/"}]"#;
+        let refusal = refusal(&[("execution", text)]);
+        assert!(refusal.contains("names a user"), "{refusal}");
+        assert!(!refusal.contains("hunter2"), "{refusal}");
+    }
+
+    #[test]
+    fn what_is_no_filter_and_no_url_is_refused() {
+        assert!(refusal(&[("log.filter", "cloverleaf=loud")]).starts_with("log.filter"));
+        assert!(refusal(&[("grpc.announce", "somewhere")]).contains("must begin with http://"));
+    }
+
+    #[test]
+    fn rollup_and_peer_are_named_once() {
+        let execution = r#"[{chain_id = 1, url = "http://a"}, {chain_id = 1, url = "http://b"}]"#;
+        assert_eq!(
+            refusal(&[("execution", execution)]),
+            "execution names rollup 1 twice"
+        );
+        let peers =
+            r#"[{peer_id = "a", address = "1.1.1.1:1"}, {peer_id = "a", address = "1.1.1.1:2"}]"#;
+        assert_eq!(refusal(&[("peers", peers)]), "peers names a twice");
+    }
+}

@@ -1,0 +1,75 @@
+//! What an operator sees of a replica: how far it is and how much it holds. Nothing depends on it.
+
+use cloverleaf_consensus::{JournalEntry, Status};
+use cloverleaf_types::{ChainId, Height};
+
+use crate::replica::Replica;
+
+/// A replica at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Height of the latest durable block.
+    pub height: Height,
+    /// The time of that block, in milliseconds since 1970.
+    pub timestamp_ms: u64,
+    /// The highest height that peers of power f + 1 say they have applied.
+    pub vouched_tip: Height,
+    /// Where consensus is.
+    pub consensus: Status,
+    /// Messages signed since the start.
+    pub signed: u64,
+    /// The height of the latest of them that the vote journal knows.
+    pub signed_height: Option<Height>,
+    /// Validators of the next block.
+    pub validators: usize,
+    /// Whether this node is one of them.
+    pub is_validator: bool,
+    /// Validators that are marked absent (P1).
+    pub absent: usize,
+    /// Kept proofs of double votes and proposals.
+    pub evidence: usize,
+    /// Times that an author was seen with two parcels for one slot (L4), since the start.
+    pub equivocations: u64,
+    /// Parcels that came with a mark for what their claimed senders did not sign (L1), since the start.
+    pub false_senders: u64,
+    /// Transactions in the pool, sealed ones included.
+    pub pool_transactions: usize,
+    /// Their raw bytes.
+    pub pool_bytes: usize,
+    /// Transactions and bundles that may be sealed now, by rollup.
+    pub pool_ready: Vec<(ChainId, usize)>,
+    /// Own parcels that are not cut yet.
+    pub lane_parcels: usize,
+    /// Their weight (W4).
+    pub lane_weight: u64,
+    /// Parcels held above the cuts, own ones included.
+    pub parcels_held: usize,
+}
+
+impl Replica {
+    /// Looks at the replica.
+    #[must_use]
+    pub fn observe(&self) -> Observation {
+        let state = self.state();
+        Observation {
+            height: state.height(),
+            timestamp_ms: state.timestamp_ms(),
+            vouched_tip: self.sync.vouched_tip(),
+            consensus: self.driver.status(),
+            signed: self.driver.signed(),
+            signed_height: self.driver.last_signed().map(JournalEntry::height),
+            validators: state.validators().len(),
+            is_validator: state.validators().index_of(self.own).is_some(),
+            absent: state.absent().len(),
+            evidence: self.driver.evidence().count(),
+            equivocations: self.equivocations(),
+            false_senders: self.false_senders(),
+            pool_transactions: self.pool.len(),
+            pool_bytes: self.pool.bytes(),
+            pool_ready: self.pool.ready().collect(),
+            lane_parcels: self.lane.uncut().count(),
+            lane_weight: self.lane.uncut_weight(),
+            parcels_held: self.parcels.held_count(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! How processes end: their codes, and what they say meanwhile.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use cloverleaf_testnet::process::{Error, wait_until};
+
+use crate::devnet::DevNetwork;
+use crate::scene::SOON;
+
+/// The code of a process that must not sign before somebody has looked (`docs/operations.md`).
+const JOURNAL: i32 = 73;
+
+/// The code of a process that was told twice to stop.
+const STOPPED_AT_ONCE: i32 = 130;
+
+/// The validator that a dev network started last, and stops first.
+const LAST: u16 = 3;
+
+#[test]
+fn dev_on_a_damaged_journal_ends_with_the_code_of_a_node_at_every_start() {
+    let mut network = DevNetwork::start("dev-damaged", &[]);
+    network.take_process().terminate().unwrap();
+    let journal = network.data().join("node2/journal");
+    let votes = fs::read_dir(&journal)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("votes-"))
+        .unwrap();
+    let mut bytes = fs::read(&votes).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&votes, &bytes).unwrap();
+    for start in 0..2 {
+        match network.try_start(&network.data(), &[]) {
+            Err(Error::Ended { status, log, .. }) => {
+                assert_eq!(status.code(), Some(JOURNAL), "start {start}: {log}");
+                assert!(log.contains("is damaged"), "{log}");
+            }
+            other => panic!("start {start}: {:?}", other.map(drop)),
+        }
+    }
+}
+
+#[test]
+fn process_that_is_stopping_says_so_and_ends_at_once_when_it_is_told_again() {
+    let mut network = DevNetwork::start("dev-twice", &[]);
+    // Somebody who never ends the request holds up the orderly stop.
+    let mut slow = TcpStream::connect(network.address(LAST, 0)).unwrap();
+    let half = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+    slow.write_all(half.as_bytes()).unwrap();
+    let mut process = network.take_process();
+    process.send_terminate().unwrap();
+    let metrics = network.address(LAST, 3);
+    wait_until("not ready, but there", SOON, || {
+        let Ok(mut asking) = TcpStream::connect(metrics) else {
+            return false;
+        };
+        let question = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let asked = asking
+            .write_all(question.as_bytes())
+            .and_then(|()| asking.read_to_string(&mut answer));
+        asked.is_ok() && answer.starts_with("HTTP/1.1 503") && answer.contains("running: stopping")
+    })
+    .unwrap();
+    assert_eq!(process.terminate().unwrap().code(), Some(STOPPED_AT_ONCE));
+}
