@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{ChainId, Parameters, Rollup};
+use cloverleaf_types::{ChainId, Genesis, Parameters, Rollup};
 use eyre::Result;
 use tokio::net::TcpListener;
 
-use cloverleaf_node::home::{ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network};
+use cloverleaf_node::home::{
+    ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network, write_genesis,
+};
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Listeners, Service, ServiceOptions};
 
@@ -64,20 +66,9 @@ impl TestNode {
             time_ms: now_ms(),
         };
         let network = create_network(&options.dir, &plan)?;
+        let genesis = with_more_rollups(network.genesis);
+        write_genesis(&network.homes[0].join("genesis.json"), &genesis)?;
         let mut home = Home::open(&network.homes[0])?;
-        let demo = home.genesis.rollups[0].clone();
-        home.genesis.rollups.push(Rollup {
-            chain_id: ChainId(GAMMA),
-            name: "gamma".to_owned(),
-            ..demo.clone()
-        });
-        home.genesis.rollups.push(Rollup {
-            chain_id: ChainId(OPAQUE),
-            name: "opaque".to_owned(),
-            format: Format::Opaque,
-            ..demo
-        });
-        home.genesis.check()?;
         let executions = options.executions.into_iter();
         home.config.execution = executions
             .map(|(chain_id, url)| ExecutionRpc { chain_id, url })
@@ -147,6 +138,23 @@ impl TestNode {
     pub(crate) async fn stop(self) {
         self.service.stop().await;
     }
+}
+
+/// Beside the demo rollups one that no execution RPC answers for, and an opaque one.
+fn with_more_rollups(mut genesis: Genesis) -> Genesis {
+    let demo = genesis.rollups[0].clone();
+    genesis.rollups.push(Rollup {
+        chain_id: ChainId(GAMMA),
+        name: "gamma".to_owned(),
+        ..demo.clone()
+    });
+    genesis.rollups.push(Rollup {
+        chain_id: ChainId(OPAQUE),
+        name: "opaque".to_owned(),
+        format: Format::Opaque,
+        ..demo
+    });
+    genesis
 }
 
 async fn listener() -> Result<TcpListener> {
