@@ -158,9 +158,10 @@ fn power_cut_between_any_two_steps_of_a_validator_that_leaves_costs_nothing() {
 fn cut_at_change(step: u32, host: usize, to: u64) -> Result<(), Box<dyn std::error::Error>> {
     let mut network = started(u64::from(step));
     network.run_until(SOON_MS, |it| it.height() >= 4)?;
-    network.change_validator(host, to, 1)?;
-    let decided = |it: &Simulation| it.state().scheduled().next().is_some();
-    network.run_until(SOON_MS, decided)?;
+    while network.state().scheduled().next().is_none() {
+        network.change_validator(host, to, 2 * NOTICE)?;
+        network.run_for(10)?;
+    }
     network.crash_after(host, step, Some(300));
     network.run_until(SOON_MS, |it| power(it, host) == to)?;
     let height = network.height();
