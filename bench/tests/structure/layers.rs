@@ -83,6 +83,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     // `api` holds the generated services, which name it.
     ("tonic", &["api", "client", "node"]),
     ("hyper", &["client", "node"]),
+    ("tokio-tungstenite", &["node"]),
     ("eyre", &["node", "testnet", "bench"]),
     // The crates below have plain state; what is counted of them is counted in one place.
     ("prometheus-client", &["node"]),

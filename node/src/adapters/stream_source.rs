@@ -24,12 +24,20 @@ impl StreamSource {
     pub(crate) fn new(store: Store, tip: watch::Receiver<Arc<State>>) -> Self {
         Self { store, tip }
     }
+
+    /// The rollup's head after the latest block, 0 before its first batch; nothing if it was never
+    /// registered.
+    fn decided(&self, chain_id: ChainId) -> Option<u64> {
+        let state = self.tip.borrow();
+        state.rollup(chain_id).map(|found| found.head.seq)
+    }
 }
 
 impl BatchSource for StreamSource {
     fn head(&self, chain_id: ChainId) -> Result<Option<u64>, SourceError> {
-        let head = self.store.head(chain_id).map_err(SourceError::new)?;
-        Ok(head.or_else(|| self.tip.borrow().rollup(chain_id).map(|_registered| 0)))
+        // The store may be a block ahead of the state, and the state outlives pruned batches.
+        let stored = self.store.head(chain_id).map_err(SourceError::new)?;
+        Ok(stored.max(self.decided(chain_id)))
     }
 
     fn read(
@@ -49,15 +57,16 @@ impl BatchSource for StreamSource {
                 .map(|batch| Arc::new(stream_item(chain_id, batch)));
             return Ok(Read::Items(items.collect()));
         }
-        match self
-            .store
-            .first_available(chain_id)
-            .map_err(SourceError::new)?
-        {
-            Some(first_available) if from_seq < first_available => {
-                Ok(Read::Pruned { first_available })
-            }
-            _ => Ok(Read::AtTip),
+        let stored = self.store.first_available(chain_id);
+        let first_available = match stored.map_err(SourceError::new)? {
+            Some(first) => first,
+            // Nothing is left: the first will be the one that comes next.
+            None => self.decided(chain_id).map_or(0, |head| head + 1),
+        };
+        if from_seq < first_available {
+            Ok(Read::Pruned { first_available })
+        } else {
+            Ok(Read::AtTip)
         }
     }
 }

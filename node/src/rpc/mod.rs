@@ -17,6 +17,7 @@ mod limits;
 mod methods;
 mod server;
 mod websocket;
+mod write_limit;
 
 pub(crate) use connections::{Connections, Place};
 pub(crate) use desk::{Desk, Prepared, Received};

@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use super::connections::{Connections, Place};
 use super::limits::HEADER_TIMEOUT;
+use super::write_limit::{WRITE_STALL_MAX_MS, WriteLimit};
 
 /// Serves the router until `stop` is cancelled and open requests are answered.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
@@ -60,6 +61,7 @@ async fn serve_connection(
         extensions.insert(Arc::clone(&place));
         request
     });
+    let stream = WriteLimit::new(stream, WRITE_STALL_MAX_MS);
     // HTTP/1.1 alone: a server that tells versions apart waits for the first bytes without a timer.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -78,6 +78,13 @@ async fn pruned_is_said_with_the_first_that_is_left_on_every_transport() {
     assert_eq!((last.name.as_str(), last.id), ("pruned", None));
     assert_eq!(last.data["data"]["firstAvailable"], first);
     assert_eq!(events.next().await, None, "the stream has ended");
+    let path = "/v1/rollups/902/stream?from=1";
+    let mut events = Events::open(connect(authority, LOOPBACK, None).await, path, "").await;
+    let last = events.next().await.unwrap();
+    assert_eq!(
+        last.data["data"]["firstAvailable"], "0x4",
+        "of this rollup nothing is left"
+    );
     let path = format!("/v1/rollups/901/stream?from={first_seq}");
     let mut events = Events::open(connect(authority, LOOPBACK, None).await, &path, "").await;
     assert_eq!(events.next().await.unwrap().id, Some(first_seq));
@@ -107,7 +114,6 @@ async fn pruned_is_said_with_the_first_that_is_left_on_every_transport() {
         assert_eq!(gone.status, 410, "{path}");
         assert_eq!(gone.body["data"]["firstAvailable"], **available);
     }
-    // Of this rollup nothing at all is left: the first will be the one that comes next.
     let gone = network.http.get("/v1/rollups/902/batches/1").await;
     assert_eq!(
         (gone.status.as_u16(), &gone.body["data"]["firstAvailable"]),

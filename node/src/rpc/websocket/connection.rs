@@ -11,6 +11,7 @@ use cloverleaf_api::error::RpcError;
 use cloverleaf_api::reason::Reason;
 use cloverleaf_stream::StreamError;
 use futures::{SinkExt as _, StreamExt as _};
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -19,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::subscriptions::Subscriptions;
-use crate::rpc::envelope::{Answer, Body, Call, Outcome, parse};
+use crate::rpc::envelope::{Answer, Body, Outcome, Reply, parse};
 use crate::rpc::limits::{FAREWELL_TIMEOUT, REQUEST_TIMEOUT, WEBSOCKET_PING_INTERVAL};
 use crate::rpc::methods::{Endpoint, Methods};
 use crate::streams::{Patience, ended};
@@ -125,8 +126,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Event::Message(message) => {
                 self.is_heard = true;
                 match message {
-                    Message::Text(text) => Ok(self.asked(text.as_bytes())),
-                    Message::Binary(bytes) => Ok(self.asked(&bytes)),
+                    Message::Text(text) => Ok(self.asked(text.into())),
+                    Message::Binary(bytes) => Ok(self.asked(bytes)),
                     Message::Close(_) => Err(End::Gone),
                     Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
                 }
@@ -145,22 +146,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Subscriptions are this connection's; all else is answered as over HTTP.
-    fn asked(&mut self, bytes: &[u8]) -> Option<Message> {
-        match parse(bytes) {
-            Body::Single(Ok(call)) if call.method == "seq_subscribe" => {
-                let outcome = self.subscriptions.subscribe(call.params.as_deref());
-                answer(call, Outcome::of(outcome))
-            }
-            Body::Single(Ok(call)) if call.method == "seq_unsubscribe" => {
-                let outcome = self.subscriptions.unsubscribe(call.params.as_deref());
-                answer(call, Outcome::of(outcome))
-            }
-            body => {
+    fn asked(&mut self, bytes: Bytes) -> Option<Message> {
+        let call = match parse(&bytes) {
+            Body::Single(Ok(call)) => Some(call),
+            Body::Single(Err(_)) | Body::Batch(_) => None,
+        };
+        let method = call.as_ref().map(|call| call.method.as_str());
+        let params = call.as_ref().and_then(|call| call.params.as_deref());
+        let outcome = match method {
+            Some("seq_subscribe") => Outcome::of(self.subscriptions.subscribe(params)),
+            Some("seq_unsubscribe") => Outcome::of(self.subscriptions.unsubscribe(params)),
+            _ => {
                 let (methods, endpoint) = (self.methods.clone(), self.endpoint);
-                self.answering = Some(Box::pin(answers(methods, endpoint, body)));
-                None
+                let id = call.and_then(|call| call.id);
+                self.answering = Some(Box::pin(answers(methods, endpoint, bytes, id)));
+                return None;
             }
-        }
+        };
+        // A notification gets no answer.
+        let id = call.and_then(|call| call.id)?;
+        Some(Message::text(written(&Answer::new(Some(id), outcome))))
     }
 
     async fn send(&mut self, message: Message, stall_max: Duration) -> Result<(), End> {
@@ -192,12 +197,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 }
 
-/// The answer to a call, unless it is a notification.
-fn answer(call: Call, outcome: Outcome) -> Option<Message> {
-    let answer = call.id.map(|id| Answer::new(Some(id), outcome));
-    answer.as_ref().map(|answer| Message::text(written(answer)))
-}
-
 /// The answer that is being worked on; for ever pending when there is none.
 async fn answered(answering: &mut Option<Answering>) -> Option<String> {
     match answering {
@@ -206,34 +205,22 @@ async fn answered(answering: &mut Option<Answering>) -> Option<String> {
     }
 }
 
-/// Answers what was asked: one call, or an array of them in their order.
-async fn answers(methods: Methods, endpoint: Endpoint, body: Body) -> Option<String> {
-    let calls = match body {
-        Body::Single(call) => return one(&methods, endpoint, call).await.as_ref().map(written),
-        Body::Batch(calls) => calls,
-    };
-    let mut answers = Vec::with_capacity(calls.len());
-    for call in calls {
-        answers.extend(one(&methods, endpoint, call).await);
-    }
-    (!answers.is_empty()).then(|| written(&answers))
-}
-
-async fn one(
-    methods: &Methods,
+/// Answers what was asked: one call, whose id this is, or an array of them.
+async fn answers(
+    methods: Methods,
     endpoint: Endpoint,
-    call: Result<Call, RpcError>,
-) -> Option<Answer> {
-    let Call { id, method, params } = match call {
-        Ok(call) => call,
-        Err(error) => return Some(Answer::new(None, Outcome::Error(error))),
-    };
-    let outcome = methods.call(endpoint, &method, params.as_deref());
-    let outcome = timeout(REQUEST_TIMEOUT, outcome).await.unwrap_or_else(|_| {
-        let detail = format_args!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
-        Outcome::Error(RpcError::because(Reason::Internal, detail))
-    });
-    id.map(|id| Answer::new(Some(id), outcome))
+    body: Bytes,
+    id: Option<Box<RawValue>>,
+) -> Option<String> {
+    match timeout(REQUEST_TIMEOUT, methods.answer(endpoint, &body)).await {
+        Ok(Reply::Nothing) => None,
+        Ok(reply) => Some(written(&reply)),
+        Err(_late) => {
+            let detail = format_args!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+            let error = RpcError::because(Reason::Internal, detail);
+            Some(written(&Answer::new(id, Outcome::Error(error))))
+        }
+    }
 }
 
 fn written<T: serde::Serialize>(answer: &T) -> String {
