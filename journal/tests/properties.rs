@@ -73,6 +73,7 @@ proptest! {
         }
     }
 
+    // D2
     #[test]
     fn a_changed_bit_in_any_byte_is_damage_and_the_file_is_kept(
         records in records(),

@@ -1,10 +1,8 @@
 //! What the documents say is what the code does.
 
-use std::collections::BTreeSet;
-
 use cloverleaf_types::{DropReason, Parameters};
 
-use crate::source::{Source, documents, read, root, sources};
+use crate::source::{documents, read, root};
 
 /// The cells of the rows of a page's tables, as far as they begin with a word in backticks or a rule.
 fn rows(page: &str) -> Vec<Vec<String>> {
@@ -19,81 +17,6 @@ fn rows(page: &str) -> Vec<Vec<String>> {
             .collect()
     })
     .collect()
-}
-
-/// The rules that rules.md lists: name, page, and whether it is built.
-fn rules() -> Vec<(String, String, bool)> {
-    let rules: Vec<_> = rows("docs/spec/rules.md")
-        .into_iter()
-        .filter(|row| row.len() == 4 && row[0] != "rule")
-        .map(|row| {
-            let page = row[2].split(['(', ')']).nth(1).unwrap().to_owned();
-            assert!(
-                ["built", "later"].contains(&row[3].as_str()),
-                "{}: {}",
-                row[0],
-                row[3]
-            );
-            (row[0].clone(), page, row[3] == "built")
-        })
-        .collect();
-    assert!(rules.len() > 40);
-    rules
-}
-
-/// True if the text has this word, not as a part of another.
-fn names(text: &str, word: &str) -> bool {
-    let mut words = text.split(|it: char| !it.is_ascii_alphanumeric());
-    words.any(|found| found == word)
-}
-
-#[test]
-fn every_rule_stands_on_its_page_and_every_page_names_listed_rules_only() {
-    let rules = rules();
-    for (rule, page, _) in &rules {
-        let text = read(&format!("docs/spec/{page}"));
-        assert!(
-            text.contains(&format!("**{rule}**")),
-            "{page} does not tell {rule}"
-        );
-    }
-    let listed: BTreeSet<&str> = rules.iter().map(|(rule, ..)| rule.as_str()).collect();
-    let pages: BTreeSet<&str> = rules.iter().map(|(_, page, _)| page.as_str()).collect();
-    for page in pages {
-        for bold in read(&format!("docs/spec/{page}"))
-            .split("**")
-            .skip(1)
-            .step_by(2)
-        {
-            let is_rule = bold.len() <= 3
-                && bold.starts_with(|it: char| it.is_ascii_uppercase())
-                && bold[1..].chars().all(|it| it.is_ascii_digit());
-            assert!(
-                !is_rule || listed.contains(bold),
-                "{page} tells {bold}, rules.md does not"
-            );
-        }
-    }
-}
-
-#[test]
-fn every_built_rule_is_cited_where_it_is_enforced() {
-    let code: Vec<Source> = sources()
-        .into_iter()
-        .filter(Source::is_production)
-        .collect();
-    let missing: Vec<String> = rules()
-        .into_iter()
-        .filter(|(rule, _, built)| {
-            let cited = || {
-                code.iter()
-                    .any(|file| file.comments().any(|line| names(line, rule)))
-            };
-            *built && !cited()
-        })
-        .map(|(rule, ..)| rule)
-        .collect();
-    assert!(missing.is_empty(), "no code cites {}", missing.join(", "));
 }
 
 #[test]

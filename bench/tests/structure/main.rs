@@ -7,6 +7,8 @@ mod layers;
 #[cfg(test)]
 mod lints;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod shape;
 #[cfg(test)]
 mod source;

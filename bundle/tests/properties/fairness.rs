@@ -22,6 +22,7 @@ fn level(limit: u64, carried: &[u64]) -> u64 {
 proptest! {
     #![proptest_config(cases(256))]
 
+    // O3
     #[test]
     fn lanes_get_their_max_min_share_of_a_full_rollup_within_one_transaction(
         lanes in prop::collection::vec(prop::collection::vec(8_usize..=200, 0..12), 1..6),

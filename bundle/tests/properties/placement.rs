@@ -39,6 +39,7 @@ fn arrived(slices: &[LaneSlice], backwards: bool) -> Vec<LaneSlice> {
 proptest! {
     #![proptest_config(cases(400))]
 
+    // S2, S1
     #[test]
     fn every_block_is_atomic_complete_and_leads_followers_to_the_same_state(world in world()) {
         run(&world);

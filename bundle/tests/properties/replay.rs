@@ -62,6 +62,7 @@ proptest! {
         }
     }
 
+    // W2
     #[test]
     fn author_that_seals_no_id_it_knows_never_has_one_placed_twice_however_late_it_is_cut(
         wishes in wishes(), cuts in prop::collection::vec((0_usize..40, 0..LANES), BLOCKS),

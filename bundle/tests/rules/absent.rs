@@ -38,6 +38,7 @@ fn proposer_is_number_height_plus_round_of_the_set() {
     }
 }
 
+// P1
 #[test]
 fn block_of_a_later_round_marks_the_proposers_of_the_earlier_ones() {
     let mut network = network(7);
@@ -106,6 +107,7 @@ fn power_decides_how_many_are_passed_over() {
     assert_eq!(absent(&network.state), [(2, 2), (3, 2)]);
 }
 
+// P1
 #[test]
 fn mark_ends_when_the_lane_shows_that_it_saw_the_marking_block() {
     let mut network = network(4);

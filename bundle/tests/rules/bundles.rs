@@ -13,6 +13,7 @@ fn spans(block: &cloverleaf_types::Block, chain_id: u64) -> Vec<Span> {
         .to_vec()
 }
 
+// B5, B6
 #[test]
 fn legs_stand_contiguous_at_the_end_of_their_batches() {
     let ordered = network().place(vec![
@@ -40,6 +41,7 @@ fn legs_stand_contiguous_at_the_end_of_their_batches() {
     );
 }
 
+// B5
 #[test]
 fn bundle_with_one_bad_leg_places_no_leg() {
     for legs in [
@@ -52,6 +54,7 @@ fn bundle_with_one_bad_leg_places_no_leg() {
     }
 }
 
+// B12
 #[test]
 fn block_with_a_bundle_that_cannot_be_placed_is_the_block_without_it() {
     let legs: &[(u64, &[u64])] = &[(901, &[4]), (902, &[5])];
@@ -66,6 +69,7 @@ fn block_with_a_bundle_that_cannot_be_placed_is_the_block_without_it() {
     );
 }
 
+// B7
 #[test]
 fn of_a_bundle_and_its_leg_alone_the_first_in_linear_order_is_placed() {
     let whole = || bundle(&[(901, &[1]), (902, &[2])]);
@@ -78,6 +82,7 @@ fn of_a_bundle_and_its_leg_alone_the_first_in_linear_order_is_placed() {
     assert!(names(&ordered.block, 901).is_empty());
 }
 
+// B7
 #[test]
 fn of_two_bundles_with_a_transaction_in_common_the_first_is_placed_whatever_the_lane() {
     let mut network = network();

@@ -52,6 +52,7 @@ fn assert_dropped(item: Item, reason: DropReason, place: DropPlace) {
     assert_eq!(names(&ordered.block, 901), [7, 8]);
 }
 
+// W1
 #[test]
 fn parcel_from_before_the_window_is_dropped_whole_as_stale() {
     let mut network = network();
@@ -65,6 +66,7 @@ fn parcel_from_before_the_window_is_dropped_whole_as_stale() {
     assert_eq!(names(&again.block, 901), [1, 2]);
 }
 
+// L1
 #[test]
 fn unmarked_transaction_for_a_rollup_that_all_verify_is_malformed() {
     assert_dropped(tx(905, 1), DropReason::Malformed, DropPlace::default());
@@ -74,6 +76,7 @@ fn unmarked_transaction_for_a_rollup_that_all_verify_is_malformed() {
     assert_eq!(names(&placed.block, 905), [1, 2]);
 }
 
+// B4
 #[test]
 fn bundle_before_its_window_is_too_early_and_in_its_first_block_is_not() {
     let legs: &[(u64, &[u64])] = &[(901, &[1]), (902, &[2])];
@@ -96,6 +99,7 @@ fn bundle_before_its_window_is_too_early_and_in_its_first_block_is_not() {
     }
 }
 
+// B11
 #[test]
 fn bundle_after_its_window_is_expired_and_in_its_last_block_is_not() {
     let legs: &[(u64, &[u64])] = &[(901, &[1]), (902, &[2])];
@@ -134,6 +138,7 @@ fn item_for_a_paused_or_retired_rollup_is_dropped_for_it() {
     assert_eq!(only_drop(&ordered).reason, DropReason::InactiveRollup);
 }
 
+// B2
 #[test]
 fn bundle_with_a_leg_that_takes_no_bundles_is_dropped_and_a_transaction_alone_is_not() {
     let legs: &[(u64, &[u64])] = &[(902, &[1]), (904, &[2])];
@@ -185,6 +190,7 @@ fn same_bytes_on_two_rollups_are_two_transactions() {
     assert_eq!(names(&ordered.block, 902), [1]);
 }
 
+// O2
 #[test]
 fn dropped_item_enters_no_window() {
     let mut network = network();

@@ -78,6 +78,7 @@ fn duplicate_comes_before_rollup_full() {
     assert_eq!(reasons, [DropReason::RollupFull, DropReason::Duplicate]);
 }
 
+// O2
 #[test]
 fn each_check_goes_over_all_legs_before_the_next() {
     let item = bundle(&[(901, &[1]), (902, &[2]), (903, &[3])]);

@@ -70,6 +70,7 @@ fn empty_batch_takes_an_item_larger_than_its_lanes_share() {
     assert_eq!(full(&ordered, 906), [network.lanes[0].author]);
 }
 
+// O3
 #[test]
 fn bundle_closes_its_first_listed_leg_without_room_and_no_other() {
     let mut network = network(1, 2);

@@ -55,6 +55,7 @@ fn parcels_of_a_lane_stay_in_its_order_whatever_times_they_claim() {
     assert_eq!(names(&network.commit().block, 901), [4, 1, 2, 3]);
 }
 
+// O1
 #[test]
 fn one_claimed_time_gives_the_turn_to_another_lane_at_every_height() {
     let mut network = network(3, 0);
@@ -78,6 +79,7 @@ fn turn_counts_all_lanes_of_the_height_not_only_those_of_the_cut() {
     assert_eq!(names(&network.commit().block, 901), [2, 0]);
 }
 
+// O1
 #[test]
 fn parcels_with_one_key_stand_by_lane_and_then_by_number() {
     let mut network = network(2, 0);

@@ -52,6 +52,7 @@ fn plan_for_another_height_than_the_next_is_refused() {
     }
 }
 
+// T1
 #[test]
 fn plan_whose_time_does_not_rise_is_refused() {
     let network = network();
@@ -132,6 +133,7 @@ fn cut_whose_entry_claims_another_number_than_its_last_parcel_has_is_refused() {
     }
 }
 
+// L2
 #[test]
 fn slice_that_does_not_follow_the_last_cut_or_leaves_a_parcel_out_is_refused() {
     let network = network();
@@ -160,6 +162,7 @@ fn parcel_that_follows_another_parcel_than_the_one_that_was_cut_is_refused() {
     assert_broken(&network, &network.propose(), 0);
 }
 
+// L2
 #[test]
 fn lane_goes_on_in_a_higher_epoch_and_never_in_a_lower_one() {
     let mut network = network();
@@ -203,6 +206,7 @@ fn parcel_that_claims_to_have_seen_its_own_block_is_refused() {
     assert_eq!(check(&network, &network.propose()), Err(error));
 }
 
+// L2
 #[test]
 fn lane_whose_knowledge_falls_is_refused() {
     let mut network = network();
@@ -230,6 +234,7 @@ fn cut_longer_than_a_lane_may_be_is_refused() {
     assert_eq!(check(&network, &network.propose()), Err(error));
 }
 
+// W4
 #[test]
 fn cut_heavier_than_a_block_may_be_is_refused() {
     let mut genesis = genesis(2, vec![rollup(901)]);
@@ -251,6 +256,7 @@ fn cut_heavier_than_a_block_may_be_is_refused() {
     }
 }
 
+// V2
 #[test]
 fn header_that_the_plan_does_not_lead_to_is_refused_by_its_first_field() {
     let network = network();

@@ -82,6 +82,7 @@ fn lanes_closings_absences_schedule_and_nonces_are_in_the_root() {
     }
 }
 
+// M3
 #[test]
 fn genesis_registers_chain_0_first_and_every_rollup_with_an_empty_head() {
     let state = Network::new(1, vec![rollup(902), rollup(901)]).state;

@@ -31,6 +31,7 @@ fn oldest(window: &Window, tip: u64) -> u64 {
     oldest
 }
 
+// W1
 #[test]
 fn window_holds_64_blocks_however_far_apart_they_are() {
     assert_eq!(oldest(&window(64, 60_000), 64), 1);
@@ -56,6 +57,7 @@ fn window_covers_whoever_knows_the_block_before_its_oldest() {
     assert!(window.covers(Height(u64::MAX)));
 }
 
+// W1
 #[test]
 fn node_that_reads_back_as_far_as_the_window_reaches_has_the_same_window() {
     for (tip, block_ms) in [(10, 60_000), (100, 60_000), (1_500, 10), (300, 50)] {

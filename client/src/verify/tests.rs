@@ -62,6 +62,7 @@ fn heights_without_a_batch_need_nothing() {
     assert_eq!(chain.head(), &network.head(A));
 }
 
+// M3
 #[test]
 fn one_proof_yields_all_batches_before_it() {
     let mut network = Network::new();

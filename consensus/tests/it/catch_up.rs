@@ -305,6 +305,7 @@ fn server_reads_within_its_limits_and_once_per_peer_at_a_time() {
     assert_eq!(reads(&behind), [], "not there yet");
 }
 
+// C4
 #[test]
 fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_not_started() {
     let mut net = history(3);

@@ -55,6 +55,7 @@ fn silent_proposer_costs_one_propose_timeout() {
     assert_eq!(made.candidate.value().header.round, Round(1));
 }
 
+// V3
 #[test]
 fn validator_that_is_ready_only_after_the_polka_decides_too() {
     let mut net = Cluster::new(4, 3);
@@ -92,6 +93,7 @@ fn value_that_nobody_is_ready_for_is_decided_once_it_is_ready() {
     assert_eq!(round, Round(0));
 }
 
+// V3
 #[test]
 fn slow_clock_waits_for_its_time_and_is_waived_by_f_plus_one_prevotes() {
     let mut net = Cluster::new(4, 5);
@@ -132,6 +134,7 @@ fn invalid_value_is_not_decided_and_the_next_proposer_is_heard() {
     assert_eq!(round, Round(1));
 }
 
+// C1
 #[test]
 fn validator_that_missed_the_proposal_asks_for_it() {
     let mut net = Cluster::new(4, 7);
@@ -151,6 +154,7 @@ fn validator_that_missed_the_proposal_asks_for_it() {
     assert!(*asked.borrow());
 }
 
+// H1
 #[test]
 fn value_decided_in_two_rounds_is_one_block() {
     let mut net = Cluster::new(4, 8);
@@ -215,6 +219,7 @@ fn equivocating_voter_ends_up_in_the_evidence() {
     assert!(net.nodes[1].evidence.is_empty(), "nobody else saw it");
 }
 
+// C2
 #[test]
 fn idle_network_makes_an_empty_block_now_and_then_and_work_makes_one_at_once() {
     let mut net = Cluster::new(4, 10);
@@ -243,6 +248,7 @@ fn idle_network_makes_an_empty_block_now_and_then_and_work_makes_one_at_once() {
     assert!((150..=230).contains(&each_ms), "{each_ms} ms");
 }
 
+// C1
 #[test]
 fn connected_peer_is_told_what_it_needs_to_take_part() {
     let mut net = Cluster::new(4, 11);
@@ -281,6 +287,7 @@ fn observer_decides_without_saying_a_word() {
     assert!(net.nodes[observer].journal.is_empty());
 }
 
+// D1
 #[test]
 fn journal_comes_first_then_the_proposal_then_votes_then_the_timer() {
     let mut net = Cluster::new(4, 13);
@@ -406,6 +413,7 @@ fn precommit_of_a_later_round_brings_its_reasons() {
     assert!(polka && proposal, "{sent:?}");
 }
 
+// C2
 #[test]
 fn votes_of_f_plus_one_start_a_height_that_has_no_other_reason() {
     let mut net = Cluster::new(4, 17);

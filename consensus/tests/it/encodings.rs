@@ -210,6 +210,7 @@ proptest! {
         }
     }
 
+    // K1
     #[test]
     fn decoding_is_total_and_what_decodes_encodes_to_the_same_bytes(
         message in message(),

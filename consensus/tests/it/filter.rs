@@ -91,6 +91,7 @@ fn well_formed_proposals_are_taken() {
     assert_eq!(case.net.nodes[case.node].toy.checks, 2);
 }
 
+// V1
 #[test]
 fn proposal_by_another_than_the_rounds_proposer_is_discarded() {
     let mut case = Case::new();
@@ -207,6 +208,7 @@ fn third_proposal_of_a_round_is_discarded() {
     assert_eq!(case.fate_of(third), Some(Discard::TooManyProposals));
 }
 
+// C3
 #[test]
 fn votes_of_strangers_and_forged_votes_are_discarded() {
     let mut case = Case::new();
@@ -226,6 +228,7 @@ fn votes_of_strangers_and_forged_votes_are_discarded() {
     assert_eq!(fate, Some(Discard::BadSignature));
 }
 
+// C3
 #[test]
 fn impatient_peers_junk_does_not_keep_others_from_being_heard() {
     let mut net = Cluster::new(4, 2);

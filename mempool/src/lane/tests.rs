@@ -57,6 +57,7 @@ fn seqs(parcels: &[Arc<Verified<Parcel>>]) -> Vec<u64> {
     parcels.iter().map(|parcel| parcel.header().seq).collect()
 }
 
+// A2
 #[test]
 fn idle_lane_seals_at_once_and_a_busy_one_when_acked_full_or_old() {
     let mut lane = lane_of(4);
@@ -148,6 +149,7 @@ fn seen_and_time_never_fall_and_parcels_are_chained() {
     assert_eq!(lane.next_slot(), slot(SELF, 0, 2));
 }
 
+// P1
 #[test]
 fn absent_author_gives_one_sign_of_life() {
     let mut lane = lane_of(4);
@@ -231,6 +233,7 @@ fn nothing_leaves_before_it_is_durable() {
     assert!(!lane.on_stored(second.slot(), 10_000).is_empty());
 }
 
+// A2
 #[test]
 fn peer_is_sent_again_what_follows_its_last_ack_when_that_stands_still() {
     let mut lane = lane_of(4);
@@ -291,6 +294,7 @@ fn restart_goes_on_behind_the_lane_log() {
     assert_eq!(reborn.last_hash(), None);
 }
 
+// L3
 #[test]
 fn log_that_would_sign_a_slot_twice_is_refused() {
     let log = chain(SELF, 0, 4, 50);

@@ -6,6 +6,7 @@ use cloverleaf_types::Height;
 
 use crate::support::{Did, Network, WIDE, What, Write};
 
+// D1
 #[test]
 fn own_parcel_leaves_only_after_it_is_logged() {
     let mut network = Network::of(4);
@@ -29,6 +30,7 @@ fn own_parcel_leaves_only_after_it_is_logged() {
     assert!(logged.unwrap() < sent.unwrap());
 }
 
+// L4
 #[test]
 fn parcel_is_acked_only_after_it_is_stored() {
     let mut network = Network::of(4);
@@ -120,6 +122,7 @@ fn next_height_starts_only_after_the_commit_is_durable() {
     }
 }
 
+// D1
 #[test]
 fn committed_is_said_only_after_the_block_is_durable() {
     let mut network = Network::of(1);
@@ -147,6 +150,7 @@ fn committed_is_said_only_after_the_block_is_durable() {
     assert!(durable.unwrap() < told.unwrap());
 }
 
+// D2
 #[test]
 fn own_votes_are_in_the_journal_before_they_leave() {
     let mut network = Network::of(4);

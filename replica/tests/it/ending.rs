@@ -72,6 +72,7 @@ fn wake_up_in_the_past_does_not_come_back_for_ever() {
     network.until_placed(&[key]);
 }
 
+// T1
 #[test]
 fn clock_that_is_set_back_takes_back_no_time_of_a_block() {
     let mut network = Network::of(1);

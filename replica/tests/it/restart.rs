@@ -12,6 +12,7 @@ use cloverleaf_types::{
 
 use crate::support::{NARROW, Network, WIDE, What, Write};
 
+// L3
 #[test]
 fn restart_with_an_uncut_own_parcel_sends_the_same_bytes_and_does_not_seal_its_items_twice() {
     let mut network = Network::of(4);

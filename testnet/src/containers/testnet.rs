@@ -73,7 +73,7 @@ impl Testnet {
             let host = value["host"].as_str().map(str::to_owned);
             Some((compose, value["image"].as_str()?.to_owned(), host))
         };
-        let (compose, image, host) = parsed.and_then(read).ok_or_else(|| Error::Shape {
+        let (compose, image, host) = parsed.and_then(read).ok_or(Error::Shape {
             what,
             problem: text,
         })?;

@@ -113,7 +113,7 @@ impl Network {
     /// The file with the key of the network's authority.
     #[must_use]
     pub fn authority_key(&self) -> PathBuf {
-        self.dir.join("node0/keys/consensus.key")
+        self.dir.join("authority.key")
     }
 
     /// The network's beginning.

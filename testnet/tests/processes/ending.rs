@@ -26,7 +26,8 @@ fn dev_on_a_damaged_journal_ends_with_the_code_of_a_node_at_every_start() {
     let votes = fs::read_dir(&journal)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.to_string_lossy().contains("votes-"))
+        .filter(|path| path.to_string_lossy().contains("votes-"))
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
         .unwrap();
     let mut bytes = fs::read(&votes).unwrap();
     let middle = bytes.len() / 2;

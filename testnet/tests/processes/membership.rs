@@ -113,6 +113,7 @@ fn check_trust(scene: &Scene) {
     assert_eq!(proven.succeeded().unwrap().json().unwrap()["valid"], true);
 }
 
+// P1
 #[test]
 fn absent_validator_is_skipped_after_it_was_waited_for_and_proposes_again_when_it_is_back() {
     let mut scene = Scene::start("absent", None);

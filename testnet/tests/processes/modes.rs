@@ -21,6 +21,7 @@ const OPAQUE: u64 = 903;
 /// How long a bundle of these tests may wait, in milliseconds.
 const PATIENCE_MS: u64 = 60_000;
 
+// L1
 #[test]
 fn rollups_of_every_mode_are_ordered_side_by_side_and_in_one_bundle() {
     let _turn = Turn::take();
@@ -57,7 +58,7 @@ fn rollups_of_every_mode_are_ordered_side_by_side_and_in_one_bundle() {
         // Where nobody reads the bytes, nobody refuses them; where somebody does, they are no
         // transaction.
         for chain_id in [ONCE, EVERYWHERE] {
-            let mut junk = opaque(b"no transaction");
+            let mut junk = opaque(b"\xffno transaction");
             junk.key.0 = ChainId(chain_id);
             let answer = node.submit(&junk, Wait::Committed).await;
             assert!(

@@ -20,6 +20,7 @@ const GAMMA: u64 = 903;
 /// How long a bundle may wait, in milliseconds.
 const LIFETIME_MS: u64 = 30_000;
 
+// S1
 #[test]
 fn rollup_registered_under_load_is_in_bundles_with_the_others_without_a_restart_of_any_validator() {
     let mut scene = Scene::start("registry", None);

@@ -19,6 +19,7 @@ fn first_violation(controls: Controls) -> Option<(u64, Violation)> {
     })
 }
 
+// D2
 #[test]
 fn vote_journal_that_is_synced_after_the_votes_have_left_is_noticed() {
     let found = first_violation(Controls {
@@ -48,6 +49,7 @@ fn parcels_that_are_said_to_be_durable_before_they_are_are_noticed() {
     assert!(of_lost_parcels, "{violation}");
 }
 
+// L1
 #[test]
 fn nodes_that_do_not_verify_what_is_marked_are_noticed() {
     let mut config = Config::calm(0);

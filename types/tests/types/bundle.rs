@@ -36,6 +36,7 @@ fn heavy_leg(chain_id: u64, bytes: usize) -> Leg {
     }
 }
 
+// B1
 #[test]
 fn bundle_at_every_limit_is_accepted() {
     assert_eq!(bundle().check(), Ok(()));
@@ -59,6 +60,7 @@ fn bundle_needs_one_to_sixteen_legs() {
     );
 }
 
+// B1
 #[test]
 fn bundle_has_at_most_64_transactions_and_256_kib() {
     let legs = vec![leg_of(1, BUNDLE_TRANSACTIONS_MAX), leg(2, &["more"])];
@@ -128,6 +130,7 @@ fn window_that_nothing_satisfies_is_refused() {
     );
 }
 
+// M1
 #[test]
 fn every_part_of_a_bundle_changes_its_name() {
     let mut names = vec![bundle().hash()];

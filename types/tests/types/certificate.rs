@@ -172,6 +172,7 @@ fn certificate_of_a_foreign_set_is_refused() {
     ));
 }
 
+// K3
 #[test]
 fn every_field_of_a_vote_changes_what_is_signed() {
     let block_hash = block().hash();

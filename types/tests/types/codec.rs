@@ -661,6 +661,7 @@ fn values_whose_parts_do_not_belong_together_do_not_decode() {
     ));
 }
 
+// H1
 #[test]
 fn value_of_the_largest_network_fits_its_limit() {
     let entry = CutEntry {

@@ -192,6 +192,7 @@ fn rewritten(change: impl FnOnce(&mut BatchHeader)) -> Batch {
     Batch::decode(Bytes::from(bytes)).unwrap().claimed().clone()
 }
 
+// M2
 #[test]
 fn batch_whose_body_is_not_its_headers_is_refused() {
     let refused = |change: fn(&mut BatchHeader)| {

@@ -163,6 +163,7 @@ fn parcel_above_its_weight_is_refused() {
     assert_eq!(Wire::with_items(repeated(most + 1)).verify(), Err(expected));
 }
 
+// W4
 #[test]
 fn checked_transactions_weigh_what_their_verification_costs() {
     let [unchecked, checked] = [false, true].map(|checked| Item::Transaction {
@@ -178,6 +179,7 @@ fn checked_transactions_weigh_what_their_verification_costs() {
     assert_eq!(item_weight(&bundle), encoded + 3 * 128, "W4");
 }
 
+// L5
 #[test]
 fn bundle_that_breaks_b1_makes_its_parcel_not_well_formed() {
     let mut bundle = samples::bundle();
@@ -216,6 +218,7 @@ fn parcel_that_its_author_did_not_sign_is_refused() {
     assert!(matches!(taken_over, SignatureError::WrongSigner { .. }));
 }
 
+// K2
 #[test]
 fn signature_has_one_encoding() {
     let digest = B256::repeat_byte(5);

@@ -136,6 +136,7 @@ fn foreign_certificate_missing_signer_and_flipped_signature_are_named() {
     );
 }
 
+// M2
 #[test]
 fn branch_of_another_block_or_leaf_is_named() {
     assert_eq!(

@@ -298,6 +298,7 @@ pub(crate) fn decided() -> DecidedBlock {
     }
 }
 
+// K2
 #[test]
 fn signatures_of_known_keys_recover_to_their_addresses() {
     let digest = B256::repeat_byte(0x77);

@@ -47,6 +47,7 @@ fn bytes(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
+// K1
 #[test]
 fn domain_tags_and_trees_are_pinned() {
     let tags: Vec<Json> = Tag::ALL
@@ -186,6 +187,7 @@ fn values_batches_manifests_and_heads_are_pinned() {
     pin("heads", &json!(heads));
 }
 
+// K3
 #[test]
 fn what_validators_sign_is_pinned() {
     let (network, height, block) = (samples::network(), Height(7), samples::block().hash());

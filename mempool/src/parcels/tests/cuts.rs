@@ -144,6 +144,7 @@ fn parcel_that_has_seen_the_height_to_come_waits() {
     assert_eq!(taken(&parcels.plan_cut()), [(1, 0, 1)]);
 }
 
+// V2
 #[test]
 fn missing_or_unsynced_links_are_not_ready_and_not_invalid() {
     let mut parcels = parcels();

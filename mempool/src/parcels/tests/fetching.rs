@@ -36,6 +36,7 @@ fn deliver(parcels: &mut Parcels, peer: u8, reply: &Message, known: &[Sealed], n
     parcels.on_reply(address(peer), *hash, !encoded.is_empty(), now_ms);
 }
 
+// L6
 #[test]
 fn parcel_that_does_not_come_is_fetched_from_a_peer_that_acked_it() {
     let mut parcels = parcels();
@@ -229,6 +230,7 @@ fn what_came_another_way_meanwhile_is_nobodys_fault() {
     assert_eq!(parcels.fetches(2_100)[0].0, address(3));
 }
 
+// L6
 #[test]
 fn what_a_silent_proposer_names_is_asked_of_everybody_in_turn() {
     let mut parcels = parcels();

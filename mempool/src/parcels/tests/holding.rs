@@ -1,5 +1,6 @@
 use super::*;
 
+// A1
 #[test]
 fn parcel_is_acked_once_it_and_all_before_it_are_durable() {
     let mut parcels = parcels();
@@ -16,6 +17,7 @@ fn parcel_is_acked_once_it_and_all_before_it_are_durable() {
     assert!(matches!(accept(&mut parcels, &lane[1]), Accept::Duplicate));
 }
 
+// L4
 #[test]
 fn second_parcel_of_a_slot_is_evidence_and_never_acked() {
     let mut parcels = parcels();
@@ -135,6 +137,7 @@ fn lane_may_not_weigh_more_than_may_be_outstanding_unless_a_proposal_names_it() 
     store(&mut parcels, &own);
 }
 
+// L6
 #[test]
 fn lanes_are_forgotten_below_their_cut_and_go_on_above_it() {
     let mut parcels = parcels();

@@ -30,6 +30,7 @@ fn what_a_removed_author_had_uncut_is_forgotten_and_nothing_of_it_is_taken_in() 
     assert!(matches!(accept(&mut parcels, &lane[1]), Accept::Stranger));
 }
 
+// L2
 #[test]
 fn author_that_is_back_begins_an_epoch_and_what_ended_stays_ended() {
     let mut parcels = parcels();

@@ -203,6 +203,7 @@ fn full_pool_refuses_but_takes_replacements() {
     );
 }
 
+// B8
 #[test]
 fn replacement_pays_ten_percent_more_for_both_fees() {
     let mut pool = pool();

@@ -4,6 +4,7 @@ fn hash(submission: &Submission) -> Name {
     submission.name()
 }
 
+// B9
 #[test]
 fn one_parked_leg_parks_the_whole_bundle() {
     let mut pool = pool();
@@ -35,6 +36,7 @@ fn one_parked_leg_parks_the_whole_bundle() {
     );
 }
 
+// O4
 #[test]
 fn later_nonces_wait_for_the_fate_of_a_sealed_leg() {
     let mut pool = pool();
@@ -89,6 +91,7 @@ fn bundle_with_several_nonces_of_a_sender_is_sealed_at_once() {
     assert_eq!(refuse(&mut pool, &bundle(&twice)).reason(), "nonceTooLow");
 }
 
+// O4
 #[test]
 fn bundles_that_wait_for_each_other_stay_until_they_expire() {
     let mut pool = pool();
@@ -107,6 +110,7 @@ fn bundles_that_wait_for_each_other_stay_until_they_expire() {
     assert!(pool.is_empty());
 }
 
+// O4
 #[test]
 fn windows_open_and_close_with_the_head() {
     let mut pool = pool();

@@ -303,6 +303,7 @@ fn bundles_are_checked_for_their_rollups_and_come_back_from_a_parcel_as_they_wer
     assert_eq!(again, [submission]);
 }
 
+// B3
 #[test]
 fn bundles_with_a_bad_leg_are_refused_whole() {
     let mut paused = rollup(ChainId(3), Format::Evm);

@@ -44,6 +44,7 @@ fn stale_items_come_back_in_order_and_wait_for_what_is_sealed_behind_them() {
     );
 }
 
+// O3
 #[test]
 fn full_rollup_gets_what_was_placed_for_it_after_all_sealed_before_is_decided() {
     let mut pool = pool();
@@ -139,6 +140,7 @@ fn final_drops_free_the_nonce_and_park_what_follows() {
     assert_eq!(take(&mut pool, 1), ids_of(&[&other, &sent[1]]));
 }
 
+// B8
 #[test]
 fn another_lane_may_carry_what_is_sealed_here() {
     let mut pool = pool();
