@@ -72,21 +72,17 @@ async fn pruned_is_said_with_the_first_that_is_left_on_every_transport() {
     assert_eq!(first_of(&items.message().await.unwrap_err()), height);
 
     let authority = network.http.authority();
-    let path = "/v1/rollups/901/stream?from=1";
-    let mut events = Events::open(connect(authority, LOOPBACK, None).await, path, "").await;
+    let open =
+        async |path: &str| Events::open(connect(authority, LOOPBACK, None).await, path, "").await;
+    let mut events = open("/v1/rollups/901/stream?from=1").await;
     let last = events.next().await.unwrap();
     assert_eq!((last.name.as_str(), last.id), ("pruned", None));
     assert_eq!(last.data["data"]["firstAvailable"], first);
     assert_eq!(events.next().await, None, "the stream has ended");
-    let path = "/v1/rollups/902/stream?from=1";
-    let mut events = Events::open(connect(authority, LOOPBACK, None).await, path, "").await;
-    let last = events.next().await.unwrap();
-    assert_eq!(
-        last.data["data"]["firstAvailable"], "0x4",
-        "of this rollup nothing is left"
-    );
-    let path = format!("/v1/rollups/901/stream?from={first_seq}");
-    let mut events = Events::open(connect(authority, LOOPBACK, None).await, &path, "").await;
+    // Of this rollup nothing is left.
+    let last = open("/v1/rollups/902/stream?from=1").await.next().await;
+    assert_eq!(last.unwrap().data["data"]["firstAvailable"], "0x4");
+    let mut events = open(&format!("/v1/rollups/901/stream?from={first_seq}")).await;
     assert_eq!(events.next().await.unwrap().id, Some(first_seq));
 
     let mut socket = Socket::open(connect(authority, LOOPBACK, None).await, "/").await;
