@@ -231,9 +231,8 @@ async fn next_that_is_dropped_half_way_loses_nothing() {
     let blocks = four_blocks(&mut network);
     let node = serve(Node::Sends(items(&blocks))).await;
     let mut follower = follower(&network, vec![node]);
-    expect_all(&mut follower, &blocks[..1]).await;
     let mut drops = 0;
-    for block in &blocks[1..] {
+    for block in &blocks {
         let next = loop {
             tokio::select! {
                 biased;
@@ -243,7 +242,7 @@ async fn next_that_is_dropped_half_way_loses_nothing() {
         };
         assert_eq!(*next.batch, block.batches[&A]);
     }
-    assert!(drops > 0, "every check ended at its first poll");
+    assert!(drops > 0, "not even connecting took a second poll");
 }
 
 /// Blocks with a batch of A each, over the coming of one validator and the going of another.
