@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use cloverleaf_testnet::load::Wallet;
 use cloverleaf_testnet::process::{Error, wait_until};
 
 use crate::devnet::DevNetwork;
@@ -21,8 +22,10 @@ const LAST: u16 = 3;
 #[test]
 fn dev_on_a_damaged_journal_ends_with_the_code_of_a_node_at_every_start() {
     let mut network = DevNetwork::start("dev-damaged", &[]);
+    // A validator that decided a block has voted.
+    network.committed(network.send(&Wallet::funded().transfer(902, 0)));
     network.take_process().terminate().unwrap();
-    let journal = network.data().join("node2/journal");
+    let journal = network.data().join("node0/journal");
     let votes = fs::read_dir(&journal)
         .unwrap()
         .map(|entry| entry.unwrap().path())
