@@ -225,24 +225,39 @@ async fn decided_batch_that_contradicts_the_callers_stops_the_follower() {
     assert!(matches!(error, Error::Contradiction { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn next_that_is_dropped_half_way_loses_nothing() {
-    let mut network = Network::new();
-    let blocks = four_blocks(&mut network);
-    let node = serve(Node::Sends(items(&blocks))).await;
-    let mut follower = follower(&network, vec![node]);
-    let mut drops = 0;
-    for block in &blocks {
-        let next = loop {
-            tokio::select! {
-                biased;
-                next = follower.next() => break next.unwrap(),
-                () = tokio::task::yield_now() => drops += 1,
+#[test]
+fn next_that_is_dropped_half_way_loses_nothing() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let mut network = Network::new();
+        let blocks = four_blocks(&mut network);
+        let node = serve(Node::Sends(items(&blocks))).await;
+        let mut follower = follower(&network, vec![node]);
+        expect_all(&mut follower, &blocks[..1]).await;
+        for block in &blocks[1..] {
+            // The one thread for checks is taken: a check that begins cannot end.
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            let taken = tokio::task::spawn_blocking(move || held.recv());
+            while !is_checking(&follower) {
+                let ended = tokio::select! {
+                    biased;
+                    next = follower.next() => Some(next),
+                    () = tokio::task::yield_now() => None,
+                };
+                assert!(ended.is_none(), "nothing can have been checked");
             }
-        };
-        assert_eq!(*next.batch, block.batches[&A]);
-    }
-    assert!(drops > 0, "not even connecting took a second poll");
+            release.send(()).unwrap();
+            taken.await.unwrap().unwrap();
+            let next = follower.next().await.unwrap();
+            assert_eq!(*next.batch, block.batches[&A]);
+        }
+    });
+}
+
+fn is_checking(follower: &Follower) -> bool {
+    let connection = follower.connection.as_ref();
+    connection.is_some_and(|connection| connection.checking.is_some())
 }
 
 /// Blocks with a batch of A each, over the coming of one validator and the going of another.
