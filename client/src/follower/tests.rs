@@ -237,8 +237,8 @@ fn next_that_is_dropped_half_way_loses_nothing() {
         expect_all(&mut follower, &blocks[..1]).await;
         for block in &blocks[1..] {
             // The one thread for checks is taken: a check that begins cannot end.
-            let (release, held) = std::sync::mpsc::channel::<()>();
-            let taken = tokio::task::spawn_blocking(move || held.recv());
+            let (release, held) = std::sync::mpsc::sync_channel(1);
+            let taken = off_async_threads(move || held.recv());
             while !is_checking(&follower) {
                 let ended = tokio::select! {
                     biased;
