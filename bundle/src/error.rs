@@ -25,6 +25,12 @@ pub enum BlockError {
         /// The field.
         field: &'static str,
     },
+    /// Its batches lead to other heads than its header says.
+    #[error("block {height}: its batches lead to other heads than its header says")]
+    OtherHeads {
+        /// Its height.
+        height: Height,
+    },
     /// Its cut names a lane that does not exist.
     #[error("block {height}: its cut names a lane that does not exist")]
     UnknownLane {
@@ -59,6 +65,22 @@ pub enum BlockError {
         /// The rollup.
         chain_id: ChainId,
     },
+}
+
+impl BlockError {
+    /// Whether other batches with the same header could be right: batches are tied to a header by the
+    /// heads that they lead to (M3), and by nothing before. Then a certificate says nothing of these,
+    /// and whoever sent them is at fault.
+    #[must_use]
+    pub fn is_of_batches(&self) -> bool {
+        match self {
+            Self::Control { .. }
+            | Self::UnknownRollup { .. }
+            | Self::BatchChain { .. }
+            | Self::OtherHeads { .. } => true,
+            Self::OutOfOrder { .. } | Self::Mismatch { .. } | Self::UnknownLane { .. } => false,
+        }
+    }
 }
 
 /// A control transaction that the state does not allow (S1). Its signer is at fault.

@@ -9,8 +9,8 @@ use tonic::Streaming;
 use crate::error::Error;
 use crate::follower::endpoint;
 
-/// A node's blocks from a height on. What it sends is decoded and its parts are checked against its
-/// header; whether the header was decided is for the caller to judge.
+/// A node's blocks from a height on. What it sends is decoded and its parts agree with each other;
+/// whether the header was decided, and whether the batches are the header's, is for the caller to judge.
 #[derive(Debug)]
 pub struct Blocks {
     url: String,

@@ -58,6 +58,9 @@ impl Replica {
         }
         match apply(self.chain.state(), &decided.block) {
             Ok(state) => self.commit_synced(decided.into_inner(), state),
+            Err(error) if error.is_of_batches() => self.synchronise(SyncInput::Refused {
+                what: error.to_string(),
+            }),
             Err(error) => {
                 let reason = error.to_string();
                 self.halt(Halt::CertifiedBlockRefused { height, reason });

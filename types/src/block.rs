@@ -157,9 +157,10 @@ impl DecidedBlock {
 }
 
 impl Unchecked<DecidedBlock> {
-    /// Checks that all parts are those that the header commits to, as far as that can be seen
-    /// without the state: cut, manifests, batches and their spans. The certificate, the heads and the
-    /// state are checked where the validators and the state are known.
+    /// Checks what can be seen without the state: cut and manifests are those that the header commits
+    /// to, each batch is that of its own header, and spans and manifests agree. That the batches are
+    /// the block's is known only where the heads before it are (M3); the certificate and the state are
+    /// checked where the validators and the state are known.
     ///
     /// # Errors
     /// The part that does not match, which is the fault of whoever sent the block.

@@ -6,11 +6,13 @@ use cloverleaf_types::{Batch, Block, ChainId, ControlTransaction, CutEntry, Head
 use super::{Metering, State};
 use crate::error::BlockError;
 
-/// Applies a block whose parts belong together and whose certificate was checked.
+/// Applies a block whose header is certified and whose batches agree with themselves. That they are
+/// the header's is seen here, by the heads that they lead to.
 ///
 /// # Errors
-/// The block does not follow from `parent`. Uncertified, its sender is at fault; certified, this
-/// node or the network is broken and must stop.
+/// The block does not follow from `parent`. When it [is of the batches](BlockError::is_of_batches),
+/// their sender is at fault and another has the true ones; otherwise this node or the network is broken
+/// and must stop.
 pub fn apply(parent: &State, block: &Block) -> Result<State, BlockError> {
     let header = &block.header;
     check_position(parent, header)?;
@@ -25,7 +27,8 @@ pub fn apply(parent: &State, block: &Block) -> Result<State, BlockError> {
         })
     };
     if next.heads_root() != header.heads_root {
-        return mismatch("heads_root");
+        let height = header.height;
+        return Err(BlockError::OtherHeads { height });
     }
     if next.root() != header.state_root {
         return mismatch("state_root");

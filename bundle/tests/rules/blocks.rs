@@ -1,6 +1,6 @@
 //! S2: blocks that do not follow from the state before them, one for each rule.
 
-use cloverleaf_bundle::{BlockError, apply};
+use cloverleaf_bundle::{BlockError, ControlError, apply};
 use cloverleaf_types::{B256, Batch, BatchDraft, Block, ChainId, Header, Height, Round};
 
 use crate::support::network::BLOCK_MS;
@@ -49,7 +49,6 @@ fn header_that_does_not_follow_from_the_state_is_refused_by_its_field() {
     assert_mismatch("timestamp_ms", |header| header.timestamp_ms = 0);
     assert_mismatch("timestamp_ms", |header| header.timestamp_ms -= BLOCK_MS);
     assert_mismatch("validators_hash", |header| header.validators_hash = other);
-    assert_mismatch("heads_root", |header| header.heads_root = other);
     assert_mismatch("state_root", |header| header.state_root = other);
     assert_mismatch("next_validators_hash", |header| {
         header.next_validators_hash = other
@@ -154,9 +153,36 @@ fn empty_batch_is_refused() {
 
 #[test]
 fn batch_left_out_leads_to_other_heads() {
-    let error = BlockError::Mismatch {
-        height: HEIGHT,
-        field: "heads_root",
-    };
+    let error = BlockError::OtherHeads { height: HEIGHT };
     assert_refused(|block| drop(block.batches.pop()), &error);
+    let other = B256::repeat_byte(1);
+    assert_refused(|block| block.header.heads_root = other, &error);
+}
+
+#[test]
+fn other_batches_under_a_header_are_told_from_a_header_that_does_not_follow() {
+    let (height, chain_id) = (HEIGHT, ChainId(901));
+    let of_batches = [
+        BlockError::OtherHeads { height },
+        BlockError::BatchChain { height, chain_id },
+        BlockError::UnknownRollup { height, chain_id },
+        BlockError::Control {
+            height,
+            position: 0,
+            source: ControlError::ControlChain,
+        },
+    ];
+    assert!(of_batches.iter().all(BlockError::is_of_batches));
+    let of_header = [
+        BlockError::UnknownLane { height },
+        BlockError::Mismatch {
+            height,
+            field: "state_root",
+        },
+        BlockError::OutOfOrder {
+            height,
+            expected: height,
+        },
+    ];
+    assert!(!of_header.iter().any(BlockError::is_of_batches));
 }

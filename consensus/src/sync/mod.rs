@@ -4,6 +4,7 @@
 //!   status ◄─► status        a peer is ahead:
 //!   request ─► 16 heights from each of two peers ─► kept until their turn
 //!   for tip + 1: certificate (quorum of the known set) ─► parts (all hashes) ─► Apply ─► Applied
+//!                                                                                 └─► Refused
 //! ```
 //! The set that decides tip + 1 is known from applying tip, so blocks are verified one by one, in
 //! order, however they arrive; the certificate before the body, which costs more. Whoever sent
@@ -59,8 +60,8 @@ pub struct BlockSync {
     peers: Peers,
     /// Blocks that wait for their turn, each with its sender.
     kept: BTreeMap<Height, (Address, Unchecked<DecidedBlock>)>,
-    /// The block handed over for application.
-    applying: Option<Height>,
+    /// The block handed over for application, and its sender.
+    applying: Option<(Height, Address)>,
     /// Since when a peer has been exactly one height ahead.
     lagging_since_ms: Option<u64>,
     /// Peers for which the store is being read.
@@ -109,6 +110,7 @@ impl BlockSync {
                 first,
                 validators,
             } => self.applied(tip, first, validators),
+            SyncInput::Refused { what } => self.refused(&what),
             SyncInput::Message { from, message } => self.receive(from, message),
             SyncInput::Connected { peer } => self.send_status(To::One(peer)),
             SyncInput::Disconnected { peer } => self.peers.gone(peer),
@@ -126,6 +128,13 @@ impl BlockSync {
         self.kept = self.kept.split_off(&tip.next());
         self.send_status(To::All);
         self.status_due_ms = self.now_ms.saturating_add(STATUS_REPEAT_MS);
+    }
+
+    /// The header was certified and the batches were not its own: another peer has the true ones.
+    fn refused(&mut self, what: &str) {
+        if let Some((height, sender)) = self.applying.take() {
+            self.blame(sender, format!("block {height}: {what}"));
+        }
     }
 
     fn receive(&mut self, from: Address, message: SyncMessage) {
@@ -246,7 +255,7 @@ impl BlockSync {
         self.outputs.push(SyncOutput::Certified { height });
         match block.verify_parts() {
             Ok(block) => {
-                self.applying = Some(height);
+                self.applying = Some((height, peer));
                 self.outputs.push(SyncOutput::Apply(Box::new(block)));
             }
             // Its hash is certified, so another peer has the true parts.
@@ -260,7 +269,7 @@ impl BlockSync {
             return;
         }
         let last = best.0.min(self.tip.0.saturating_add(WINDOW_HEIGHTS));
-        let mut height = self.applying.unwrap_or(self.tip).next();
+        let mut height = self.applying.map_or(self.tip, |(height, _)| height).next();
         while height.0 <= last && self.peers.open_requests() < REQUESTS_MAX {
             let missing =
                 |height| !self.kept.contains_key(&height) && !self.peers.is_asked_for(height);

@@ -20,6 +20,11 @@ pub enum SyncInput {
         /// Who decides `tip + 1`.
         validators: Arc<ValidatorSet>,
     },
+    /// The block of the last [`SyncOutput::Apply`] has other batches than its header says.
+    Refused {
+        /// What is wrong with them.
+        what: String,
+    },
     /// A message from an authenticated peer.
     Message {
         /// Who sent it.
@@ -75,9 +80,10 @@ pub enum SyncOutput {
         /// The height.
         height: Height,
     },
-    /// The block of `tip + 1`: its certificate is verified, its parts are those that its header
-    /// commits to. Apply it, then give [`SyncInput::Applied`]. If it does not apply, the network
-    /// decided what this node takes for wrong: stop.
+    /// The block of `tip + 1`: its certificate is verified, its parts agree with each other. Apply it,
+    /// then give [`SyncInput::Applied`]. If its batches are not those of its header, which only the
+    /// state shows, give [`SyncInput::Refused`]; if they are and it does not apply, the network decided
+    /// what this node takes for wrong: stop.
     Apply(Box<Verified<DecidedBlock>>),
     /// A peer sent something false and is not asked for a minute.
     Lied {

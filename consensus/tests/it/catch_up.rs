@@ -346,6 +346,43 @@ fn running_height_is_abandoned_for_its_synced_block_and_certified_heights_are_no
     net.run_for(1);
 }
 
+// C4
+#[test]
+fn certified_height_that_others_run_is_started_all_the_same() {
+    let mut net = Cluster::new(4, 5);
+    for node in [0, 1, 3] {
+        net.start(node);
+        // Somebody who is silent showed node 3 a certificate, and keeps the block to himself.
+        if node == 3 {
+            net.input(3, Input::Certified { height: Height(1) });
+        }
+    }
+    assert!(net.run_until(60_000, |net| net.tip(3) >= 2));
+    net.assert_agreement();
+}
+
+// C4
+#[test]
+fn sender_of_batches_that_are_not_the_headers_is_not_asked_again_and_another_is() {
+    let mut behind = Behind::new(3);
+    behind.status(peer(1), 3);
+    let from = Height(1);
+    let blocks = behind.blocks(1, 3);
+    behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    assert_eq!(behind.handed_over(), [1]);
+    behind.give(SyncInput::Refused {
+        what: "other heads".to_owned(),
+    });
+    assert!(behind.lied() && behind.handed_over().is_empty());
+    behind.status(peer(1), 3);
+    assert_eq!(behind.requests(), []);
+    behind.status(peer(2), 3);
+    assert_eq!(behind.requests(), [(peer(2), 1, 3)]);
+    let blocks = behind.blocks(1, 3);
+    behind.hear(peer(2), SyncMessage::Response { from, blocks });
+    assert_eq!(behind.handed_over(), [1]);
+}
+
 #[test]
 fn silent_peer_is_left_alone_for_a_while() {
     let mut behind = Behind::new(3);

@@ -1,7 +1,7 @@
 //! Blocks that others decided (C4).
 
 use cloverleaf_mempool::pool::{Name, State};
-use cloverleaf_types::Height;
+use cloverleaf_types::{DecidedBlock, Height};
 
 use crate::support::{Did, Frame, NARROW, Network, WIDE, What, Write};
 
@@ -29,6 +29,37 @@ fn node_that_missed_many_blocks_syncs_and_takes_part_again() {
     network.crash(0);
     let key = network.submit(3, WIDE, 99);
     network.until_placed(&[key]);
+}
+
+// C4
+#[test]
+fn certified_header_with_other_batches_is_its_senders_fault_and_another_is_asked() {
+    let mut network = Network::of(4);
+    network.passes = Box::new(without_3);
+    let keys: Vec<_> = (1..=4).map(|name| network.submit(0, WIDE, name)).collect();
+    network.until("placed", |network| {
+        let placed = |key| network.machines[0].placed(key).is_some();
+        keys.iter().all(placed)
+    });
+    // Machine 0 leaves out every batch of what it serves; headers and certificates are true.
+    for bytes in network.machines[0].disk.blocks.values_mut() {
+        let mut decided = DecidedBlock::decode(bytes.clone())
+            .unwrap()
+            .claimed()
+            .clone();
+        decided.block.batches.clear();
+        *bytes = decided.encode();
+    }
+    network.passes = Box::new(|frame| {
+        matches!(frame.what, What::Parcels(_)) || [frame.from, frame.to].contains(&0)
+    });
+    network.run_ms(5_000);
+    let first_full = network.machines[1].placed(&keys[0]).unwrap();
+    assert!(network.machines[3].height() < first_full);
+    assert!(!network.halted(3));
+
+    network.passes = Box::new(|_| true);
+    network.until_placed(&keys);
 }
 
 #[test]
