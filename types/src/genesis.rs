@@ -5,7 +5,9 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Preimage, Tag};
-use crate::limits::{BATCH_BYTES_MAX, PARCEL_WEIGHT_MAX, ROLLUPS_MAX, TRANSACTION_BYTES_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, CONTROL_BYTES_MAX, PARCEL_WEIGHT_MAX, ROLLUPS_MAX, TRANSACTION_BYTES_MAX,
+};
 use crate::rollup::{Rollup, RollupError};
 use crate::validator::{Validator, ValidatorSet, ValidatorSetError};
 use crate::{ChainId, NetworkId};
@@ -143,6 +145,17 @@ pub struct ParameterError {
 /// wait longer could not be told otherwise within a working day.
 const WAIT_MAX_MS: u64 = 60_000;
 
+/// Shortest waits that a parameter can ask for, in milliseconds. Validators on opposite sides of the
+/// world are 150 ms apart; a round that ends before a proposal or a vote can have come, and is followed
+/// by none that is longer, decides nothing, so that nothing could be changed any more.
+const PROPOSE_TIMEOUT_MIN_MS: u64 = 50;
+const VOTE_TIMEOUT_MIN_MS: u64 = 20;
+const TIMEOUT_GROWTH_MIN_MS: u64 = 10;
+
+/// Shortest wait for a parcel that is on its way, in milliseconds: without one, everything would be
+/// sent again at every step.
+const FETCH_DELAY_MIN_MS: u64 = 10;
+
 impl Parameters {
     /// Checks the parameters that the protocol's constants bound: a block must hold any parcel, and a
     /// batch any block.
@@ -167,20 +180,36 @@ impl Parameters {
             (
                 "transaction_bytes_max",
                 self.transaction_bytes_max,
-                1,
+                // Else chain 0 could place nothing that mends it.
+                fits(CONTROL_BYTES_MAX),
                 fits(TRANSACTION_BYTES_MAX),
             ),
             (
                 "propose_timeout_ms",
                 self.propose_timeout_ms,
-                1,
+                PROPOSE_TIMEOUT_MIN_MS,
                 WAIT_MAX_MS,
             ),
-            ("vote_timeout_ms", self.vote_timeout_ms, 1, WAIT_MAX_MS),
-            ("timeout_growth_ms", self.timeout_growth_ms, 0, WAIT_MAX_MS),
+            (
+                "vote_timeout_ms",
+                self.vote_timeout_ms,
+                VOTE_TIMEOUT_MIN_MS,
+                WAIT_MAX_MS,
+            ),
+            (
+                "timeout_growth_ms",
+                self.timeout_growth_ms,
+                TIMEOUT_GROWTH_MIN_MS,
+                WAIT_MAX_MS,
+            ),
             ("block_time_ms", self.block_time_ms, 0, WAIT_MAX_MS),
             ("parcel_age_ms", self.parcel_age_ms, 0, WAIT_MAX_MS),
-            ("fetch_delay_ms", self.fetch_delay_ms, 0, WAIT_MAX_MS),
+            (
+                "fetch_delay_ms",
+                self.fetch_delay_ms,
+                FETCH_DELAY_MIN_MS,
+                WAIT_MAX_MS,
+            ),
             ("clock_drift_ms", self.clock_drift_ms, 0, WAIT_MAX_MS),
         ];
         for (name, value, min, max) in bounds {

@@ -142,8 +142,11 @@ impl State {
         if to.status != from.status {
             return fixed("status");
         }
-        // What a rollup takes from the others is not its operator's to choose.
-        let same = (to.share, to.weight_limit) == (from.share, from.weight_limit);
+        // What a rollup takes from the others is not its operator's to choose. Nor is the next
+        // operator: every signer's nonce is kept for ever, and who hands over to keys without end
+        // would fill the state.
+        let same = (to.share, to.weight_limit, to.operator)
+            == (from.share, from.weight_limit, from.operator);
         if same {
             Ok(())
         } else {

@@ -198,7 +198,7 @@ fn operator_changes_its_own_rollup_and_no_other() {
 }
 
 #[test]
-fn what_a_rollup_takes_from_the_others_is_the_authoritys_to_change() {
+fn what_a_rollup_takes_from_the_others_and_its_operator_are_the_authoritys_to_change() {
     let needed = "the network's authority";
     let signer = OPERATOR;
     for greedy in [
@@ -207,11 +207,17 @@ fn what_a_rollup_takes_from_the_others_is_the_authoritys_to_change() {
             ..rollup(902)
         },
         narrow(902, 9_000),
+        Rollup {
+            operator: STRANGER,
+            ..rollup(902)
+        },
     ] {
-        let action = Action::ChangeRollup(Rollup {
-            operator: OPERATOR,
-            ..greedy
-        });
+        let operator = if greedy.operator == STRANGER {
+            STRANGER
+        } else {
+            OPERATOR
+        };
+        let action = Action::ChangeRollup(Rollup { operator, ..greedy });
         let refused = ControlError::NotAllowed { signer, needed };
         assert_bad(network(), signed(OPERATOR, 0, action.clone()), refused);
         assert_good(&mut network(), vec![control(0, action)]);

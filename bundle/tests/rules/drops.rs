@@ -166,8 +166,8 @@ fn item_that_would_not_fit_an_empty_batch_is_too_large_and_closes_nothing() {
 #[test]
 fn transaction_longer_than_the_network_takes_is_too_large() {
     let mut genesis = genesis(1, vec![rollup(901)]);
-    genesis.parameters.transaction_bytes_max = 100;
-    let ordered = Network::of(&genesis).place(vec![sized(901, 1, 100), sized(901, 2, 101)]);
+    genesis.parameters.transaction_bytes_max = 1_024;
+    let ordered = Network::of(&genesis).place(vec![sized(901, 1, 1_024), sized(901, 2, 1_025)]);
     assert_eq!(names(&ordered.block, 901), [1]);
     assert_eq!(only_drop(&ordered).reason, DropReason::TooLarge);
 }

@@ -216,7 +216,19 @@ impl Network {
         self.window
             .push(header.height, header.timestamp_ms, ordered.keys());
         self.state = ordered.state.clone();
+        self.begin_lanes_of_joiners();
         ordered
+    }
+
+    /// Who joins again begins a new epoch; what is uncut of the old one is never placed (L2).
+    fn begin_lanes_of_joiners(&mut self) {
+        for lane in &mut self.lanes {
+            let first = self.state.first_epoch(lane.author);
+            if lane.epoch < first {
+                (lane.epoch, lane.seq, lane.prev) = (first, 0, B256::ZERO);
+                lane.uncut.clear();
+            }
+        }
     }
 
     /// Cuts everything into the next block.

@@ -111,7 +111,7 @@ impl Registry {
             Action::ChangeRollup(to) => {
                 may_change(to.chain_id) && sound(to) && {
                     let from = found(to.chain_id).expect("it may be changed");
-                    let claim = |it: &Rollup| (it.share, it.weight_limit);
+                    let claim = |it: &Rollup| (it.share, it.weight_limit, it.operator);
                     let kept = |it: &Rollup| (it.format, it.status);
                     kept(from) == kept(to) && (authority || claim(from) == claim(to))
                 }

@@ -89,7 +89,17 @@ fn parameters_out_of_range_are_refused() {
     assert_eq!(with(|_| {}), Ok(()));
     assert_eq!(with(|it| it.block_weight = 524_287), Err("block_weight"));
     assert_eq!(with(|it| it.block_weight = 524_288), Ok(()));
-    assert_eq!(with(|it| it.vote_timeout_ms = 0), Err("vote_timeout_ms"));
+    assert_eq!(with(|it| it.vote_timeout_ms = 19), Err("vote_timeout_ms"));
+    assert_eq!(with(|it| it.vote_timeout_ms = 20), Ok(()));
+    let propose = with(|it| it.propose_timeout_ms = 49);
+    assert_eq!(propose, Err("propose_timeout_ms"));
+    let growth = with(|it| it.timeout_growth_ms = 9);
+    assert_eq!(growth, Err("timeout_growth_ms"));
+    assert_eq!(with(|it| it.fetch_delay_ms = 9), Err("fetch_delay_ms"));
+    // A network that takes no control transaction could not be mended.
+    let short = with(|it| it.transaction_bytes_max = 1_023);
+    assert_eq!(short, Err("transaction_bytes_max"));
+    assert_eq!(with(|it| it.transaction_bytes_max = 1_024), Ok(()));
     assert_eq!(with(|it| it.block_time_ms = 60_001), Err("block_time_ms"));
     assert_eq!(with(|it| it.block_time_ms = 60_000), Ok(()));
     let growth = with(|it| it.timeout_growth_ms = u64::MAX);
