@@ -53,6 +53,7 @@ impl Parcels {
         if slot.epoch.0 > self.height.next().0 {
             return Accept::OutOfWindow;
         }
+        self.fetches.forget_wants();
         let named = self.is_named(slot, hash);
         let chain = self.lanes.entry(slot.author).or_default();
         let weight = chain.weight().saturating_add(prepared.parcel.weight());

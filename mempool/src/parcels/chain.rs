@@ -76,11 +76,15 @@ impl Chain {
         self.weight
     }
 
-    /// The epochs that parcels are held of, the lower first.
-    pub(super) fn epochs(&self) -> Vec<Epoch> {
-        let mut epochs: Vec<Epoch> = self.slots.keys().map(|(epoch, _)| *epoch).collect();
-        epochs.dedup();
-        epochs
+    /// The epochs that parcels are held of, the lower first: at most two, so the ends tell.
+    pub(super) fn epochs(&self) -> impl Iterator<Item = Epoch> + use<> {
+        let first = self.slots.first_key_value();
+        let first = first.map(|((epoch, _), _)| *epoch);
+        let last = self.slots.last_key_value();
+        let last = last.map(|((epoch, _), _)| *epoch);
+        [first, last.filter(|_| last != first)]
+            .into_iter()
+            .flatten()
     }
 
     /// Where a slot stands (L2, L4): the window, and at most two epochs.
@@ -94,8 +98,8 @@ impl Chain {
         if let Some(siblings) = self.slots.get(&(slot.epoch, slot.seq)) {
             return Place::Taken(siblings.first);
         }
-        let epochs = self.epochs();
-        let fits = epochs.contains(&slot.epoch) || epochs.len() < EPOCHS_MAX;
+        let is_held = self.epochs().any(|epoch| epoch == slot.epoch);
+        let fits = is_held || self.epochs().count() < EPOCHS_MAX;
         if fits && slot.seq - base.count < LANE_WINDOW_PARCELS {
             Place::Free
         } else {

@@ -28,6 +28,9 @@ pub(super) struct Fetches {
     named: BTreeMap<B256, Named>,
     /// How often somebody was asked for a named parcel who never said that it holds it.
     guesses: BTreeMap<B256, usize>,
+    /// What is missing, by hash; nothing when what is held, acked or named has changed since it was
+    /// looked for. Fetches are asked for after every input, and most change nothing of that.
+    wants: Option<BTreeMap<B256, Want>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +53,7 @@ struct Named {
 }
 
 /// A missing link, since when it is known, and who says that it holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Want {
     slot: Slot,
     since_ms: u64,
@@ -64,12 +67,18 @@ impl Fetches {
         self.named.clear();
         self.guesses.clear();
     }
+
+    /// What is held, acked or named has changed.
+    pub(super) fn forget_wants(&mut self) {
+        self.wants = None;
+    }
 }
 
 impl Parcels {
     /// A proposal of the next height names these parcels: they are kept, also beside others of their
     /// slots, until the height is decided (L6), and fetched if they do not come.
     pub fn on_proposal(&mut self, cut: &[CutEntry], proposer: Address, now_ms: u64) {
+        self.fetches.forget_wants();
         if self.fetches.named.len() + cut.len() > NAMED_MAX {
             self.fetches.named.clear();
         }
@@ -96,14 +105,24 @@ impl Parcels {
     /// and reply.
     pub fn fetches(&mut self, now_ms: u64) -> Vec<(Address, Fetch)> {
         self.end_overdue(now_ms);
-        self.mark_complete();
+        let wants = self.fetches.wants.take().unwrap_or_else(|| {
+            self.mark_complete();
+            self.find_wants()
+        });
+        let requests = self.requests(&wants, now_ms);
+        self.fetches.wants = Some(wants);
+        requests
+    }
+
+    fn requests(&mut self, wants: &BTreeMap<B256, Want>, now_ms: u64) -> Vec<(Address, Fetch)> {
         let mut requests = Vec::new();
-        for (hash, want) in self.wants() {
+        for (hash, want) in wants {
+            let hash = *hash;
             let due = want.since_ms.saturating_add(self.config.fetch_delay_ms) <= now_ms;
             if !due || self.fetches.asked.contains_key(&hash) {
                 continue;
             }
-            let Some((peer, guessed)) = self.choose(hash, &want, now_ms) else {
+            let Some((peer, guessed)) = self.choose(hash, want, now_ms) else {
                 continue;
             };
             let asked = Asked {
@@ -136,10 +155,17 @@ impl Parcels {
         let overdue = asked
             .values()
             .map(|asked| asked.at_ms.saturating_add(FETCH_TIMEOUT_MS));
-        let due = self
-            .wants()
-            .into_iter()
-            .filter(|(hash, _)| !asked.contains_key(hash))
+        let found;
+        let wants = match &self.fetches.wants {
+            Some(wants) => wants,
+            None => {
+                found = self.find_wants();
+                &found
+            }
+        };
+        let due = wants
+            .iter()
+            .filter(|(hash, _)| !asked.contains_key(*hash))
             .map(|(_, want)| want.since_ms.saturating_add(self.config.fetch_delay_ms));
         overdue.chain(due).min()
     }
@@ -196,7 +222,7 @@ impl Parcels {
     }
 
     /// Every missing link that an ack or a proposal leads to, by its hash.
-    fn wants(&self) -> BTreeMap<B256, Want> {
+    fn find_wants(&self) -> BTreeMap<B256, Want> {
         let named = self
             .fetches
             .named
@@ -274,6 +300,13 @@ impl Parcels {
             Some(cut) if cut.epoch == slot.epoch => cut.seq + 1,
             _ => 0,
         }
+    }
+
+    /// True when what is missing need not be looked for again.
+    #[cfg(test)]
+    pub(super) fn knows_wants(&self) -> bool {
+        let known = self.fetches.wants.as_ref();
+        known.is_some_and(|known| *known == self.find_wants())
     }
 
     fn mark_complete(&mut self) {

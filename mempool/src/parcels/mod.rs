@@ -107,6 +107,7 @@ impl Parcels {
         self.height = view.height;
         self.validators = Arc::clone(view.validators);
         self.fetches.forget_named();
+        self.fetches.forget_wants();
         self.acks
             .keep(|peer| view.validators.index_of(peer).is_some());
         let mut forgotten = Vec::new();
@@ -126,7 +127,7 @@ impl Parcels {
         }
         for (author, chain) in &self.lanes {
             let cut_epoch = chain.cut().map(|cut| cut.epoch);
-            for epoch in chain.epochs().into_iter().chain(cut_epoch) {
+            for epoch in chain.epochs().chain(cut_epoch) {
                 self.acks.settle((*author, epoch), |slot| here(chain, slot));
             }
         }
@@ -158,6 +159,7 @@ impl Parcels {
             return; // a block took it meanwhile
         };
         held.stored = true;
+        self.fetches.forget_wants();
         let slot = held.prepared.parcel.slot();
         let Some(chain) = self.lanes.get_mut(&slot.author) else {
             return;
@@ -225,6 +227,7 @@ impl Parcels {
             .filter(|entry| self.validators.index_of(entry.slot.author).is_some())
             .copied()
             .collect();
+        self.fetches.forget_wants();
         let lanes = &self.lanes;
         let empty = Chain::default();
         self.acks.replace(peer, &known, now_ms, |slot| {

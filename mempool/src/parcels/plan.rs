@@ -83,11 +83,8 @@ impl Parcels {
             .filter_map(|(lane, validator)| {
                 let chain = self.lanes.get(&validator.address)?;
                 let candidate = |epoch| self.candidate(validator.address, chain, epoch);
-                chain
-                    .epochs()
-                    .into_iter()
-                    .find_map(candidate)
-                    .map(|found| (lane, found))
+                let found = chain.epochs().find_map(candidate)?;
+                Some((lane, found))
             })
     }
 

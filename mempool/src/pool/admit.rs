@@ -45,7 +45,8 @@ impl Pool {
     }
 
     /// Takes in again what a block may have put off before a restart. It may have been available, so
-    /// it never gives way, and the pool's size does not keep it out: it was in the pool before.
+    /// it never gives way, and neither the pool's size nor its sender's nonces keep it out: it was in
+    /// the pool before. Tell what is committed first, with [`Pool::expect`], and nothing waits for that.
     ///
     /// # Errors
     /// As of [`Pool::admit`].
@@ -92,8 +93,9 @@ impl Pool {
         Ok(Admission::New { state, displaced })
     }
 
-    /// The rollup's answer: the nonce that it expects next of a sender. What is pooled below it is
-    /// replaced by what the rollup executed, and ends.
+    /// The nonce that is expected next of a sender: the rollup's answer, or after a restart one more
+    /// than the highest that a block holds. What is pooled below it is replaced by what was executed,
+    /// and ends. It never lowers what is known.
     pub fn expect(&mut self, chain_id: ChainId, sender: Address, nonce: u64) -> Vec<Change> {
         let key = (chain_id, sender);
         let mut changes = Vec::new();
@@ -236,7 +238,7 @@ impl Pool {
                         expected: claim.nonce + 1,
                     });
                 }
-                self.check_nonce(queue, claim, entry.received_ms)?;
+                self.check_nonce(queue, claim, entry)?;
                 if let Some(occupant) = queue.occupant(claim.nonce) {
                     let old = self.check_replacement(claim, occupant)?;
                     if replaced.iter().all(|(known, _)| *known != old) {
@@ -248,8 +250,13 @@ impl Pool {
         Ok(replaced)
     }
 
-    fn check_nonce(&self, queue: &Queue, claim: &Claim, now_ms: u64) -> Result<(), Refusal> {
+    fn check_nonce(&self, queue: &Queue, claim: &Claim, entry: &Entry) -> Result<(), Refusal> {
         let (nonce, limit) = (claim.nonce, self.limits.sender_transactions_max);
+        // What was promised had its place; what another lane carried of the sender since then takes
+        // nothing from it (B8).
+        if entry.promised {
+            return Ok(());
+        }
         queue.check(nonce, limit).map_err(|refusal| match refusal {
             NonceRefusal::TooLow { expected } => Refusal::NonceTooLow { nonce, expected },
             NonceRefusal::TooHigh { expected } => Refusal::SenderFull {
@@ -259,7 +266,8 @@ impl Pool {
                 retry_after_ms: if queue.first_gap() == expected {
                     RETRY_MAX_MS // nothing leaves before its sender sends it
                 } else {
-                    self.room.drain().wait_ms(self.len(), now_ms)
+                    let drain = self.room.drain();
+                    drain.wait_ms(self.len(), entry.received_ms)
                 },
             },
         })

@@ -41,6 +41,7 @@ impl Pool {
             let placed = placed.get(chain_id).copied().unwrap_or(0);
             self.throttle.hold(*chain_id, placed, last_sealed);
         }
+        self.resume();
         self.height = decision.height;
         self.time_ms = decision.time_ms;
         for expired in self.closing.take_due(self.height, self.time_ms) {

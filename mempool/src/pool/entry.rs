@@ -116,12 +116,17 @@ impl Entry {
         }
     }
 
-    /// Where it waits to be sealed: a bundle in the line of its first rollup.
+    /// Where it waits to be sealed (A2): a bundle in the line of its heaviest leg, of equals the first.
+    /// That line pays for all of it, so a small leg must not spend what a rollup has.
     pub(super) fn ticket(&self, id: EntryId) -> Ticket {
+        let last_first = self.parts.iter().rev();
+        let heaviest = last_first
+            .max_by_key(|part| part.weight)
+            .expect("an entry is for a rollup at least");
         Ticket {
-            line: self.parts[0].chain_id,
+            line: heaviest.chain_id,
             entry: id,
-            price: self.parts[0].price,
+            price: heaviest.price,
             weight: self.weight,
         }
     }

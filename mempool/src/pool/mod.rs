@@ -7,7 +7,8 @@
 //! ```
 //! An entry is a transaction alone or a bundle. It takes its senders' nonces; while an earlier one is
 //! missing it is parked (B9), whole. What may be sealed stands in its rollup's line, in the order of
-//! the rollup's policy; lines are served by their shares. An entry may be sealed when
+//! the rollup's policy; a bundle in that of its heaviest leg. Lines are served by their shares. An
+//! entry may be sealed when
 //! * alone: its nonce is its sender's lowest here, every sealed one is lower, and no bundle of the
 //!   sender is undecided (O4);
 //! * a bundle: its window is open at the head, and none of its senders has an earlier nonce pooled or
@@ -49,6 +50,7 @@ pub mod limits;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use cloverleaf_types::{Address, B256, ChainId, Height, Slot, TransactionKey};
@@ -163,7 +165,7 @@ impl Pool {
     }
 
     /// The weight (W4) of what may be sealed now. Of each sender only the next nonce counts, so more
-    /// may come out of a [`Pool::take`].
+    /// may come out of a [`Pool::take`]; what that refused for a full rollup (O3) does not count.
     #[must_use]
     pub fn ready_weight(&self) -> u64 {
         self.ready.weight()
@@ -221,15 +223,23 @@ impl Pool {
             .or_else(|| self.idle.get(&key))
     }
 
-    /// The senders that wait behind a gap, at most `count_max` of them: the rollup's answer may help.
+    /// The senders that wait behind a gap on a rollup, at most `count_max` of them: its answer may
+    /// help. They are those after a sender, and then from the first on: whoever passes the last of
+    /// one list for the next comes to all.
     #[must_use]
-    pub fn gaps(&self, count_max: usize) -> Vec<Gap> {
+    pub fn gaps(&self, chain_id: ChainId, after: Option<Address>, count_max: usize) -> Vec<Gap> {
         let gap = |sender: &SenderKey| Gap {
             chain_id: sender.0,
             sender: sender.1,
             expected: self.queues[sender].first_gap(),
         };
-        self.gapped.iter().take(count_max).map(gap).collect()
+        let [first, last] = [0x00, 0xff].map(|byte| (chain_id, Address::repeat_byte(byte)));
+        let after = after.map(|sender| (chain_id, sender));
+        let from = after.map_or(Bound::Included(first), Bound::Excluded);
+        let behind = self.gapped.range((from, Bound::Included(last)));
+        let again = after.map(|after| self.gapped.range(first..=after));
+        let senders = behind.chain(again.into_iter().flatten());
+        senders.take(count_max).map(gap).collect()
     }
 
     fn next_id(&mut self) -> EntryId {

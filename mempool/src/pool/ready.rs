@@ -2,8 +2,12 @@
 //!
 //! Every line has a turn, the weight it was given so far for each unit of its share; the line with the
 //! lowest turn is served next. So of two lines that always have something to give, neither is ever
-//! ahead of its share by more than the last thing it gave. A line that was empty starts where the
-//! others are, so it cannot save up turns, and what it leaves unused the others have.
+//! ahead of its share by more than the last thing it gave. A bundle counts whole for the line that it
+//! stands in, so what it brings to other rollups takes nothing of theirs. A line that was empty starts
+//! where the others are, so it cannot save up turns, and what it leaves unused the others have.
+//!
+//! What a full rollup refuses waits aside until a block may have changed that: it has no weight, and
+//! nobody looks at it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +39,8 @@ pub(super) struct Ready {
     turns: BTreeSet<(u128, ChainId)>,
     /// The turn of the line that was served last.
     clock: u128,
+    /// The weight of what stands in lines that do not wait.
     weight: u64,
-    /// What waits for another parcel than the one in the making.
-    lines_aside: Vec<ChainId>,
-    entries_aside: Vec<Ticket>,
 }
 
 /// One rollup's entries; lines are as many as registered rollups, and stay.
@@ -49,7 +51,12 @@ struct Line {
     share: u64,
     /// By rank, which the policy gives, then by arrival.
     tickets: BTreeMap<(u128, EntryId), Ticket>,
-    aside: bool,
+    /// Their weight.
+    weight: u64,
+    /// Its rollup is full, so the whole line waits.
+    waits: bool,
+    /// What waits alone for another rollup that is full, and for which.
+    aside: BTreeMap<EntryId, (ChainId, Ticket)>,
 }
 
 impl Default for Line {
@@ -59,7 +66,9 @@ impl Default for Line {
             policy: Policy::Fifo,
             share: 1,
             tickets: BTreeMap::new(),
-            aside: false,
+            weight: 0,
+            waits: false,
+            aside: BTreeMap::new(),
         }
     }
 }
@@ -76,15 +85,15 @@ impl Line {
 }
 
 impl Ready {
-    /// The weight of all entries.
+    /// The weight of all entries that do not wait for a full rollup.
     pub(super) fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// How many entries stand in each line.
+    /// How many entries stand in each line, those included that wait for a full rollup.
     pub(super) fn lengths(&self) -> impl Iterator<Item = (ChainId, usize)> {
         let lines = self.lines.iter();
-        lines.map(|(chain_id, line)| (*chain_id, line.tickets.len()))
+        lines.map(|(chain_id, line)| (*chain_id, line.tickets.len() + line.aside.len()))
     }
 
     /// Serves a rollup by another policy or share from now on; what stands in its line stays in it.
@@ -102,15 +111,16 @@ impl Ready {
 
     pub(super) fn insert(&mut self, ticket: Ticket) {
         let line = self.lines.entry(ticket.line).or_default();
-        if line
-            .tickets
-            .insert(line.place_of(&ticket), ticket)
-            .is_some()
-        {
+        let place = line.place_of(&ticket);
+        if line.aside.contains_key(&ticket.entry) || line.tickets.insert(place, ticket).is_some() {
+            return;
+        }
+        line.weight += ticket.weight;
+        if line.waits {
             return;
         }
         self.weight += ticket.weight;
-        if line.tickets.len() == 1 && !line.aside {
+        if line.tickets.len() == 1 {
             line.turn = line.turn.max(self.clock);
             self.turns.insert((line.turn, ticket.line));
         }
@@ -120,9 +130,14 @@ impl Ready {
         let Some(line) = self.lines.get_mut(&ticket.line) else {
             return;
         };
+        line.aside.remove(&ticket.entry);
         let Some(removed) = line.tickets.remove(&line.place_of(&ticket)) else {
             return;
         };
+        line.weight -= removed.weight;
+        if line.waits {
+            return;
+        }
         self.weight -= removed.weight;
         if line.tickets.is_empty() {
             self.turns.remove(&(line.turn, ticket.line));
@@ -138,60 +153,80 @@ impl Ready {
             .map(|((_, entry), _)| (*chain_id, *entry))
     }
 
-    /// Counts weight that a rollup is given; called once for every leg of what is taken.
-    pub(super) fn charge(&mut self, chain_id: ChainId, weight: u64) {
-        let line = self.lines.entry(chain_id).or_default();
-        let waiting = self.turns.remove(&(line.turn, chain_id));
+    /// Takes an entry out of its line: it is sealed. Its line pays for `weight`, that of all its legs.
+    pub(super) fn serve(&mut self, ticket: Ticket, weight: u64) {
+        let line = self.lines.entry(ticket.line).or_default();
+        self.clock = self.clock.max(line.turn);
+        let waiting = self.turns.remove(&(line.turn, ticket.line));
         let turn = (u128::from(weight) * TURN_OF_WEIGHT).div_ceil(u128::from(line.share));
         line.turn = line.turn.max(self.clock) + turn;
         if waiting {
-            self.turns.insert((line.turn, chain_id));
-        }
-    }
-
-    /// Takes an entry out of its line: it is sealed.
-    pub(super) fn serve(&mut self, ticket: Ticket) {
-        if let Some(line) = self.lines.get(&ticket.line) {
-            self.clock = self.clock.max(line.turn);
+            self.turns.insert((line.turn, ticket.line));
         }
         self.remove(ticket);
     }
 
-    /// Skips a line until [`Self::end_parcel`].
-    pub(super) fn skip_line(&mut self, chain_id: ChainId) {
-        if let Some(line) = self.lines.get_mut(&chain_id) {
+    /// The rollup of a line is full: the line waits for [`Self::resume`].
+    pub(super) fn pause_line(&mut self, chain_id: ChainId) {
+        if let Some(line) = self.lines.get_mut(&chain_id)
+            && !line.waits
+        {
+            line.waits = true;
+            self.weight -= line.weight;
             self.turns.remove(&(line.turn, chain_id));
-            line.aside = true;
-            self.lines_aside.push(chain_id);
         }
     }
 
-    /// Skips an entry until [`Self::end_parcel`].
-    pub(super) fn skip_entry(&mut self, ticket: Ticket) {
+    /// Another rollup that an entry is for is full: it waits alone for [`Self::resume`].
+    pub(super) fn pause_entry(&mut self, ticket: Ticket, full: ChainId) {
         self.remove(ticket);
-        self.entries_aside.push(ticket);
+        let line = self.lines.entry(ticket.line).or_default();
+        line.aside.insert(ticket.entry, (full, ticket));
     }
 
-    /// Puts back what was skipped.
-    pub(super) fn end_parcel(&mut self) {
-        for chain_id in core::mem::take(&mut self.lines_aside) {
-            if let Some(line) = self.lines.get_mut(&chain_id) {
-                line.aside = false;
+    /// Puts back what waits for rollups that may have room again.
+    pub(super) fn resume(&mut self, is_full: impl Fn(ChainId) -> bool) {
+        let mut resumed = Vec::new();
+        for (chain_id, line) in &mut self.lines {
+            if line.waits && !is_full(*chain_id) {
+                line.waits = false;
+                self.weight += line.weight;
                 if !line.tickets.is_empty() {
-                    self.turns.insert((line.turn, chain_id));
+                    line.turn = line.turn.max(self.clock);
+                    self.turns.insert((line.turn, *chain_id));
                 }
             }
+            line.aside.retain(|_, (full, ticket)| {
+                let waits = is_full(*full);
+                if !waits {
+                    resumed.push(*ticket);
+                }
+                waits
+            });
         }
-        for ticket in core::mem::take(&mut self.entries_aside) {
+        for ticket in resumed {
             self.insert(ticket);
         }
+    }
+
+    /// The rollups that something waits for.
+    #[cfg(test)]
+    pub(super) fn waited_for(&self) -> BTreeSet<ChainId> {
+        let lines = self.lines.iter();
+        let paused = lines.filter(|(_, line)| line.waits).map(|(id, _)| *id);
+        let aside = self.lines.values().flat_map(|line| line.aside.values());
+        paused.chain(aside.map(|(full, _)| *full)).collect()
     }
 
     #[cfg(test)]
     pub(super) fn entries(&self) -> Vec<EntryId> {
         self.lines
             .values()
-            .flat_map(|line| line.tickets.keys().map(|(_, entry)| *entry))
+            .flat_map(|line| {
+                let standing = line.tickets.keys().map(|(_, entry)| entry);
+                standing.chain(line.aside.keys())
+            })
+            .copied()
             .collect()
     }
 }
@@ -218,8 +253,7 @@ mod tests {
         while let Some((_, entry)) = ready.first() {
             let found = tickets.iter().find(|it| it.entry == entry).copied();
             let ticket = found.expect("it was given");
-            ready.serve(ticket);
-            ready.charge(ticket.line, ticket.weight);
+            ready.serve(ticket, ticket.weight);
             served.push(entry.0);
         }
         served
@@ -285,13 +319,54 @@ mod tests {
         ready.insert(ticket(chained, 0, 0, 10));
         let mut served = Vec::new();
         while let Some((line, entry)) = ready.first() {
-            ready.serve(ticket(line, entry.0, 0, 10));
-            ready.charge(line, 10);
+            ready.serve(ticket(line, entry.0, 0, 10), 10);
             if line == chained && entry.0 < 5 {
                 ready.insert(ticket(chained, entry.0 + 1, 0, 10));
             }
             served.push(entry.0);
         }
         assert_eq!(served, [0, 100, 1, 101, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn line_whose_rollup_is_full_weighs_nothing_and_saves_up_no_turns() {
+        let (full, other) = (ChainId(1), ChainId(2));
+        let mut ready = Ready::default();
+        let both = [ticket(full, 0, 0, 100), ticket(full, 1, 0, 100)];
+        both.iter().for_each(|ticket| ready.insert(*ticket));
+        ready.pause_line(full);
+        ready.pause_line(full);
+        ready.remove(both[1]);
+        let later = [2, 3].map(|entry| ticket(full, entry, 0, 100));
+        later.iter().for_each(|ticket| ready.insert(*ticket));
+        assert_eq!((ready.weight(), ready.first()), (0, None));
+        let others: Vec<_> = (10..15).map(|entry| ticket(other, entry, 0, 100)).collect();
+        assert_eq!(serve_all(&mut ready, &others).len(), 5);
+        ready.resume(|chain_id| chain_id == full);
+        assert_eq!(ready.weight(), 0);
+        ready.resume(|_| false);
+        assert_eq!(ready.weight(), 300);
+        // They take turns as if the full one had just come.
+        let others: Vec<_> = (15..17).map(|entry| ticket(other, entry, 0, 100)).collect();
+        let all = [&others[..], &both[..1], &later].concat();
+        assert_eq!(serve_all(&mut ready, &all), [0, 2, 15, 3, 16]);
+    }
+
+    #[test]
+    fn entry_that_waits_alone_may_come_again_or_end_and_is_served_once() {
+        let (line, full) = (ChainId(1), ChainId(2));
+        let mut ready = Ready::default();
+        let both = [ticket(line, 0, 0, 100), ticket(line, 1, 0, 100)];
+        for ticket in both {
+            ready.insert(ticket);
+            ready.pause_entry(ticket, full);
+            ready.insert(ticket);
+        }
+        assert_eq!((ready.weight(), ready.first()), (0, None));
+        assert_eq!(ready.lengths().collect::<Vec<_>>(), [(line, 2)]);
+        ready.remove(both[1]);
+        ready.resume(|_| false);
+        assert_eq!(ready.first(), Some((line, EntryId(0))));
+        assert_eq!(ready.weight(), 100);
     }
 }

@@ -13,6 +13,7 @@ impl Pool {
         let mut changes = Vec::new();
         self.sealed.clear();
         self.throttle = Throttle::default();
+        self.resume();
         let event = Event::Drop {
             reason: DropReason::AuthorRemoved,
             leg: None,

@@ -125,7 +125,9 @@ impl Room {
 struct Pressure<'a> {
     entry: &'a Entry,
     pending: bool,
-    held: BTreeMap<ChainId, Held>,
+    room: &'a Room,
+    /// What rollups would hold, of those that it changes.
+    changed: BTreeMap<ChainId, Held>,
     count: usize,
     bytes: usize,
     leaving: Vec<EntryId>,
@@ -151,11 +153,11 @@ impl Pool {
         if count <= limits.transactions_max && bytes <= limits.bytes_max {
             return Ok(Vec::new());
         }
-        let rollups = self.room.rollups.iter();
         let mut pressure = Pressure {
             entry,
             pending: self.would_be_pending(entry),
-            held: rollups.map(|(id, found)| (*id, found.held)).collect(),
+            room: &self.room,
+            changed: BTreeMap::new(),
             count: self.room.count,
             bytes: self.room.bytes,
             leaving: replaced.to_vec(),
@@ -209,20 +211,14 @@ impl Pool {
 
     /// The rollup that holds most for each unit of its share; of equals the newcomer's own.
     fn most_over(&self, pressure: &Pressure<'_>, by_bytes: bool) -> Option<ChainId> {
-        let use_of = |chain_id: &ChainId, held: &Held| {
+        let use_of = |(chain_id, held): (ChainId, Held)| {
             let used = if by_bytes { held.bytes } else { held.count };
-            let share = self.room.rollups.get(chain_id).map_or(1, |it| it.share);
-            let own = pressure
-                .entry
-                .parts
-                .iter()
-                .any(|it| it.chain_id == *chain_id);
-            (used, share.max(1), own)
+            let share = self.room.rollups.get(&chain_id).map_or(1, |it| it.share);
+            let mut parts = pressure.entry.parts.iter();
+            let own = parts.any(|part| part.chain_id == chain_id);
+            (chain_id, (used, share.max(1), own))
         };
-        let uses = pressure
-            .held
-            .iter()
-            .map(|(chain_id, held)| (*chain_id, use_of(chain_id, held)));
+        let uses = pressure.held().map(use_of);
         uses.max_by(|(_, left), (_, right)| compare(*left, *right))
             .map(|(chain_id, _)| chain_id)
     }
@@ -243,7 +239,7 @@ impl Pool {
 impl Pressure<'_> {
     fn add(&mut self, parts: &[Part]) {
         for part in parts {
-            let held = self.held.entry(part.chain_id).or_default();
+            let held = self.of(part.chain_id);
             *held = plus(*held, part);
             self.count += part.count;
             self.bytes += part.bytes;
@@ -252,7 +248,7 @@ impl Pressure<'_> {
 
     fn remove(&mut self, parts: &[Part]) {
         for part in parts {
-            let held = self.held.entry(part.chain_id).or_default();
+            let held = self.of(part.chain_id);
             held.count -= part.count;
             held.bytes -= part.bytes;
             self.count -= part.count;
@@ -261,8 +257,23 @@ impl Pressure<'_> {
     }
 
     fn has_others(&self, chain_id: ChainId) -> bool {
-        let mut others = self.held.iter().filter(|(id, _)| **id != chain_id);
+        let mut others = self.held().filter(|(id, _)| *id != chain_id);
         others.any(|(_, held)| held.count > 0)
+    }
+
+    /// What every rollup would hold.
+    fn held(&self) -> impl Iterator<Item = (ChainId, Held)> {
+        let rollups = self.room.rollups.iter();
+        let unchanged = rollups.filter(|(id, _)| !self.changed.contains_key(id));
+        let unchanged = unchanged.map(|(id, holding)| (*id, holding.held));
+        unchanged.chain(self.changed.iter().map(|(id, held)| (*id, *held)))
+    }
+
+    fn of(&mut self, chain_id: ChainId) -> &mut Held {
+        let now = self.room.rollups.get(&chain_id);
+        self.changed
+            .entry(chain_id)
+            .or_insert_with(|| now.map_or_else(Held::default, |holding| holding.held))
     }
 }
 

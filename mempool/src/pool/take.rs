@@ -14,10 +14,10 @@ enum Fit {
     /// The parcel has no room for it. It ends there: whose turn it is opens the next one, or a line of
     /// small items would be given what is another's.
     Full,
-    /// It and what stands behind it in its line wait for another parcel.
+    /// It and what stands behind it in its line wait until their rollup may have room.
     LineWaits,
     /// It waits alone, for another rollup than its line's.
-    EntryWaits,
+    EntryWaits(ChainId),
 }
 
 impl Pool {
@@ -39,11 +39,10 @@ impl Pool {
                     taken.push(id);
                 }
                 Fit::Full => break,
-                Fit::LineWaits => self.ready.skip_line(line),
-                Fit::EntryWaits => self.ready.skip_entry(entry.ticket(id)),
+                Fit::LineWaits => self.ready.pause_line(line),
+                Fit::EntryWaits(full) => self.ready.pause_entry(entry.ticket(id), full),
             }
         }
-        self.ready.end_parcel();
         if !taken.is_empty() {
             self.sealed.insert(slot, taken);
         }
@@ -93,23 +92,42 @@ impl Pool {
         self.sealed.insert(slot, restored);
     }
 
+    /// O3, after a restart: a block found the rollup full for this lane, and the parcels up to `drain`
+    /// were sealed without knowing. What they carry for it comes back, so nothing may overtake it.
+    pub fn hold(&mut self, chain_id: ChainId, drain: Slot) {
+        self.throttle.hold(chain_id, 0, Some(drain));
+    }
+
+    /// O3: puts in line again what waits for rollups that may have room, after a block.
+    pub(super) fn resume(&mut self) {
+        let undecided = self.undecided();
+        let throttle = &self.throttle;
+        self.ready
+            .resume(|chain_id| throttle.is_shut(chain_id, undecided));
+    }
+
+    /// The first own parcel that no block has decided.
+    pub(super) fn undecided(&self) -> Option<Slot> {
+        self.sealed.first_key_value().map(|(slot, _)| *slot)
+    }
+
     fn fit(&self, entry: &Entry, line: ChainId, left: u64) -> Fit {
-        let undecided = self.sealed.first_key_value().map(|(slot, _)| *slot);
+        let undecided = self.undecided();
         let refused = |part: &&Part| self.throttle.refuses(part.chain_id, part.weight, undecided);
         match entry.parts.iter().find(refused) {
             None if entry.weight > left => Fit::Full,
             None => Fit::Yes,
             Some(part) if part.chain_id == line => Fit::LineWaits,
-            Some(_) => Fit::EntryWaits,
+            Some(part) => Fit::EntryWaits(part.chain_id),
         }
     }
 
     fn seal(&mut self, id: EntryId, slot: Slot) {
         self.advance(id, Event::Seal(slot));
         let entry = &self.entries[&id];
-        self.ready.serve(entry.ticket(id));
+        let weight = entry.parts.iter().map(|part| part.weight).sum();
+        self.ready.serve(entry.ticket(id), weight);
         for part in &entry.parts {
-            self.ready.charge(part.chain_id, part.weight);
             self.throttle.charge(part.chain_id, part.weight);
         }
         for claim in &entry.claims {

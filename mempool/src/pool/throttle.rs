@@ -49,16 +49,28 @@ impl Throttle {
     /// parcel. One item always fits, or a large one would wait for ever.
     pub(super) fn refuses(&self, chain_id: ChainId, weight: u64, undecided: Option<Slot>) -> bool {
         self.rollups.get(&chain_id).is_some_and(|held| {
-            let draining = held
-                .drain
-                .is_some_and(|drain| undecided.is_some_and(|undecided| undecided <= drain));
-            draining || (held.used > 0 && held.used.saturating_add(weight) > held.budget)
+            held.drains(undecided)
+                || (held.used > 0 && held.used.saturating_add(weight) > held.budget)
         })
+    }
+
+    /// True when what was refused for the rollup still is: only a block changes that.
+    pub(super) fn is_shut(&self, chain_id: ChainId, undecided: Option<Slot>) -> bool {
+        let held = self.rollups.get(&chain_id);
+        held.is_some_and(|held| held.drains(undecided) || held.used > 0)
     }
 
     pub(super) fn charge(&mut self, chain_id: ChainId, weight: u64) {
         if let Some(held) = self.rollups.get_mut(&chain_id) {
             held.used = held.used.saturating_add(weight);
         }
+    }
+}
+
+impl Held {
+    /// What was sealed before the block is not all decided.
+    fn drains(&self, undecided: Option<Slot>) -> bool {
+        let drain = self.drain;
+        drain.is_some_and(|drain| undecided.is_some_and(|undecided| undecided <= drain))
     }
 }

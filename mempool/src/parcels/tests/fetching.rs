@@ -76,6 +76,34 @@ fn parcel_that_comes_in_time_is_not_fetched() {
 }
 
 #[test]
+fn what_is_missing_is_looked_for_when_something_changed_and_not_at_every_input() {
+    let mut parcels = parcels();
+    let lane = chain(2, 0, 3, 10);
+    let mut is_looked_for = |change: &dyn Fn(&mut Parcels)| {
+        let fetched = parcels.fetches(0);
+        assert!(fetched.is_empty() && parcels.knows_wants());
+        change(&mut parcels);
+        !parcels.knows_wants()
+    };
+    assert!(is_looked_for(&|parcels| ack_at(parcels, 3, &lane[2], 0)));
+    assert!(is_looked_for(&|parcels| {
+        parcels.on_proposal(&[cut_entry(&lane[1])], address(4), 0);
+    }));
+    assert!(is_looked_for(&|parcels| {
+        accept(parcels, &lane[1]);
+    }));
+    assert!(is_looked_for(&|parcels| {
+        decide(parcels, &[&lane[0]]);
+    }));
+    assert!(!is_looked_for(&|parcels| {
+        assert_eq!(parcels.fetch_deadline_ms(), Some(100));
+        accept(parcels, &lane[1]);
+        assert!(parcels.fetches(1).is_empty());
+        parcels.on_reply(address(3), lane[2].hash(), true, 1);
+    }));
+}
+
+#[test]
 fn only_the_missing_links_are_asked_for() {
     let mut parcels = parcels();
     let lane = chain(2, 0, 5, 10);

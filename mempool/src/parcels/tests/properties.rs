@@ -76,6 +76,8 @@ proptest! {
             if let Some((peer, of)) = acks.next() {
                 ack(&mut parcels, peer, &[of.get(&sealed)]);
             }
+            parcels.fetches(0);
+            prop_assert!(parcels.knows_wants());
             // L4: one parcel of a slot is ever acked.
             for AckEntry { slot, hash } in parcels.ack() {
                 prop_assert_eq!(*acked.entry(slot).or_insert(hash), hash);

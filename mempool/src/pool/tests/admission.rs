@@ -11,7 +11,7 @@ fn nonces_are_sealed_in_order_however_they_came() {
         expected: 0,
     };
     assert_eq!(admit(&mut pool, &alone(&sent[2])), State::Parked { gap });
-    assert_eq!(pool.gaps(10), [gap]);
+    assert_eq!(pool.gaps(R1, None, 10), [gap]);
     assert_eq!(admit(&mut pool, &alone(&sent[0])), State::Pending);
     assert_eq!(take(&mut pool, 0), ids_of(&[&sent[0]]));
     assert_eq!(
@@ -22,9 +22,26 @@ fn nonces_are_sealed_in_order_however_they_came() {
     );
     assert_eq!(admit(&mut pool, &alone(&sent[1])), State::Pending);
     assert_eq!(pool.state(&name(&sent[3])), Some(State::Pending));
-    assert!(pool.gaps(10).is_empty());
+    assert!(pool.gaps(R1, None, 10).is_empty());
     assert_eq!(pool.pending_nonce(R1, address(7)), Some(4));
     assert_eq!(take(&mut pool, 1), ids_of(&[&sent[1], &sent[2], &sent[3]]));
+}
+
+#[test]
+fn gaps_of_a_rollup_are_listed_in_turn_and_those_of_others_are_not() {
+    let mut pool = pool();
+    for (rollup, sender) in [(R1, 3), (R1, 1), (R2, 1), (R1, 2), (R2, 9)] {
+        pool.expect(rollup, address(sender), 0);
+        admit(&mut pool, &alone(&transaction(rollup, sender, 1)));
+    }
+    let listed = |rollup, after: Option<u8>, count_max| -> Vec<Address> {
+        let gaps = pool.gaps(rollup, after.map(address), count_max).into_iter();
+        gaps.map(|gap| gap.sender).collect()
+    };
+    assert_eq!(listed(R1, None, 2), [1, 2].map(address));
+    assert_eq!(listed(R1, Some(2), 2), [3, 1].map(address));
+    assert_eq!(listed(R1, Some(1), 9), [2, 3, 1].map(address));
+    assert_eq!(listed(R2, Some(9), 9), [1, 9].map(address));
 }
 
 #[test]
@@ -304,7 +321,7 @@ fn transactions_that_nobody_unparks_expire() {
             state: State::Expired
         }]
     );
-    assert!(pool.is_empty() && pool.gaps(1).is_empty());
+    assert!(pool.is_empty() && pool.gaps(R1, None, 1).is_empty());
 }
 
 #[test]

@@ -110,6 +110,72 @@ fn bundle_that_waits_for_a_full_rollup_does_not_hold_up_its_line() {
     assert_eq!(take(&mut pool, 2), ids_of(&[&behind]));
 }
 
+/// A pool whose rollup 2 was full, and waits for parcel 1 to be decided.
+fn with_full_rollup() -> Pool {
+    let mut pool = pool();
+    let full = transaction(R2, 7, 0);
+    admit(&mut pool, &alone(&full));
+    admit(&mut pool, &alone(&transaction(R2, 6, 0)));
+    take(&mut pool, 0);
+    admit(&mut pool, &alone(&transaction(R2, 5, 0)));
+    take(&mut pool, 1);
+    let drops = [dropped(0, 1, DropReason::RollupFull)];
+    decide_full(&mut pool, &[&full], Some(0), &drops, &[R2]);
+    assert!(take(&mut pool, 2).is_empty());
+    pool
+}
+
+// O3
+#[test]
+fn what_waits_for_a_full_rollup_is_looked_at_once_and_not_at_every_input() {
+    let mut pool = with_full_rollup();
+    for sender in 20..120 {
+        let legs = [transaction(R1, sender, 0), transaction(R2, sender, 0)];
+        admit(&mut pool, &bundle(&legs));
+    }
+    assert!(take(&mut pool, 2).is_empty());
+    for sender in 120..130 {
+        assert_eq!(pool.ready_weight(), 0, "nothing is due");
+        assert_eq!(pool.ready.first(), None, "nothing is looked at");
+        let other = transaction(R1, sender, 0);
+        admit(&mut pool, &alone(&other));
+        assert_eq!(take(&mut pool, u64::from(sender)), ids_of(&[&other]));
+    }
+    // A block that decides nothing of what the rollup waits for changes nothing.
+    decide(&mut pool, &[], None, &[]);
+    assert_eq!(pool.ready.first(), None);
+    let waiting: usize = pool.ready().map(|(_, waiting)| waiting).sum();
+    assert_eq!(
+        waiting, 101,
+        "they are all here, and one in the rollup's own line"
+    );
+}
+
+// O3
+#[test]
+fn what_waits_for_a_full_rollup_goes_on_when_that_may_have_room() {
+    let mut pool = with_full_rollup();
+    let legs = [transaction(R1, 8, 0), transaction(R2, 8, 0)];
+    let [ended, own_line] = [9, 10].map(|sender| transaction(R2, sender, 0));
+    admit(&mut pool, &bundle(&legs));
+    admit(&mut pool, &alone(&ended));
+    admit(&mut pool, &alone(&own_line));
+    assert!(take(&mut pool, 2).is_empty());
+    // What ends while it waits is not served later.
+    decide(&mut pool, &[&ended], None, &[]);
+    decide(&mut pool, &[], Some(1), &[]);
+    let mut sealed = take(&mut pool, 2);
+    assert!(!sealed.is_empty(), "as much as was placed");
+    // Nothing else before a block decides that.
+    assert!(take(&mut pool, 3).is_empty() && pool.ready_weight() == 0);
+    decide(&mut pool, &[], Some(2), &[]);
+    sealed.extend(take(&mut pool, 3));
+    for waited in legs.iter().chain([&own_line]) {
+        assert!(sealed.contains(&waited.id));
+    }
+    assert!(!sealed.contains(&ended.id));
+}
+
 #[test]
 fn final_drops_free_the_nonce_and_park_what_follows() {
     let mut pool = pool();
@@ -242,6 +308,42 @@ fn own_parcels_of_the_lane_log_are_known_after_a_restart() {
     ];
     decide(&mut after, &[&legs[0], &legs[1]], Some(0), &drops);
     assert_eq!(take(&mut after, 1), ids_of(&[&sent[0], &sent[1], &later]));
+}
+
+#[test]
+fn what_was_put_off_comes_back_however_far_its_sender_has_come() {
+    let mut pool = pool();
+    let put_back =
+        |pool: &mut Pool, nonce| pool.put_back(&alone(&transaction(R1, 7, nonce)), unknown);
+    // The lane log holds nonces 5 and 75; blocks hold 6 to 74, which other lanes carried (B8).
+    for committed in 6..75 {
+        assert!(pool.expect(R1, address(7), committed + 1).is_empty());
+    }
+    for nonce in [5, 75] {
+        let state = State::Pending;
+        let displaced = Vec::new();
+        let admitted = put_back(&mut pool, nonce);
+        assert_eq!(admitted, Ok(Admission::New { state, displaced }));
+    }
+    let both = [5, 75].map(|nonce| transaction(R1, 7, nonce));
+    assert_eq!(take(&mut pool, 0), ids_of(&[&both[0], &both[1]]));
+}
+
+#[test]
+fn what_was_put_off_comes_back_although_the_sender_is_only_guessed() {
+    let mut pool = pool();
+    for nonce in [5, 75] {
+        let admitted = pool.put_back(&alone(&transaction(R1, 7, nonce)), unknown);
+        assert!(
+            matches!(admitted, Ok(Admission::New { .. })),
+            "{admitted:?}"
+        );
+    }
+    // What comes new has the window of all.
+    let refusal = refuse(&mut pool, &alone(&transaction(R1, 7, 69)));
+    assert_eq!(refusal.reason(), "senderFull");
+    pool.expect(R1, address(7), 75);
+    assert_eq!(take(&mut pool, 0), ids_of(&[&transaction(R1, 7, 75)]));
 }
 
 fn every_event() -> Vec<Event> {

@@ -6,6 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+const R3: ChainId = ChainId(903);
+const R4: ChainId = ChainId(904);
+
 fn rules(policy: Policy, share: u64) -> Rules {
     Rules {
         policy,
@@ -47,7 +50,7 @@ fn fifo_asks_no_price() {
 }
 
 #[test]
-fn bundle_stands_where_the_lowest_tip_of_its_first_leg_puts_it() {
+fn bundle_stands_where_the_lowest_tip_of_its_heaviest_leg_puts_it() {
     let mut pool = pool();
     pool.set_rules(R1, rules(Policy::Priority, 1));
     let legs = [paying(7, 0, 900), paying(8, 0, 20), transaction(R2, 7, 0)];
@@ -238,6 +241,89 @@ proptest! {
         let slack = 2 * (one_most * share).max(other_most).max(740 * share);
         prop_assert!((one * share).abs_diff(other) <= slack, "{one} and {other}");
     }
+}
+
+/// An opaque transaction of a rollup, of about a length.
+fn opaque(chain_id: ChainId, tag: usize, length: usize) -> PooledTransaction {
+    let mut raw = format!("{chain_id}/leg/{tag}/").into_bytes();
+    raw.resize(raw.len() + length, 7);
+    PooledTransaction::opaque(chain_id, raw.into(), 100_000, START_MS).unwrap()
+}
+
+#[test]
+fn bundles_with_a_large_leg_in_one_rollup_take_nothing_of_a_third() {
+    let mut pool = pool();
+    let rollups = [R1, R2, R3];
+    for tag in 0..30 {
+        let legs = [opaque(R1, tag, 200), opaque(R2, tag, 20_000)];
+        admit(&mut pool, &bundle(&legs));
+    }
+    for chain_id in rollups {
+        backlog(&mut pool, chain_id, &[200; 1_000]);
+    }
+    let items = pool.take(300_000, own(0));
+    let bundles = items.iter().filter(|item| matches!(item, Item::Bundle(_)));
+    assert!(bundles.count() >= 4, "they have their turn");
+    // Each has a third, within the heaviest item and the small legs.
+    let given = rollups.map(|chain_id| given(&items, chain_id).0);
+    let third = given.iter().sum::<u64>() / 3;
+    assert!(
+        given.iter().all(|weight| weight.abs_diff(third) < 23_000),
+        "{given:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// A rollup that no bundle touches has its share within the heaviest item; one in whose line
+    /// bundles stand has at least its share divided by their legs.
+    #[test]
+    fn saturated_rollups_have_their_shares_whatever_bundles_join_some_of_them(
+        shares in proptest::array::uniform4(1_u64..4),
+        bundles in proptest::collection::vec(
+            (Just([R1, R2, R3]).prop_shuffle(), 1_usize..4, proptest::array::uniform3(1_usize..3_000)),
+            1..60,
+        ),
+        parcels in proptest::collection::vec(10_000_u64..60_000, 1..6),
+    ) {
+        let mut pool = pool();
+        let rollups: Vec<(ChainId, u64)> = [R1, R2, R3, R4].into_iter().zip(shares).collect();
+        for (chain_id, share) in &rollups {
+            pool.set_rules(*chain_id, rules(Policy::Fifo, *share));
+        }
+        for (tag, (rollups, legs, lengths)) in bundles.iter().enumerate() {
+            let legs = rollups.iter().zip(lengths).take(*legs);
+            let legs: Vec<_> = legs.map(|(id, length)| opaque(*id, tag, *length)).collect();
+            admit(&mut pool, &bundle(&legs));
+        }
+        for (chain_id, _) in &rollups {
+            backlog(&mut pool, *chain_id, &[900; 320]);
+        }
+        let mut items = Vec::new();
+        for (seq, weight) in (0..).zip(parcels) {
+            items.extend(pool.take(weight, own(seq)));
+        }
+        prop_assert!(pool.ready().all(|(_, waiting)| waiting > 0), "all are saturated");
+        let weight_of = |item: &Item| given_in(item).map(|(_, weight)| weight).sum::<u64>();
+        let heaviest = items.iter().map(weight_of).max().unwrap_or(0);
+        let total: u64 = items.iter().map(weight_of).sum();
+        let all_shares: u64 = shares.iter().sum();
+        for (chain_id, share) in rollups {
+            let (fair, slack) = (total * share / all_shares, heaviest * share + 1);
+            let (weight, _) = given(&items, chain_id);
+            if chain_id == R4 {
+                prop_assert!(weight.abs_diff(fair) <= slack, "{weight} of {fair}");
+            } else {
+                prop_assert!(weight * 3 + slack >= fair, "{chain_id}: {weight} of {fair}");
+            }
+        }
+    }
+}
+
+fn given_in(item: &Item) -> impl Iterator<Item = (ChainId, u64)> {
+    let all = item.transactions();
+    all.map(|(chain_id, transaction)| (chain_id, transaction_weight(transaction)))
 }
 
 fn count(items: &[Item], chain_id: ChainId) -> usize {

@@ -309,6 +309,10 @@ impl World {
         let mut bytes = 0;
         let sealed: BTreeSet<EntryId> = pool.sealed.values().flatten().copied().collect();
         let ready: BTreeSet<EntryId> = pool.ready.entries().into_iter().collect();
+        for full in pool.ready.waited_for() {
+            let is_shut = pool.throttle.is_shut(full, pool.undecided());
+            assert!(is_shut, "{full} may have room, and something waits for it");
+        }
         let yielding = pool.room.yielding();
         let gapped: BTreeSet<SenderKey> = pool
             .queues

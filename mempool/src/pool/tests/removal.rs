@@ -48,3 +48,20 @@ fn what_another_lane_carries_after_the_author_was_removed_is_still_said_to_be_co
     let state = pool.state(&name(&first));
     assert!(matches!(state, Some(State::Committed { .. })), "{state:?}");
 }
+
+#[test]
+fn rollup_that_was_full_before_its_author_was_removed_is_served_when_the_author_is_back() {
+    let mut pool = pool();
+    let placed = transaction(R1, 1, 0);
+    admit(&mut pool, &alone(&placed));
+    take(&mut pool, 0);
+    admit(&mut pool, &alone(&transaction(R1, 2, 0)));
+    take(&mut pool, 1);
+    decide_full(&mut pool, &[&placed], Some(0), &[], &[R1]);
+    admit(&mut pool, &alone(&transaction(R1, 3, 0)));
+    assert!(take(&mut pool, 2).is_empty(), "it waits for parcel 1");
+    pool.on_removed();
+    let later = transaction(R1, 4, 0);
+    admit(&mut pool, &alone(&later));
+    assert_eq!(take(&mut pool, 2), ids_of(&[&later]));
+}
