@@ -1,14 +1,18 @@
 //! From bytes of the parcels stream to something that the replica can take at once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_mempool::parcels::{FalseSender, Message, check_marked};
 use cloverleaf_types::error::{DecodeError, ParcelError};
-use cloverleaf_types::{NetworkId, Parcel, Recover};
+use cloverleaf_types::{B256, NetworkId, Parcel, Recover};
 
 use crate::input::Intake;
+
+/// How many parcels [`Lately`] remembers: as many megabytes at most, of what peers send twice.
+const LATELY_MAX: usize = 32;
 
 /// Why a message of the parcels stream is worthless. Its sender is at fault: a correct validator
 /// forwards only what it checked.
@@ -29,6 +33,32 @@ enum Unfit {
     FalseSender(Box<FalseSender>),
 }
 
+/// The parcels that were verified last. One that comes again, from its author or from another, is not
+/// verified again. What is in it was well-formed whoever sent it.
+#[derive(Debug, Default)]
+pub struct Lately {
+    parcels: VecDeque<Arc<Prepared>>,
+}
+
+/// How far a message is.
+#[derive(Debug)]
+pub enum Step {
+    /// The replica can take it.
+    Taken(Intake),
+    /// It holds a parcel that is not verified yet.
+    Unverified(Unverified),
+}
+
+/// A message whose parcels are verified one at a time: a reply holds so many of them that whoever
+/// verifies for several peers must be able to turn to another in between.
+#[derive(Debug)]
+pub struct Unverified {
+    /// What was asked for, if it is a reply and not a parcel alone.
+    reply_to: Option<B256>,
+    encoded: VecDeque<Bytes>,
+    verified: Vec<Arc<Prepared>>,
+}
+
 /// Decodes a message and checks the parcels in it (L5), whatever the state is. It takes as long as the
 /// signatures in it take, so it is called beside the thread that runs the replica. A parcel that is
 /// well-formed but for a false mark (L1) becomes evidence against its author, and nothing else of its
@@ -41,21 +71,91 @@ pub fn intake(
     network: NetworkId,
     recover: &dyn Recover,
 ) -> Result<Intake, IntakeError> {
-    let prepared = |encoded| prepare(encoded, network, recover);
-    let taken = match Message::decode(bytes)? {
-        Message::Parcel(encoded) => prepared(encoded).map(Intake::Parcel),
-        Message::Parcels { hash, parcels } => {
-            let parcels: Result<_, _> = parcels.into_iter().map(prepared).collect();
-            parcels.map(|parcels| Intake::Reply { hash, parcels })
+    let mut step = decode(bytes)?;
+    loop {
+        match step {
+            Step::Taken(taken) => return Ok(taken),
+            Step::Unverified(rest) => {
+                step = rest.verify_next(network, recover, &mut Lately::default())?;
+            }
         }
-        Message::Ack(entries) => Ok(Intake::Ack(entries)),
-        Message::Fetch(fetch) => Ok(Intake::Fetch(fetch)),
-        Message::Decided { hash, height } => Ok(Intake::Decided { hash, height }),
+    }
+}
+
+/// The beginning of [`intake`]: decodes a message, which costs little, and verifies nothing.
+///
+/// # Errors
+/// It is not a message.
+pub fn decode(bytes: &Bytes) -> Result<Step, IntakeError> {
+    let unverified = |reply_to, encoded: Vec<Bytes>| Unverified {
+        reply_to,
+        encoded: encoded.into(),
+        verified: Vec::new(),
     };
-    match taken {
-        Ok(taken) => Ok(taken),
-        Err(Unfit::FalseSender(found)) => Ok(Intake::FalseSender(*found)),
-        Err(Unfit::Worthless(error)) => Err(error),
+    let taken = match Message::decode(bytes)? {
+        Message::Parcel(encoded) => return Ok(unverified(None, vec![encoded]).step()),
+        Message::Parcels { hash, parcels } => return Ok(unverified(Some(hash), parcels).step()),
+        Message::Ack(entries) => Intake::Ack(entries),
+        Message::Fetch(fetch) => Intake::Fetch(fetch),
+        Message::Decided { hash, height } => Intake::Decided { hash, height },
+    };
+    Ok(Step::Taken(taken))
+}
+
+impl Unverified {
+    /// Verifies one parcel: with hundreds of marks in it that takes tens of milliseconds.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing of the message is used.
+    pub fn verify_next(
+        mut self,
+        network: NetworkId,
+        recover: &dyn Recover,
+        lately: &mut Lately,
+    ) -> Result<Step, IntakeError> {
+        if let Some(encoded) = self.encoded.pop_front() {
+            match lately.prepare(encoded, network, recover) {
+                Ok(prepared) => self.verified.push(prepared),
+                Err(Unfit::Worthless(error)) => return Err(error),
+                Err(Unfit::FalseSender(found)) => {
+                    return Ok(Step::Taken(Intake::FalseSender(*found)));
+                }
+            }
+        }
+        Ok(self.step())
+    }
+
+    fn step(mut self) -> Step {
+        if !self.encoded.is_empty() {
+            return Step::Unverified(self);
+        }
+        match (self.reply_to, self.verified.pop()) {
+            (None, Some(parcel)) => Step::Taken(Intake::Parcel(parcel)),
+            (reply_to, last) => Step::Taken(Intake::Reply {
+                hash: reply_to.unwrap_or_default(),
+                parcels: self.verified.into_iter().chain(last).collect(),
+            }),
+        }
+    }
+}
+
+impl Lately {
+    fn prepare(
+        &mut self,
+        encoded: Bytes,
+        network: NetworkId,
+        recover: &dyn Recover,
+    ) -> Result<Arc<Prepared>, Unfit> {
+        let known = self.parcels.iter();
+        // All of its bytes: a hash of its header would say nothing of its items.
+        let mut known = known.filter(|known| *known.parcel.encoded() == encoded);
+        if let Some(known) = known.next() {
+            return Ok(Arc::clone(known));
+        }
+        let prepared = prepare(encoded, network, recover)?;
+        self.parcels.truncate(LATELY_MAX - 1);
+        self.parcels.push_front(Arc::clone(&prepared));
+        Ok(prepared)
     }
 }
 
@@ -72,4 +172,106 @@ fn prepare(
     let prepared = Arc::new(Prepared::new(Arc::new(parcel)));
     check_marked(&prepared).map_err(|found| Unfit::FalseSender(Box::new(found)))?;
     Ok(prepared)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use cloverleaf_consensus::LocalSigner;
+    use cloverleaf_types::error::SignatureError;
+    use cloverleaf_types::{
+        Address, Epoch, Height, ParcelDraft, Secp256k1, Signature, Signer as _, Slot, Verified,
+    };
+
+    use super::*;
+
+    const NETWORK: NetworkId = B256::repeat_byte(1);
+
+    /// Counts what was verified.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Recover for Counting {
+        fn recover(&self, digest: B256, signature: &Signature) -> Result<Address, SignatureError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Secp256k1.recover(digest, signature)
+        }
+    }
+
+    fn parcel(seq: u64) -> Verified<Parcel> {
+        let signer = LocalSigner::new(&[1; 32]).unwrap();
+        let draft = ParcelDraft {
+            network: NETWORK,
+            slot: Slot {
+                author: signer.address(),
+                epoch: Epoch(0),
+                seq,
+            },
+            prev: B256::repeat_byte(u8::from(seq > 0)),
+            seen: Height(0),
+            time_ms: 0,
+            items: Vec::new(),
+        };
+        Parcel::seal(draft, &signer)
+    }
+
+    fn next(step: Step, recover: &Counting, lately: &mut Lately) -> Result<Step, IntakeError> {
+        let Step::Unverified(rest) = step else {
+            panic!("{step:?}");
+        };
+        rest.verify_next(NETWORK, recover, lately)
+    }
+
+    #[test]
+    fn parcel_that_comes_again_is_not_verified_again() {
+        let (recover, mut lately) = (Counting::default(), Lately::default());
+        let message = Message::Parcel(parcel(0).encoded().clone()).encode();
+        for _ in 0..5 {
+            let taken = next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+            let Step::Taken(Intake::Parcel(prepared)) = taken else {
+                panic!("{taken:?}");
+            };
+            assert_eq!(prepared.parcel.hash(), parcel(0).hash());
+        }
+        assert_eq!(recover.0.load(Ordering::Relaxed), 1);
+        // What differs in a byte is another, wherever the byte is.
+        let mut changed = message.to_vec();
+        *changed.last_mut().unwrap() ^= 1;
+        let changed = decode(&changed.into());
+        assert!(changed.is_err() || next(changed.unwrap(), &recover, &mut lately).is_err());
+
+        // Of others it remembers a few.
+        for seq in 1..=LATELY_MAX as u64 {
+            let message = Message::Parcel(parcel(seq).encoded().clone()).encode();
+            next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+        }
+        assert_eq!(lately.parcels.len(), LATELY_MAX);
+        next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+        assert_eq!(recover.0.load(Ordering::Relaxed), LATELY_MAX + 2);
+    }
+
+    #[test]
+    fn reply_is_verified_parcel_by_parcel() {
+        let (recover, mut lately) = (Counting::default(), Lately::default());
+        let hash = parcel(2).hash();
+        let parcels = [2, 1, 0].map(|seq| parcel(seq).encoded().clone()).to_vec();
+        let mut step = decode(&Message::Parcels { hash, parcels }.encode()).unwrap();
+        for verified in 1..=3 {
+            step = next(step, &recover, &mut lately).unwrap();
+            assert_eq!(recover.0.load(Ordering::Relaxed), verified);
+        }
+        let Step::Taken(Intake::Reply { parcels, .. }) = step else {
+            panic!("{step:?}");
+        };
+        let seqs = parcels.iter().map(|prepared| prepared.parcel.slot().seq);
+        assert_eq!(seqs.collect::<Vec<_>>(), [2, 1, 0]);
+
+        let none = Message::Parcels {
+            hash,
+            parcels: Vec::new(),
+        };
+        let step = decode(&none.encode()).unwrap();
+        assert!(matches!(step, Step::Taken(Intake::Reply { parcels, .. }) if parcels.is_empty()));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::Input as Drive;
 use cloverleaf_mempool::parcels::{Accept, FalseSender, View};
-use cloverleaf_mempool::{AckEntry, Change, Message, Name};
+use cloverleaf_mempool::{AckEntry, Change, Fetch, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
 use crate::input::Intake;
@@ -22,10 +22,7 @@ impl Replica {
         match message {
             Intake::Parcel(prepared) => self.accept_parcel(from, prepared),
             Intake::Ack(entries) => self.receive_ack(from, &entries),
-            Intake::Fetch(fetch) => {
-                let reply = self.parcels.serve(&fetch);
-                self.send_parcels(Recipient::One(from), &reply);
-            }
+            Intake::Fetch(fetch) => self.serve_parcels(from, &fetch),
             Intake::Reply { hash, parcels } => {
                 let delivered = parcels
                     .iter()
@@ -120,6 +117,21 @@ impl Replica {
         let back = changes.iter().filter(|change| !change.state.is_ended());
         let names = back.map(|change| change.name);
         self.kept.put_off(names, self.chain.height());
+    }
+
+    /// L6. Who asks for more than it can be sent gets no answer, and asks another, or again.
+    fn serve_parcels(&mut self, from: Address, fetch: &Fetch) {
+        if !self.served.may_serve(from, self.now_ms) {
+            tracing::debug!(%from, "a peer asks for more parcels than it can be sent");
+            return;
+        }
+        let reply = self.parcels.serve(fetch).encode();
+        self.served.note(from, reply.len(), self.now_ms);
+        self.outputs.push(Output::Send {
+            to: Recipient::One(from),
+            class: Class::Parcels,
+            bytes: reply,
+        });
     }
 
     fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {

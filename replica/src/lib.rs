@@ -34,6 +34,7 @@ mod intake;
 mod kept;
 mod misdeeds;
 mod output;
+mod served;
 
 mod replica;
 
@@ -51,7 +52,7 @@ mod sync_flow;
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};
-pub use intake::{IntakeError, intake};
+pub use intake::{IntakeError, Lately, Step, Unverified, decode, intake};
 pub use misdeeds::Misdeed;
 pub use observation::Observation;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};

@@ -20,6 +20,7 @@ use crate::input::Input;
 use crate::kept::Kept;
 use crate::misdeeds::{Misdeed, Misdeeds};
 use crate::output::Output;
+use crate::served::Served;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +55,8 @@ pub struct Replica {
     pub(crate) set_aside: Vec<Arc<Prepared>>,
     /// What other authors were seen doing.
     pub(crate) misdeeds: Misdeeds,
+    /// What peers that asked for parcels were served lately.
+    pub(crate) served: Served,
     pub(crate) outputs: Vec<Output>,
     pub(crate) halted: bool,
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{BlockSync, Driver, JournalEntry};
+use cloverleaf_mempool::Refusal;
 use cloverleaf_mempool::lane::{Lane, LaneConfig};
 use cloverleaf_mempool::parcels::{Parcels, ParcelsConfig, View};
 use cloverleaf_mempool::pool::{Admission, Limits, Name, Pool, Submission, submissions_of};
 use cloverleaf_types::rollup::Format;
-use cloverleaf_types::{Address, B256, ChainId, Height};
+use cloverleaf_types::{Address, B256, ChainId, Height, Slot};
 
 use crate::chain::Chain;
 use crate::config::{Halt, Recovered};
@@ -18,6 +19,7 @@ use crate::kept::Kept;
 use crate::membership::is_validator;
 use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
+use crate::served::Served;
 
 impl Replica {
     /// Goes on from what a disk holds; a new node's disk holds genesis.
@@ -82,6 +84,7 @@ impl Replica {
             kept,
             set_aside,
             misdeeds: Misdeeds::default(),
+            served: Served::default(),
             outputs: Vec::new(),
             halted: false,
         })
@@ -175,34 +178,88 @@ fn restore_pool(
         .iter()
         .flat_map(|(_, submissions)| submissions.iter().map(Submission::name))
         .collect();
-    // B8: what is sealed for a nonce replaced what an earlier parcel holds for it.
-    let taken: BTreeSet<_> = sealed
-        .iter()
-        .flat_map(|(_, submissions)| submissions.iter().flat_map(nonces))
-        .collect();
-    // The earlier ones first: their nonces are the lower ones.
+    let decided: Vec<Submission> = decided.into_iter().flat_map(submissions).collect();
+    // B8: what is sealed for a nonce, or in a block, replaced what an earlier parcel holds for it.
+    let uncut = sealed.iter().flat_map(|(_, submissions)| submissions);
+    let mut taken: BTreeSet<_> = uncut.clone().flat_map(nonces).collect();
+    taken.extend(tell_placed(pool, uncut.chain(&decided), index));
     let mut put_off = BTreeSet::new();
-    for submission in decided.into_iter().flat_map(submissions) {
+    for submission in latest_of_each_nonce(decided, taken) {
         let name = submission.name();
-        if again.contains(&name) || nonces(&submission).any(|nonce| taken.contains(&nonce)) {
+        if again.contains(&name) {
             continue;
         }
-        let admitted = pool.put_back(&submission, |key| index.placed(key));
-        if let Ok(Admission::New { displaced, .. }) = admitted {
-            put_off.insert(name);
-            for change in displaced {
-                put_off.remove(&change.name);
+        match pool.put_back(&submission, |key| index.placed(key)) {
+            Ok(Admission::New { .. }) => drop(put_off.insert(name)),
+            Ok(Admission::AlreadyKnown { .. }) => {}
+            // It ended as it would have in the pool (B7, B11).
+            Err(Refusal::DuplicateTransaction { .. } | Refusal::Expired) => {}
+            Err(refusal) => {
+                tracing::error!(?name, %refusal, "what a block may have put off is not taken back");
             }
         }
     }
     for (slot, submissions) in sealed {
         pool.restore(slot, &submissions);
     }
+    for registered in state.rollups() {
+        let chain_id = registered.rollup.chain_id;
+        if let Some(drain) = last_that_is_left_out(state, lane, chain_id) {
+            pool.hold(chain_id, drain);
+        }
+    }
     put_off
 }
 
+/// O3: the last undecided parcel that was sealed before its author knew that a rollup is full for it.
+fn last_that_is_left_out(state: &State, lane: &Lane, chain_id: ChainId) -> Option<Slot> {
+    let unknowing = lane.uncut().filter(|parcel| {
+        let closed_at = state.closed_at(parcel.header().author, chain_id);
+        closed_at.is_some_and(|closed_at| parcel.header().seen < closed_at)
+    });
+    unknowing.last().map(|parcel| parcel.slot())
+}
+
+/// B8: what was sealed later for a nonce replaced what was sealed before, or followed its end. In the
+/// order in which it was sealed, without what has a nonce that is taken.
+fn latest_of_each_nonce(sealed: Vec<Submission>, mut taken: BTreeSet<Nonce>) -> Vec<Submission> {
+    let mut latest = Vec::new();
+    for submission in sealed.into_iter().rev() {
+        if !nonces(&submission).any(|nonce| taken.contains(&nonce)) {
+            taken.extend(nonces(&submission));
+            latest.push(submission);
+        }
+    }
+    latest.reverse();
+    latest
+}
+
+/// Tells the pool how far each sender is by what blocks hold of the lane log, so that nobody waits for
+/// a nonce that is long decided; returns these nonces.
+fn tell_placed<'a>(
+    pool: &mut Pool,
+    logged: impl Iterator<Item = &'a Submission>,
+    index: &dyn PlacedIndex,
+) -> BTreeSet<Nonce> {
+    let mut placed = BTreeSet::new();
+    for transaction in logged.flat_map(Submission::transactions) {
+        if let Some(nonce) = transaction.nonce
+            && index.placed(&transaction.key()).is_some()
+        {
+            let (chain_id, sender) = (transaction.chain_id, transaction.sender);
+            let ended = pool.expect(chain_id, sender, nonce.saturating_add(1));
+            debug_assert!(ended.is_empty(), "nothing is in the pool yet");
+            placed.insert((chain_id, sender, nonce));
+        }
+    }
+    placed
+}
+
+/// A nonce of a sender on a rollup.
+type Nonce = (ChainId, Address, u64);
+
 /// Whose nonces a submission takes.
-fn nonces(submission: &Submission) -> impl Iterator<Item = (ChainId, Address, u64)> {
+fn nonces(submission: &Submission) -> impl Iterator<Item = Nonce> {
     let transactions = submission.transactions();
     transactions.filter_map(|found| Some((found.chain_id, found.sender, found.nonce?)))
 }

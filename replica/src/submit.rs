@@ -68,10 +68,11 @@ impl Replica {
         self.pool.pending_nonce(chain_id, sender)
     }
 
-    /// Senders that wait behind a gap in their nonces, at most so many.
+    /// Senders that wait behind a gap in their nonces on a rollup, at most so many: those after a
+    /// sender, and then from the first on.
     #[must_use]
-    pub fn gaps(&self, count_max: usize) -> Vec<Gap> {
-        self.pool.gaps(count_max)
+    pub fn gaps(&self, chain_id: ChainId, after: Option<Address>, count_max: usize) -> Vec<Gap> {
+        self.pool.gaps(chain_id, after, count_max)
     }
 
     /// Where a transaction or bundle is in its life, as far as the pool knows.

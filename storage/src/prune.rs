@@ -37,14 +37,20 @@ impl Store {
         let tip = self.tip().map_or(Height::GENESIS, |(height, _)| height);
         let below = below.min(tip);
         let mut removed = 0;
-        while let Some(first) = self.first_height()?.filter(|first| *first < below) {
+        // Looked up once: what is removed stays in the way of whoever reads from the start, until the
+        // database is compacted.
+        let Some(mut next) = self.first_height()? else {
+            return Ok(removed);
+        };
+        while next < below {
             // A commit waits for one block, not for all.
             let mut writer = self.writer();
-            if let Err(error) = self.remove(first) {
+            if let Err(error) = self.remove(next) {
                 writer.stopped = true;
                 return Err(error);
             }
             removed += 1;
+            next = next.next();
         }
         Ok(removed)
     }

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use cloverleaf_mempool::pool::{Limits, RETRY_MAX_MS};
-use cloverleaf_mempool::{Admission, PooledTransaction, Refusal, Submission};
+use cloverleaf_mempool::{Admission, Fetch, Message, PooledTransaction, Refusal, Submission};
+use cloverleaf_replica::Class;
 use cloverleaf_types::Parameters;
 use cloverleaf_types::limits::{PARCEL_WEIGHT_MAX, TRANSACTION_BYTES_MAX};
 
-use crate::support::{Network, WIDE, parameters};
+use crate::support::{Did, Network, WIDE, What, parameters};
 
 /// Submits a transaction of the greatest length to machine 0.
 fn submit(network: &mut Network, name: u8) -> Result<Admission, Refusal> {
@@ -56,4 +57,47 @@ fn pool_that_drains_has_room_again() {
     assert_eq!(submit(&mut network, 2).unwrap_err().reason(), "poolFull");
     network.run_ms(2_000);
     assert!(submit(&mut network, 2).is_ok());
+}
+
+/// How many times machine 0 answers, with a full parcel, a peer that asks for it so many times.
+fn answers(network: &mut Network, from: usize, fetch: &Fetch, count: usize) -> usize {
+    network.machines[0].did.clear();
+    for _ in 0..count {
+        network.inject(from, 0, Class::Parcels, Message::Fetch(*fetch).encode());
+    }
+    network.settle();
+    let is_reply = |did: &&Did| {
+        let Did::Sent(What::Parcels(Message::Parcels { parcels, .. })) = did else {
+            return false;
+        };
+        !parcels.is_empty()
+    };
+    network.machines[0].did.iter().filter(is_reply).count()
+}
+
+#[test]
+fn peer_that_asks_without_end_is_served_what_the_network_keeps_for_it_and_later_again() {
+    let mut network = Network::off(4, parameters());
+    network.start(0);
+    assert!(submit(&mut network, 1).is_ok());
+    network.run_ms(100);
+    let parcel = network.machines[0].disk.logged[0].parcel.clone();
+    let (slot, hash, from_seq) = (parcel.slot(), parcel.hash(), 0);
+    let fetch = Fetch {
+        slot,
+        hash,
+        from_seq,
+    };
+    let most = (16 << 20) / parcel.encoded().len() + 1;
+
+    // Nobody needs two lanes' weight in one piece: what a peer lacks it gets.
+    assert_eq!(answers(&mut network, 1, &fetch, most - 1), most - 1);
+    assert!(answers(&mut network, 1, &fetch, 1_000) <= 1);
+    assert_eq!(
+        answers(&mut network, 2, &fetch, 1),
+        1,
+        "another's is its own"
+    );
+    network.run_ms(1_000);
+    assert_eq!(answers(&mut network, 1, &fetch, 1), 1);
 }

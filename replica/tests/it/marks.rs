@@ -4,8 +4,8 @@ use bytes::Bytes;
 use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Misdeed};
 use cloverleaf_types::{
-    Address, B256, ChainId, Epoch, Height, Item, Parcel, ParcelDraft, Signer as _, Slot,
-    Transaction, Verified,
+    Address, B256, ChainId, Epoch, Height, Parcel, ParcelDraft, Signer as _, Slot, Transaction,
+    Verified,
 };
 
 use crate::support::{Network, ONCE, WIDE, parameters};
@@ -21,28 +21,12 @@ fn three_of_four() -> Network {
 
 /// The first parcel of machine 3, with a transaction whose sender signed nothing.
 fn parcel_of(network: &Network, chain_id: ChainId, checked: bool) -> Verified<Parcel> {
-    let key = &network.machines[3].key;
     let transaction = Transaction {
         sender: Address::repeat_byte(7),
         checked,
         raw: Bytes::from(vec![9; 100]),
     };
-    let draft = ParcelDraft {
-        network: network.genesis.network(),
-        slot: Slot {
-            author: key.address(),
-            epoch: Epoch(0),
-            seq: 0,
-        },
-        prev: B256::ZERO,
-        seen: Height(0),
-        time_ms: network.now_ms,
-        items: vec![Item::Transaction {
-            chain_id,
-            transaction,
-        }],
-    };
-    Parcel::seal(draft, key.as_ref())
+    network.first_parcel(3, chain_id, transaction)
 }
 
 fn inject(network: &mut Network, from: usize, parcel: &Verified<Parcel>) {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloverleaf_mempool::Message;
-use cloverleaf_mempool::pool::State;
+use cloverleaf_bundle::Prepared;
+use cloverleaf_mempool::pool::{State, Submission, submissions_of};
+use cloverleaf_mempool::{Message, PooledTransaction};
 use cloverleaf_replica::Class;
+use cloverleaf_types::rollup::Format;
 use cloverleaf_types::{
-    B256, Epoch, Height, Item, Parcel, ParcelDraft, Signer as _, Slot, Transaction, Verified,
+    Address, B256, Epoch, Height, Item, Parcel, ParcelDraft, Signer as _, Slot, Transaction,
+    TransactionKey, Verified, transaction_id,
 };
 
-use crate::support::{NARROW, Network, WIDE, What, Write};
+use crate::support::{NARROW, NARROW_ONCE, Network, WIDE, What, Write};
 
 // L3
 #[test]
@@ -140,6 +143,161 @@ fn what_a_block_put_off_survives_a_restart() {
     network.until_placed(&keys);
 }
 
+/// What machine 0 signed while its replica did not run, and three others followed.
+struct Signed {
+    network: Network,
+    parcels: Vec<Verified<Parcel>>,
+}
+
+impl Signed {
+    fn new() -> Self {
+        let mut network = Network::off(4, crate::support::parameters());
+        for index in 1..4 {
+            network.start(index);
+        }
+        let parcels = Vec::new();
+        Self { network, parcels }
+    }
+
+    /// One more parcel; a block takes it, and puts off what it has no room for.
+    fn parcel(&mut self, raws: &[Bytes]) {
+        let seen = self.network.machines[1].height();
+        self.unsent(seen, raws);
+        let message = Message::Parcel(self.parcels[self.parcels.len() - 1].encoded().clone());
+        let message = message.encode();
+        for to in 1..4 {
+            self.network.inject(0, to, Class::Parcels, message.clone());
+        }
+        self.network.until_placed(&[key(&raws[0])]);
+        self.network.run_ms(100);
+    }
+
+    /// One more parcel, which is logged and went nowhere.
+    fn unsent(&mut self, seen: Height, raws: &[Bytes]) {
+        let author = Arc::clone(&self.network.machines[0].key);
+        let draft = ParcelDraft {
+            network: self.network.genesis.network(),
+            slot: Slot {
+                author: author.address(),
+                epoch: Epoch(0),
+                seq: self.parcels.len() as u64,
+            },
+            prev: self.parcels.last().map_or(B256::ZERO, |last| last.hash()),
+            seen,
+            time_ms: self.network.now_ms,
+            items: raws.iter().cloned().map(item).collect(),
+        };
+        self.parcels.push(Parcel::seal(draft, author.as_ref()));
+    }
+
+    /// A transaction as its author takes it in.
+    fn as_submitted(&mut self, raw: Bytes) -> PooledTransaction {
+        self.unsent(Height(0), &[raw]);
+        let parcel = self.parcels.pop().unwrap();
+        let prepared = Arc::new(Prepared::new(Arc::new(parcel)));
+        let now_ms = self.network.now_ms;
+        match submissions_of(&prepared, |_| Format::Evm, now_ms).remove(0) {
+            Submission::Transaction(transaction) => transaction,
+            Submission::Bundle(bundle) => panic!("{bundle:?}"),
+        }
+    }
+
+    /// Machine 0 starts with all that on its disk.
+    fn start(mut self) -> Network {
+        let (author, others) = self.network.machines.split_at_mut(1);
+        author[0].found(&others[0], &self.parcels);
+        self.network.start(0);
+        self.network
+    }
+}
+
+/// What one sender signed: an EIP-1559 transfer of nothing.
+fn of_sender(nonce: u64, tip: u8) -> Bytes {
+    assert!(
+        (1..0x80).contains(&nonce) && NARROW_ONCE.0 < 0x80,
+        "a byte each"
+    );
+    let mut fields = vec![NARROW_ONCE.0 as u8, nonce as u8, tip, 100];
+    fields.extend([0x82, 0x52, 0x08]); // 21,000 gas
+    fields.push(0x94);
+    fields.extend([5; 20]); // to whom
+    fields.extend([0x80, 0x80, 0xc0]); // no value, no data, no access list
+    fields.extend([0x80, 1, 1]); // a signature that only its author verifies
+    let mut raw = vec![2, 0xc0 + fields.len() as u8];
+    raw.extend(fields);
+    raw.into()
+}
+
+fn item(raw: Bytes) -> Item {
+    let transaction = Transaction {
+        sender: Address::repeat_byte(7),
+        checked: false,
+        raw,
+    };
+    Item::Transaction {
+        chain_id: NARROW_ONCE,
+        transaction,
+    }
+}
+
+fn key(raw: &Bytes) -> TransactionKey {
+    (NARROW_ONCE, transaction_id(raw))
+}
+
+/// As many as fill the rollup, and one more, which is put off.
+fn full_and(raw: &Bytes, name: u8) -> Vec<Bytes> {
+    let fillers = (0..7).map(|number| Bytes::from([[name; 50], [number; 50]].concat()));
+    fillers.chain([raw.clone()]).collect()
+}
+
+#[test]
+fn what_was_put_off_is_placed_after_a_restart_and_what_was_replaced_is_not() {
+    // Near what a sender may have waiting, and beyond it, counted from what was put off first.
+    for last in [70, 75] {
+        let mut signed = Signed::new();
+        let replaced = of_sender(5, 1);
+        signed.parcel(&full_and(&replaced, 100));
+        let committed: Vec<Bytes> = (5..last).map(|nonce| of_sender(nonce, 9)).collect();
+        for raws in committed.chunks(10) {
+            signed.parcel(raws);
+        }
+        let put_off = of_sender(last, 9);
+        signed.parcel(&full_and(&put_off, 101));
+        let machine = &signed.network.machines[1];
+        assert!(
+            committed
+                .iter()
+                .all(|raw| machine.placed(&key(raw)).is_some())
+        );
+        for raw in [&replaced, &put_off] {
+            assert_eq!(machine.placed(&key(raw)), None);
+        }
+
+        let mut network = signed.start();
+        network.until_placed(&[key(&put_off)]);
+        network.run_ms(1_000);
+        assert_eq!(network.state(0, key(&replaced)), None);
+        assert_eq!(network.machines[1].placed(&key(&replaced)), None);
+    }
+}
+
+// O3
+#[test]
+fn nonce_does_not_overtake_what_was_sealed_before_the_restart_for_a_rollup_that_was_full() {
+    let mut signed = Signed::new();
+    let seen = signed.network.machines[1].height();
+    signed.parcel(&full_and(&of_sender(4, 9), 100));
+    // Sealed without knowing that the rollup is full: it is left out, and comes back.
+    signed.unsent(seen, &[of_sender(5, 9)]);
+    let mut network = signed.start();
+    let later = Signed::new().as_submitted(of_sender(6, 9));
+    network.submit_transaction(0, later);
+    let keys = [4, 5, 6].map(|nonce| key(&of_sender(nonce, 9)));
+    network.until_placed(&keys);
+    let heights = keys.map(|key| network.machines[1].placed(&key));
+    assert!(heights.is_sorted(), "{heights:?}");
+}
+
 #[test]
 fn node_that_restarts_below_the_cut_leaves_what_was_taken_behind() {
     let mut network = Network::of(4);
@@ -205,26 +363,10 @@ fn second_parcel_of_a_slot_that_a_valid_value_named_is_there_again() {
 }
 
 fn parcel_of(network: &Network, name: u8) -> Verified<Parcel> {
-    let key = &network.machines[3].key;
     let transaction = Transaction {
         sender: Default::default(),
         checked: false,
         raw: Bytes::from(vec![name; 100]),
     };
-    let draft = ParcelDraft {
-        network: network.genesis.network(),
-        slot: Slot {
-            author: key.address(),
-            epoch: Epoch(0),
-            seq: 0,
-        },
-        prev: B256::ZERO,
-        seen: Height(0),
-        time_ms: network.now_ms,
-        items: vec![Item::Transaction {
-            chain_id: WIDE,
-            transaction,
-        }],
-    };
-    Parcel::seal(draft, key.as_ref())
+    network.first_parcel(3, WIDE, transaction)
 }

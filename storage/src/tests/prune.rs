@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use cloverleaf_types::{ChainId, Height};
+use rocksdb::perf::{PerfContext, PerfMetric, PerfStatsLevel, set_perf_stats};
 
 use super::fixture::ROLLUPS;
 use super::store_with;
@@ -70,4 +71,18 @@ fn empty_store_has_nothing_to_remove() {
     let (_home, store, _) = store_with(0);
     assert_eq!(store.first_height().unwrap(), None);
     assert_eq!(store.prune(Height(7)).unwrap(), 0);
+}
+
+#[test]
+fn each_block_costs_the_same_to_remove_however_many_went_before() {
+    const BLOCKS: u64 = 40;
+    let (_home, store, _) = store_with(BLOCKS);
+    set_perf_stats(PerfStatsLevel::EnableCount);
+    let mut perf = PerfContext::default();
+    perf.reset();
+    assert_eq!(store.prune(Height(BLOCKS)).unwrap(), BLOCKS - 1);
+    // What a read passes over because it was removed. From the start each time it is BLOCKS² / 2.
+    let passed = perf.metric(PerfMetric::InternalDeleteSkippedCount);
+    set_perf_stats(PerfStatsLevel::Disable);
+    assert!(passed <= BLOCKS, "{passed}");
 }

@@ -12,6 +12,7 @@ use cloverleaf_replica::{Class, Commit, Halt, Input, Output, PlacedIndex, Recipi
 use cloverleaf_replica::{KeptParcel, Replica};
 use cloverleaf_types::{
     Address, B256, DecidedBlock, Genesis, Height, Parcel, Secp256k1, Signer, TransactionKey,
+    Verified,
 };
 
 /// A message, decoded.
@@ -164,6 +165,21 @@ impl Machine {
             }
         }
         sends
+    }
+
+    /// Its disk is that of an author that signed these parcels and followed another machine's blocks.
+    pub(crate) fn found(&mut self, other: &Self, logged: &[Verified<Parcel>]) {
+        let placed = other.disk.placed.0.lock().unwrap().clone();
+        let logged = logged.iter().cloned().map(Arc::new);
+        self.disk = Disk {
+            logged: logged
+                .map(|parcel| Arc::new(Prepared::new(parcel)))
+                .collect(),
+            blocks: other.disk.blocks.clone(),
+            state: other.disk.state.clone(),
+            placed: Placed(Arc::new(Mutex::new(placed))),
+            ..Disk::default()
+        };
     }
 
     /// Makes the first write durable that is not held; returns what the replica hears of it.

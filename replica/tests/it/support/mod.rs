@@ -6,5 +6,5 @@ mod names;
 mod network;
 
 pub(crate) use machine::{Did, What, Write};
-pub(crate) use names::{NARROW, ONCE, WIDE, authority, parameters};
+pub(crate) use names::{NARROW, NARROW_ONCE, ONCE, WIDE, authority, parameters};
 pub(crate) use network::{Frame, Network};

@@ -15,7 +15,10 @@ pub(crate) const NARROW: ChainId = ChainId(102);
 /// A rollup of EVM transactions that their authors alone verify.
 pub(crate) const ONCE: ChainId = ChainId(103);
 
-/// Most weight of [`NARROW`] in a block: seven transactions of 100 bytes.
+/// One of these that a handful of transactions fills.
+pub(crate) const NARROW_ONCE: ChainId = ChainId(104);
+
+/// Most weight of a narrow rollup in a block: seven transactions of 100 bytes.
 const NARROW_WEIGHT: u64 = 1_700;
 
 /// The validators' keys by rising address: the validator of a height's first round is that height
@@ -56,12 +59,17 @@ pub(crate) fn network_of(keys: &[Arc<LocalSigner>], parameters: Parameters) -> G
         rollups: vec![
             rollup(WIDE, 0),
             rollup(NARROW, NARROW_WEIGHT),
-            Rollup {
-                format: Format::Evm,
-                verification: Verification::Once,
-                ..rollup(ONCE, 0)
-            },
+            once(ONCE, 0),
+            once(NARROW_ONCE, NARROW_WEIGHT),
         ],
+    }
+}
+
+fn once(chain_id: ChainId, weight_limit: u64) -> Rollup {
+    Rollup {
+        format: Format::Evm,
+        verification: Verification::Once,
+        ..rollup(chain_id, weight_limit)
     }
 }
 

@@ -8,7 +8,10 @@ use cloverleaf_bundle::State;
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Admission, PooledTransaction, Submission};
 use cloverleaf_replica::{Class, Input, Recipient, intake};
-use cloverleaf_types::{Address, ChainId, Genesis, Height, Parameters, Secp256k1, TransactionKey};
+use cloverleaf_types::{
+    Address, B256, ChainId, Epoch, Genesis, Height, Item, Parameters, Parcel, ParcelDraft,
+    Secp256k1, Signer as _, Slot, Transaction, TransactionKey, Verified,
+};
 
 use super::machine::{Did, Machine, What, decode};
 use super::names::{GENESIS_MS, keys, network_of, parameters};
@@ -269,5 +272,31 @@ impl Network {
             }
         };
         self.input(frame.to, input);
+    }
+
+    /// The first parcel of a machine's lane, sealed past its replica.
+    pub(crate) fn first_parcel(
+        &self,
+        author: usize,
+        chain_id: ChainId,
+        transaction: Transaction,
+    ) -> Verified<Parcel> {
+        let key = &self.machines[author].key;
+        let draft = ParcelDraft {
+            network: self.genesis.network(),
+            slot: Slot {
+                author: key.address(),
+                epoch: Epoch(0),
+                seq: 0,
+            },
+            prev: B256::ZERO,
+            seen: Height(0),
+            time_ms: self.now_ms,
+            items: vec![Item::Transaction {
+                chain_id,
+                transaction,
+            }],
+        };
+        Parcel::seal(draft, key.as_ref())
     }
 }
