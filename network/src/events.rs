@@ -13,8 +13,9 @@ use crate::Class;
 /// The text of a peer's id; cloning it is cheap.
 pub type PeerName = Arc<str>;
 
-/// Every so many events the bulk classes are looked at before votes: a flood of votes takes at most
-/// 15 of 16 turns.
+/// Every so many events the bulk classes are looked at before votes, parcels and sync first by turns:
+/// a flood of votes takes at most 15 of 16 turns, and one of votes and of a bulk class together leaves
+/// the other one of 32.
 const BULK_TURN: u32 = 16;
 
 /// Something happened with a peer.
@@ -55,6 +56,8 @@ pub struct NetworkEvents {
     told: Sessions,
     /// At most two events for each peer and one frame.
     ready: VecDeque<NetworkEvent>,
+    /// All peers share the inbox of a class. Of those that wait for room in it whoever waits longest
+    /// gets it, and each waits with one frame for each of its connections: nobody takes another's turn.
     inboxes: [mpsc::Receiver<NetworkEvent>; 3],
     turn: u32,
 }
@@ -108,10 +111,16 @@ impl NetworkEvents {
     async fn next_frame(&mut self) -> Option<Option<NetworkEvent>> {
         let [votes, parcels, sync] = &mut self.inboxes;
         self.turn = self.turn.wrapping_add(1);
-        if self.turn.is_multiple_of(BULK_TURN)
-            && let Ok(frame) = sync.try_recv().or_else(|_| parcels.try_recv())
-        {
-            return Some(Some(frame));
+        if self.turn.is_multiple_of(BULK_TURN) {
+            let parcels_first = (self.turn / BULK_TURN).is_multiple_of(2);
+            let (first, second) = if parcels_first {
+                (&mut *parcels, &mut *sync)
+            } else {
+                (&mut *sync, &mut *parcels)
+            };
+            if let Ok(frame) = first.try_recv().or_else(|_| second.try_recv()) {
+                return Some(Some(frame));
+            }
         }
         tokio::select! {
             biased;
@@ -157,6 +166,10 @@ mod tests {
             class,
             bytes: vec![mark].into(),
         }
+    }
+
+    fn fill(inbox: &mpsc::Sender<NetworkEvent>, class: Class) {
+        while inbox.try_send(frame(class, 0)).is_ok() {}
     }
 
     fn connected() -> NetworkEvent {
@@ -222,20 +235,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_votes_does_not_stop_bulk_data() {
+    async fn a_flood_of_votes_and_of_a_bulk_class_does_not_stop_the_other() {
+        for (flood, other) in [(Class::Sync, Class::Parcels), (Class::Parcels, Class::Sync)] {
+            let (_sessions, inboxes, mut events) = channels();
+            let mut others = 0;
+            for _ in 0..4 * BULK_TURN {
+                for class in [Class::Votes, flood] {
+                    fill(&inboxes[class.index()], class);
+                }
+                let _waits = inboxes[other.index()].try_send(frame(other, 1));
+                let event = events.recv().await.expect("votes wait");
+                others += u32::from(event == frame(other, 1));
+            }
+            assert_eq!(others, 2, "{other:?} beside {flood:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_always_has_a_frame_takes_no_other_peers_turn() {
         let (_sessions, inboxes, mut events) = channels();
-        for class in [Class::Parcels, Class::Sync] {
-            inboxes[class.index()]
-                .try_send(frame(class, 1))
-                .expect("room");
+        let inbox = &inboxes[Class::Sync.index()];
+        fill(inbox, Class::Sync);
+        // As the pumps do: each waits with one frame, and with the next one as soon as that is in.
+        let mut waiting = [1, 2, 3].map(|peer| Box::pin(inbox.send(frame(Class::Sync, peer))));
+        for pump in &mut waiting {
+            assert!(futures::poll!(pump.as_mut()).is_pending());
         }
-        let mut bulk = 0;
-        for _ in 0..2 * BULK_TURN {
-            let _full = inboxes[Class::Votes.index()].try_send(frame(Class::Votes, 0));
-            let event = events.recv().await.expect("votes wait");
-            bulk += u32::from(event != frame(Class::Votes, 0));
+        let mut came = [0; 4];
+        for _ in 0..30 {
+            let Some(NetworkEvent::Frame { bytes, .. }) = events.recv().await else {
+                unreachable!("a frame");
+            };
+            came[usize::from(bytes[0])] += 1;
+            for (pump, peer) in waiting.iter_mut().zip(1..) {
+                // The first is greedy: it is asked again until it waits.
+                while futures::poll!(pump.as_mut()).is_ready() {
+                    pump.set(inbox.send(frame(Class::Sync, peer)));
+                }
+            }
         }
-        assert_eq!(bulk, 2);
+        let mine = &came[1..];
+        assert!(mine.iter().all(|count| *count >= 9), "{came:?}");
     }
 
     #[tokio::test]

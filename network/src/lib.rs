@@ -15,8 +15,8 @@
 //!   is a request to send again what the peer needs now. Nothing is ever delivered twice, except
 //!   the one frame that was being written when a connection broke.
 //! * Votes never wait behind bulk data, neither on the way out (a stream and a queue for each class
-//!   and peer) nor on the way in (votes are handed out first). A flood of votes slows bulk data
-//!   down, but does not stop it.
+//!   and peer) nor on the way in (votes are handed out first). A flood of votes, even with one of a
+//!   bulk class, slows the other bulk class down but does not stop it.
 //! * A slow reader stops its own streams and nothing else.
 //!
 //! # Design
@@ -79,6 +79,7 @@ mod handle;
 mod identity;
 mod list;
 mod mesh;
+mod metrics;
 mod outbox;
 mod peer;
 mod pump;
@@ -93,6 +94,7 @@ pub use events::{NetworkEvent, NetworkEvents, PeerName};
 pub use handle::NetworkHandle;
 pub use identity::Keypair;
 pub use mesh::{Network, NetworkTask, start};
+pub use metrics::ConnectionMetrics;
 pub use peer::CONNECTIONS_PER_PEER_MAX;
 pub use redial::{REDIAL_MS_MAX, REDIAL_MS_MIN};
 pub use swarm::HANDSHAKES_MAX;

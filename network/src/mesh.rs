@@ -19,8 +19,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    CONNECTIONS_PER_PEER_MAX, NetworkConfig, NetworkError, NetworkEvents, NetworkHandle,
-    REDIAL_MS_MIN,
+    CONNECTIONS_PER_PEER_MAX, ConnectionMetrics, NetworkConfig, NetworkError, NetworkEvents,
+    NetworkHandle, REDIAL_MS_MIN,
     config::{PeerList, checked_peers, multiaddress, protocols},
     events::{self, Inboxes, Session, Sessions},
     handle::Shared,
@@ -52,6 +52,7 @@ pub struct NetworkTask {
     inboxes: Inboxes,
     tasks: JoinSet<Ended>,
     stop: CancellationToken,
+    metrics: Option<ConnectionMetrics>,
 }
 
 /// A stream's task has come to its end.
@@ -97,6 +98,7 @@ pub async fn start(config: NetworkConfig) -> Result<Network, NetworkError> {
         inboxes,
         tasks: JoinSet::new(),
         stop,
+        metrics: None,
     };
     task.follow_list();
     Ok(Network {
@@ -129,6 +131,13 @@ async fn listen(
 }
 
 impl NetworkTask {
+    /// Has its connections counted.
+    #[must_use]
+    pub fn measured(mut self, metrics: ConnectionMetrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Keeps the mesh until [`NetworkHandle::shutdown`] is called or the events are dropped. Then
     /// all connections are closed.
     ///
@@ -166,6 +175,9 @@ impl NetworkTask {
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) -> Result<(), NetworkError> {
+        if let Some(metrics) = &self.metrics {
+            metrics.count(&event);
+        }
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
             SwarmEvent::ConnectionEstablished {
