@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloverleaf_bundle::State;
 use cloverleaf_consensus::Message;
 use cloverleaf_mempool::Name;
+use cloverleaf_mempool::pool;
 use cloverleaf_types::{Address, DecidedBlock, Genesis, Height, Parcel, ParcelHeader, Recover};
 use cloverleaf_types::{TransactionKey, Verified};
 
@@ -104,9 +105,12 @@ impl Judge {
         self.promises.available(node, name);
     }
 
-    /// A correct node says that an item has ended.
-    pub fn ended(&mut self, node: Address, name: Name) {
-        self.promises.ended(node, name);
+    /// A correct node says that an item has ended, and how.
+    ///
+    /// # Errors
+    /// What was available may not end so.
+    pub fn ended(&mut self, node: Address, name: Name, how: &pool::State) -> Result<(), Violation> {
+        self.promises.ended(node, name, how)
     }
 
     /// A validator is removed; returns what ends with it.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloverleaf_mempool::Name;
+use cloverleaf_mempool::pool::State;
 use cloverleaf_types::{Address, B256, Block, ChainId, Height, Terms};
 
 use super::Violation;
@@ -11,7 +12,7 @@ use super::replay::Left;
 /// Every item that a correct node said is available, until it ends.
 #[derive(Default)]
 pub struct Promises {
-    /// Who said so first.
+    /// Who said so last.
     open: BTreeMap<Name, Address>,
     /// Of these, what a block left out for now, and until when it may be placed: its author seals it
     /// again, unless its window closes first.
@@ -56,10 +57,20 @@ impl Promises {
 
     /// A node says that an item has ended. It may say so of what a block has left out for now: then
     /// another takes its nonce, its window closes, or another lane places a part of it.
-    pub fn ended(&mut self, node: Address, name: Name) {
-        if self.open.get(&name) == Some(&node) && self.put_off.contains_key(&name) {
+    ///
+    /// # Errors
+    /// It gave way to others in a full pool, which nothing that was available may.
+    pub fn ended(&mut self, node: Address, name: Name, how: &State) -> Result<(), Violation> {
+        if self.open.get(&name) != Some(&node) {
+            return Ok(());
+        }
+        if *how == State::Rejected {
+            return Err(lost(node, &name));
+        }
+        if self.put_off.contains_key(&name) {
             self.end(name);
         }
+        Ok(())
     }
 
     /// A node is removed from the validators: what no block has taken of its lane ends there (L2).
@@ -97,13 +108,9 @@ impl Promises {
             let put_off = self.put_off.get(name);
             put_off.is_some_and(|terms| is_down(node) || terms.is_some_and(|it| self.closed(&it)))
         };
-        let lost = self.open.iter().find(|(name, node)| !is_over(name, **node));
-        match lost {
-            Some((name, node)) => Err(Violation::Lost {
-                node: *node,
-                name: text(name),
-                item: *name,
-            }),
+        let found = self.open.iter().find(|(name, node)| !is_over(name, **node));
+        match found {
+            Some((name, node)) => Err(lost(*node, name)),
             None => Ok(()),
         }
     }
@@ -134,6 +141,14 @@ pub fn names(left: &Left) -> Vec<Name> {
 fn terms(left: &Left) -> Option<Terms> {
     let bundle = left.parcel.items[left.item].bundle;
     bundle.map(|bundle| bundle.terms)
+}
+
+fn lost(node: Address, name: &Name) -> Violation {
+    Violation::Lost {
+        node,
+        name: text(name),
+        item: *name,
+    }
 }
 
 fn text(name: &Name) -> String {

@@ -1,7 +1,7 @@
 //! Reads what all nodes stream, through every death of theirs, and follows both rollups.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cloverleaf_client::{Blocks, Error, Follower, FollowerConfig, Timing};
 use cloverleaf_types::{ChainId, Genesis, Head, TrustRoot};
@@ -69,7 +69,8 @@ impl Watched {
     }
 }
 
-/// A follower that begins with a rollup's first batch and trusts genesis alone.
+/// A follower that begins with a rollup's first batch and trusts genesis alone, whatever its age: who
+/// judges a whole network from its files has all that its validators could lose.
 pub(super) fn follow(
     genesis: &Genesis,
     chain_id: ChainId,
@@ -78,7 +79,9 @@ pub(super) fn follow(
     let trust = TrustRoot::genesis(genesis).map_err(|error| Error::Format {
         what: "genesis",
         problem: error.to_string(),
-    })?;
+    });
+    let mut trust = trust?;
+    trust.saw(now_ms());
     Follower::new(FollowerConfig {
         trust,
         head: Head::empty(genesis.network(), chain_id),
@@ -88,4 +91,42 @@ pub(super) fn follow(
             ..Timing::default()
         },
     })
+}
+
+/// Now, in milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "real networks have real time")]
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::Height;
+
+    use super::*;
+
+    #[test]
+    fn network_of_any_age_is_judged_by_its_genesis() {
+        let validator = cloverleaf_types::GenesisValidator {
+            address: cloverleaf_types::Address::repeat_byte(1),
+            power: 1,
+            peer_id: "peer".to_owned(),
+            name: "node0".to_owned(),
+        };
+        let genesis = Genesis {
+            name: "old".to_owned(),
+            time_ms: 1,
+            authority: cloverleaf_types::Address::ZERO,
+            parameters: cloverleaf_types::Parameters::default(),
+            validators: vec![validator],
+            rollups: Vec::new(),
+        };
+        let now_ms = now_ms();
+        assert!(!TrustRoot::genesis(&genesis).unwrap().is_fresh(now_ms));
+        let upstreams = vec!["http://127.0.0.1:1".to_owned()];
+        let follower = follow(&genesis, ChainId(901), upstreams).unwrap();
+        assert!(follower.trust().is_fresh(now_ms));
+        assert_eq!(follower.trust().height, Height::GENESIS);
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
@@ -187,6 +188,18 @@ impl Network {
     /// There is no such node.
     pub fn kill(&mut self, node: usize) -> Result<(), Error> {
         self.nodes[node].take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Asks a node to end, as a supervisor does, and waits; how it ended.
+    ///
+    /// # Errors
+    /// It had ended by itself, or is late.
+    ///
+    /// # Panics
+    /// There is no such node, or it is down.
+    pub fn stop(&mut self, node: usize) -> Result<ExitStatus, Error> {
+        let process = self.nodes[node].take().expect("it is up");
+        process.terminate()
     }
 
     /// `kill -9` of all nodes at the same moment.

@@ -1,9 +1,13 @@
 //! What a simulated network is made of.
 
+use cloverleaf_mempool::Limits;
 use cloverleaf_types::Parameters;
 
 use super::byzantine::Kind;
 use super::random::Random;
+
+/// Transactions in a pool that is soon full: a few rounds of what is submitted to one node.
+const SMALL_POOL_TRANSACTIONS_MAX: usize = 12;
 
 /// One simulated network and what happens to it; everything else follows from the seed.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub struct Config {
     pub faults: Option<FaultConfig>,
     /// Which validators are Byzantine, and how; at most f.
     pub byzantine: Vec<(usize, Kind)>,
+    /// What a pool holds at most.
+    pub limits: Limits,
     /// What is submitted.
     pub workload: WorkloadConfig,
     /// A validator whose clock is ahead by so many milliseconds; the others' differ by little.
@@ -116,6 +122,7 @@ impl Config {
                 sync_us: 500,
                 jitter_us: 2_000,
             },
+            limits: Limits::default(),
             faults: None,
             byzantine: Vec::new(),
             workload: WorkloadConfig {
@@ -159,8 +166,8 @@ impl Config {
             repair_ms: random.between(200, 2_000),
             long_partition_blocks: long.then_some(70),
         });
-        // Two of seven have no Byzantine validator.
-        let of_seed = usize::try_from(seed % 7).expect("below seven");
+        // Two of eight have no Byzantine validator.
+        let of_seed = usize::try_from(seed % 8).expect("below eight");
         let mut kinds: Vec<Kind> = Kind::ALL.get(of_seed).copied().into_iter().collect();
         if config.validators == 7 {
             kinds.push(*random.pick(&Kind::ALL));
@@ -178,6 +185,9 @@ impl Config {
             .filter(|_| !config.byzantine.is_empty())
         {
             faults.interval_ms *= 2;
+        }
+        if random.chance(250) {
+            config.limits.transactions_max = SMALL_POOL_TRANSACTIONS_MAX;
         }
         config
     }

@@ -68,6 +68,12 @@ counts! {
     reparametrised,
     /// Bundles placed with a leg on a rollup that was registered while the network ran.
     later_bundles,
+    /// Messages about decided blocks that a Byzantine validator made false.
+    false_blocks,
+    /// Items that nodes refused.
+    refused,
+    /// Items that gave way in a full pool.
+    gave_way,
     /// Items that were announced as available.
     available,
     /// Machines that lost power.

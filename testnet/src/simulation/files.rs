@@ -7,7 +7,7 @@ use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{JournalError, Outcome, Record, SegmentedJournal};
 use cloverleaf_replica::{JournalRecord, KeptParcel};
-use cloverleaf_types::{B256, Height, NetworkId, Parcel, Recover};
+use cloverleaf_types::{Height, NetworkId, Parcel, Recover, Verified};
 
 use super::disk::PoweredDisk;
 
@@ -36,7 +36,7 @@ pub(crate) struct Found {
 pub(crate) struct ParcelLog {
     journal: SegmentedJournal<PoweredDisk>,
     waiting: Vec<KeptParcel>,
-    writing: Vec<B256>,
+    writing: Vec<Arc<Verified<Parcel>>>,
 }
 
 impl Files {
@@ -125,7 +125,7 @@ impl ParcelLog {
     }
 
     /// Ends a sync: what is durable by it, and whether the next one begins.
-    pub(crate) fn finish(&mut self) -> (Vec<B256>, bool) {
+    pub(crate) fn finish(&mut self) -> (Vec<Arc<Verified<Parcel>>>, bool) {
         self.journal.sync().expect("the power is there");
         let durable = std::mem::take(&mut self.writing);
         let again = self.begin();
@@ -147,7 +147,7 @@ impl ParcelLog {
                 .journal
                 .append(kept.height.0, kept.parcel.encoded().as_ref());
             appended.expect("a disk in memory has room");
-            self.writing.push(kept.parcel.hash());
+            self.writing.push(kept.parcel);
         }
         true
     }

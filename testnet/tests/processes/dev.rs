@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::devnet::DevNetwork;
 use crate::scene::SOON;
+use crate::upstreams::{OLDER_MS, change_genesis};
 
 /// A transaction is executed; then the process is ended, and a new one has it all.
 fn keeps_everything(name: &str, end: impl FnOnce(Process)) {
@@ -124,4 +125,27 @@ fn dev_refuses_another_block_time_and_another_genesis_and_then_still_has_its_net
     network.start_again(&["--block-time-ms", "100"]);
     assert_eq!(network.block(0, At::Number(tip)).unwrap().hash, hash);
     assert!(height <= tip);
+}
+
+#[test]
+fn rollups_of_a_dev_network_older_than_the_trust_period_go_on() {
+    let mut network = DevNetwork::start("dev-old", &[]);
+    network.take_process().kill().unwrap();
+    // A network that has not begun yet, as if it had been made long ago.
+    let old = network.dir().join("old");
+    let path = old.display().to_string();
+    network
+        .command(&["testnet", "init", "--out", &path])
+        .succeeded()
+        .unwrap();
+    change_genesis(&old, |genesis| {
+        "dev".clone_into(&mut genesis.name);
+        genesis.time_ms -= OLDER_MS;
+    });
+    let process = network.try_start(&old, &[]);
+    let process = process.unwrap_or_else(|error| panic!("{error}"));
+    let sent = Wallet::funded().transfer(901, 0);
+    network.committed(network.send(&sent));
+    assert_eq!(executed(&network, sent.key.1)["status"], "0x1");
+    process.kill().unwrap();
 }

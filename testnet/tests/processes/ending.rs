@@ -8,7 +8,7 @@ use cloverleaf_testnet::load::Wallet;
 use cloverleaf_testnet::process::{Error, wait_until};
 
 use crate::devnet::DevNetwork;
-use crate::scene::SOON;
+use crate::scene::{SOON, Scene};
 
 /// The code of a process that must not sign before somebody has looked (`docs/operations.md`).
 const JOURNAL: i32 = 73;
@@ -45,6 +45,29 @@ fn dev_on_a_damaged_journal_ends_with_the_code_of_a_node_at_every_start() {
             other => panic!("start {start}: {:?}", other.map(drop)),
         }
     }
+}
+
+#[test]
+fn each_node_is_stopped_in_turn_under_load_and_nothing_that_was_available_is_lost() {
+    let mut scene = Scene::start("stopped", None);
+    let load = scene.load(5);
+    scene.wait("load is ordered", |seen| seen.transactions_above(0) > 300);
+    for node in 0..4 {
+        scene.stop(node);
+        let tip = scene.seen().tip();
+        scene.wait("the others go on", |seen| {
+            seen.tip() > tip && seen.transactions_above(tip) > 0 && seen.bundles_above(tip) > 0
+        });
+        scene.restart(node);
+        scene.wait_until_it_takes_part(node);
+    }
+    let answers = scene.runtime().block_on(load.stop());
+    scene.judge(&answers);
+    println!(
+        "stopped each of four; {} available; {}",
+        answers.available.len(),
+        scene.seen().totals()
+    );
 }
 
 #[test]

@@ -204,6 +204,14 @@ impl Scene {
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// SIGTERM; it ends in order.
+    pub(crate) fn stop(&mut self, node: Node) {
+        self.lives.end(node);
+        let ended = self.network.stop(node);
+        let status = ended.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(status.code(), Some(0), "node {node}");
+    }
+
     /// `kill -9` of all.
     pub(crate) fn kill_all(&mut self) {
         (0..4).for_each(|node| self.lives.end(node));

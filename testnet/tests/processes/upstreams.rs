@@ -1,14 +1,18 @@
 //! A rollup's node that loses the sequencers it follows, one after the other.
 
+use std::fs;
+use std::path::Path;
+
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_client::RpcClient;
 use cloverleaf_testnet::external::Node;
-use cloverleaf_testnet::load::{Answer, Wallet};
-use cloverleaf_testnet::process::{Process, wait_until};
-use cloverleaf_types::ChainId;
+use cloverleaf_testnet::load::{Answer, Grpc, Wallet};
+use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, Process, wait_until};
+use cloverleaf_types::{ChainId, Genesis};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
-use crate::scene::{CHAINS, SOON, Scene};
+use crate::scene::{CHAINS, Dir, SOON, Scene, Turn};
 
 /// A node that is never killed here.
 const UP: Node = 2;
@@ -108,4 +112,79 @@ fn rollup_goes_on_with_another_sequencer_when_the_one_it_follows_is_killed() {
     );
     scene.restart(1);
     scene.check();
+}
+
+/// A day longer than the trust period, in milliseconds.
+pub(crate) const OLDER_MS: u64 = 15 * 24 * 3_600_000;
+
+/// Changes the genesis of a network of four that has not begun.
+pub(crate) fn change_genesis(dir: &Path, change: impl FnOnce(&mut Genesis)) {
+    let text = fs::read_to_string(dir.join("genesis.json")).unwrap();
+    let mut genesis: Genesis = serde_json::from_str(&text).unwrap();
+    change(&mut genesis);
+    let text = serde_json::to_string_pretty(&genesis).unwrap();
+    for place in [".", "node0", "node1", "node2", "node3"] {
+        fs::write(dir.join(place).join("genesis.json"), &text).unwrap();
+    }
+}
+
+/// Waits until a rollup's node has executed a batch.
+fn wait_for_block(runtime: &Runtime, url: &str, number: u64, process: &Process) {
+    let client = RpcClient::new(url).unwrap();
+    let waited = wait_until(format!("block {number} is executed"), SOON, || {
+        let asked = client.call::<Value>("eth_blockNumber", json!([]));
+        runtime.block_on(asked).unwrap() == format!("{number:#x}")
+    });
+    waited.unwrap_or_else(|error| panic!("{error}: {}", process.log()));
+}
+
+#[test]
+fn rollup_of_a_network_older_than_the_trust_period_begins_with_a_given_root_and_goes_on_without_it()
+{
+    let _turn = Turn::take();
+    let (binary, runtime) = (Binary::find().unwrap(), Runtime::new().unwrap());
+    let dir = Dir::new("upstreams-old");
+    let home = dir.path().join("network");
+    let plan = NetworkPlan {
+        validators: 4,
+        block_time_ms: None,
+    };
+    let mut network = Network::init(&binary, &home, plan).unwrap();
+    change_genesis(&home, |genesis| genesis.time_ms -= OLDER_MS);
+    network.start_all().unwrap();
+    let entered = runtime.enter();
+    let mut grpc = Grpc::new(&network.grpc_urls()[0]).unwrap();
+    drop(entered);
+    let mut commit = |nonce| {
+        let signed = Wallet::funded().transfer(CHAINS[0], nonce);
+        let answer = runtime.block_on(grpc.submit(&signed, Wait::Committed));
+        assert!(matches!(answer, Answer::Reached(_)), "{answer:?}");
+    };
+
+    commit(0);
+    let (http, url) = (network.http_url(0), network.rollup_url(0));
+    let trusted = binary.run(["trust", "--rpc", &http]).unwrap();
+    let trust = dir.path().join("given.json");
+    fs::write(&trust, trusted.succeeded().unwrap().stdout).unwrap();
+    let mut arguments = vec!["rollup".to_owned(), "run".to_owned(), CHAINS[0].to_string()];
+    let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    option("--genesis", home.join("genesis.json").display().to_string());
+    option("--trust", trust.display().to_string());
+    option("--data", home.join("follower").display().to_string());
+    option("--listen", url.replace("http://", ""));
+    option("--upstream", network.grpc_urls()[0].clone());
+    let mut process = Process::start(&binary, "given", &home, &arguments).unwrap();
+    process.ready().unwrap();
+    wait_for_block(&runtime, &url, 1, &process);
+    // What it trusts by now is written when it asks for the next batch.
+    let kept = home.join("follower/trust.json");
+    wait_until("the root is kept", SOON, || kept.is_file()).unwrap();
+    process.kill().unwrap();
+
+    commit(1);
+    let urls = network.grpc_urls();
+    let process = network.follow_rollup("follower", CHAINS[0], 0, &urls);
+    let process = process.unwrap_or_else(|error| panic!("{error}"));
+    wait_for_block(&runtime, &url, 2, &process);
+    process.kill().unwrap();
 }

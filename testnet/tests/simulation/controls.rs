@@ -44,7 +44,10 @@ fn parcels_that_are_said_to_be_durable_before_they_are_are_noticed() {
     let (_, violation) = found.expect("a slot is signed twice, or something is lost");
     let of_lost_parcels = matches!(
         violation,
-        Violation::SignedTwice { .. } | Violation::Lost { .. } | Violation::Node { .. }
+        Violation::SignedTwice { .. }
+            | Violation::Lost { .. }
+            | Violation::Node { .. }
+            | Violation::Replay { .. }
     );
     assert!(of_lost_parcels, "{violation}");
 }

@@ -131,9 +131,9 @@ fn validator_of_more_power_decides_with_fewer_others() {
     go_on(&mut network, 5);
     change(&mut network, 1, 2);
     // Power 4 of 5 is a quorum, with validator 1 among it.
-    network.crash(3);
+    network.crash(3).unwrap();
     go_on(&mut network, 10);
-    network.crash(2);
+    network.crash(2).unwrap();
     network.run_for(5_000).unwrap();
     let stuck = network.height();
     network.run_for(5_000).unwrap();
@@ -182,7 +182,7 @@ fn cut_at_change(step: u32, host: usize, to: u64) -> Result<(), Box<dyn std::err
 fn absent_proposer_costs_one_round_is_skipped_from_then_on_and_returns() {
     let mut network = started(25);
     go_on(&mut network, 20);
-    network.crash(2);
+    network.crash(2).unwrap();
     let crashed = network.height();
     go_on(&mut network, 40);
     let rounds = |network: &Simulation, from: u64| {

@@ -29,7 +29,7 @@ fn four_validators_order_over_lossy_links_while_one_crashes_and_comes_back() {
         config.links.loss_permille = 20;
         let mut network = started(config);
         reach(&mut network, 10);
-        network.crash(2);
+        network.crash(2).unwrap();
         reach(&mut network, 25);
         network.restart(2).unwrap();
         reach(&mut network, 50);
@@ -109,7 +109,7 @@ fn power_cut_at(step: u32, hosts: &[usize]) -> Result<Report, Box<dyn std::error
 fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
     let mut network = started(Config::calm(3));
     reach(&mut network, 20);
-    (0..4).for_each(|host| network.crash(host));
+    (0..4).for_each(|host| network.crash(host).unwrap());
     let tip = network.height();
     network.run_for(2_000).unwrap();
     assert_eq!(network.height(), tip);
@@ -124,7 +124,7 @@ fn validators_restart_one_after_the_other_under_load() {
     for round in 0..8 {
         let height = network.height();
         reach(&mut network, height + 4);
-        network.crash(round % 4);
+        network.crash(round % 4).unwrap();
         network.run_for(100).unwrap();
         network.restart(round % 4).unwrap();
     }
@@ -136,8 +136,8 @@ fn validators_restart_one_after_the_other_under_load() {
 fn nothing_commits_while_two_of_four_are_down_and_it_goes_on_when_they_are_back() {
     let mut network = started(Config::calm(5));
     reach(&mut network, 10);
-    network.crash(0);
-    network.crash(3);
+    network.crash(0).unwrap();
+    network.crash(3).unwrap();
     network.run_for(200).unwrap();
     let height = network.height();
     network.run_for(10_000).unwrap();
@@ -159,7 +159,7 @@ fn what_is_available_commits_although_its_author_dies_right_after_the_answer() {
         network
             .run_until(SOON_MS, |it| it.promised_by(1).0 > 0)
             .unwrap();
-        network.crash(1);
+        network.crash(1).unwrap();
         assert!(
             network.promised_by(1).1 > 0,
             "seed {seed}: it died too late"
@@ -284,4 +284,24 @@ fn journals_keep_what_is_undecided_and_do_not_grow_with_the_chain() {
     network.finish().unwrap();
     // Three journals, each of one or two segments of 16 KiB that still hold something.
     assert!(longest < 6 * 16 * 1024, "{longest} bytes");
+}
+
+// C4
+#[test]
+fn node_that_was_away_comes_back_although_a_validator_serves_false_blocks() {
+    for seed in 0..5 {
+        let mut config = Config::calm(seed);
+        config.byzantine = vec![(1, Kind::Blocks)];
+        let mut network = started(config);
+        network.crash(2).unwrap();
+        // Two correct validators and the liar decide nothing faster than this.
+        let gone_on = network.run_until(SOON_MS, |it| it.height() >= 30);
+        gone_on.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        network.restart(2).unwrap();
+        let back = network.run_until(SOON_MS, |it| it.height() >= 60);
+        back.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let report = network.finish();
+        let report = report.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert!(report.counts.false_blocks > 0, "seed {seed}");
+    }
 }

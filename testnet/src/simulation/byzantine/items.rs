@@ -12,7 +12,7 @@ use cloverleaf_types::{
     Leg, Parcel, ParcelDraft, Slot, Terms, Transaction, Verified,
 };
 
-use super::{Behaviour, Outgoing, Scene, is_own_parcel};
+use super::{Behaviour, Outgoing, Scene, but_own_parcels, forget_cut};
 use crate::simulation::network::{
     ALONE, EVERYWHERE, NARROW, NARROW_WEIGHT, THIRD, UNREGISTERED, WIDE,
 };
@@ -184,18 +184,11 @@ fn usurp(scene: &Scene<'_>) -> Item {
 impl Behaviour for ItemForger {
     fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
         self.copy_from(&message);
-        // The replica's own lane, which is empty but for signs of life, gives way to the forged one.
-        if is_own_parcel(scene, &message) {
-            Vec::new()
-        } else {
-            vec![message]
-        }
+        but_own_parcels(scene, message)
     }
 
     fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
-        let cut = scene.state.last_cut(scene.signer.address());
-        let cut_seq = cut.map_or(0, |cut| cut.seq + 1);
-        self.sealed.retain(|parcel| parcel.header().seq >= cut_seq);
+        forget_cut(scene, &mut self.sealed);
         if self.sealed.len() < UNCUT_MAX {
             self.seal(scene);
         }

@@ -12,7 +12,7 @@ use cloverleaf_types::{
     Terms, Transaction, Verified,
 };
 
-use super::{Behaviour, Outgoing, Scene, is_own_parcel};
+use super::{Behaviour, Outgoing, Scene, but_own_parcels, forget_cut};
 use crate::simulation::network::{EVERYWHERE, WIDE};
 use crate::simulation::random::Random;
 use crate::simulation::workload::{GAS_PRICE, Legacy};
@@ -137,18 +137,11 @@ impl FalseMarker {
 
 impl Behaviour for FalseMarker {
     fn instead_of(&mut self, scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
-        // The replica's own lane gives way to the forged one.
-        if is_own_parcel(scene, &message) {
-            Vec::new()
-        } else {
-            vec![message]
-        }
+        but_own_parcels(scene, message)
     }
 
     fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
-        let cut = scene.state.last_cut(scene.signer.address());
-        let cut_seq = cut.map_or(0, |cut| cut.seq + 1);
-        self.sealed.retain(|parcel| parcel.header().seq >= cut_seq);
+        forget_cut(scene, &mut self.sealed);
         let item = self.false_item(scene);
         let lie = self.parcel(scene, vec![item]);
         if self.sealed.len() < UNCUT_MAX {

@@ -1,16 +1,20 @@
 //! Byzantine validators: a correct replica whose messages pass through a behaviour, one file each.
 
+mod blocks;
 mod items;
 mod lane;
 mod marks;
 mod votes;
 mod withhold;
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cloverleaf_bundle::State;
 use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Recipient};
-use cloverleaf_types::{Address, Parcel, Signer};
+use cloverleaf_types::{Address, Parcel, Signer, Verified};
 
 use super::random::Random;
 
@@ -27,16 +31,19 @@ pub enum Kind {
     Marks,
     /// It gives one peer other parcels than the rest, has a block with them locked, and falls silent.
     Withhold,
+    /// It serves decided blocks with other batches than their headers say.
+    Blocks,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Votes,
         Self::Lane,
         Self::Items,
         Self::Marks,
         Self::Withhold,
+        Self::Blocks,
     ];
 }
 
@@ -75,6 +82,7 @@ pub(crate) fn behaviour(kind: Kind, random: Random) -> Box<dyn Behaviour> {
         Kind::Lane => Box::new(lane::LaneEquivocator::new(random)),
         Kind::Withhold => Box::new(withhold::Withholder::default()),
         Kind::Items => Box::new(items::ItemForger::new(random)),
+        Kind::Blocks => Box::new(blocks::BlockForger::new(random)),
         Kind::Marks => Box::new(marks::FalseMarker::new(random)),
     }
 }
@@ -86,4 +94,20 @@ fn is_own_parcel(scene: &Scene<'_>, message: &Outgoing) -> bool {
         _ => return false,
     };
     parcel.is_ok_and(|parcel| parcel.claimed().header().author == scene.signer.address())
+}
+
+/// The validator's own lane gives way to a forged one.
+fn but_own_parcels(scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
+    if is_own_parcel(scene, &message) {
+        Vec::new()
+    } else {
+        vec![message]
+    }
+}
+
+/// Forgets parcels of the validator's own lane that a block has taken.
+fn forget_cut(scene: &Scene<'_>, sealed: &mut VecDeque<Arc<Verified<Parcel>>>) {
+    let cut = scene.state.last_cut(scene.signer.address());
+    let first_uncut = cut.map_or(0, |cut| cut.seq + 1);
+    sealed.retain(|parcel| parcel.header().seq >= first_uncut);
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
-use cloverleaf_mempool::{Admission, Refusal, Submission};
+use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
     BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
 };
@@ -36,6 +36,7 @@ pub(crate) struct Surroundings {
     pub(crate) network: NetworkId,
     pub(crate) recover: Arc<Memo>,
     pub(crate) disk: DiskConfig,
+    pub(crate) limits: Limits,
     pub(crate) controls: Controls,
 }
 

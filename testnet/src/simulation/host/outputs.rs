@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cloverleaf_replica::{Commit, Input, KeptParcel, Output};
+use cloverleaf_types::{Parcel, Verified};
 
 use super::{Done, Effect, Host, Sighting};
 
@@ -60,7 +61,6 @@ impl Host {
     }
 
     fn log_parcel(&mut self, kept: KeptParcel) {
-        self.saw(Sighting::Held(Arc::clone(&kept.parcel)));
         let early = self.surroundings.controls.parcels_durable_early;
         let Some(running) = &mut self.running else {
             return;
@@ -75,7 +75,6 @@ impl Host {
     }
 
     fn store_parcel(&mut self, kept: KeptParcel) {
-        self.saw(Sighting::Held(Arc::clone(&kept.parcel)));
         let early = self.surroundings.controls.parcels_durable_early;
         let Some(running) = &mut self.running else {
             return;
@@ -95,9 +94,11 @@ impl Host {
         };
         let (durable, again) = running.files.lane.finish();
         if !self.surroundings.controls.parcels_durable_early {
-            let inputs = durable.into_iter().map(|hash| Input::ParcelLogged { hash });
+            let hashes = durable.iter().map(|parcel| parcel.hash());
+            let inputs = hashes.map(|hash| Input::ParcelLogged { hash });
             running.inbox.extend(inputs);
         }
+        self.saw_durable(durable);
         if again {
             self.after_parcel_sync(Done::LaneSynced);
         }
@@ -109,11 +110,19 @@ impl Host {
         };
         let (durable, again) = running.files.parcels.finish();
         if !self.surroundings.controls.parcels_durable_early {
-            let inputs = durable.into_iter().map(|hash| Input::ParcelStored { hash });
+            let hashes = durable.iter().map(|parcel| parcel.hash());
+            let inputs = hashes.map(|hash| Input::ParcelStored { hash });
             running.inbox.extend(inputs);
         }
+        self.saw_durable(durable);
         if again {
             self.after_parcel_sync(Done::ParcelsSynced);
+        }
+    }
+
+    fn saw_durable(&mut self, parcels: Vec<Arc<Verified<Parcel>>>) {
+        for parcel in parcels {
+            self.saw(Sighting::Held(parcel));
         }
     }
 

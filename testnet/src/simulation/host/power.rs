@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use cloverleaf_bundle::State;
-use cloverleaf_mempool::Limits;
 use cloverleaf_replica::{Input, Recovered, Replica};
 use cloverleaf_types::Height;
 
@@ -49,7 +48,7 @@ impl Host {
             logged,
             stored,
         };
-        match Replica::new(recovered, Limits::default(), Box::new(self.store.clone())) {
+        match Replica::new(recovered, surroundings.limits, Box::new(self.store.clone())) {
             Ok(replica) => {
                 self.running = Some(Running {
                     replica,

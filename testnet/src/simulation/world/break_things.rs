@@ -9,13 +9,17 @@ const ISOLATION_HEIGHT: u64 = 8;
 
 impl Simulation {
     /// A machine loses power now, and stays off.
-    pub fn crash(&mut self, host: usize) {
+    ///
+    /// # Errors
+    /// A broken invariant, seen in what it had done.
+    pub fn crash(&mut self, host: usize) -> Result<(), Violation> {
         if self.hosts[host].is_up() {
             self.off_us[host] = None;
             self.hosts[host].cut_power();
-            let _settled = self.settle(host);
+            self.settle(host)?;
             self.lost_power(host);
         }
+        Ok(())
     }
 
     /// A machine loses power before its n-th next output, and comes back after a time in

@@ -89,7 +89,11 @@ impl Simulation {
             peers: &peers,
             now_ms: machine.clock_ms(self.now_us),
         };
-        behaviour.instead_of(&scene, outgoing)
+        let (class, true_bytes) = (outgoing.class, outgoing.bytes.clone());
+        let instead = behaviour.instead_of(&scene, outgoing);
+        let is_false = |it: &&Outgoing| class == Class::Sync && it.bytes != true_bytes;
+        self.counts.false_blocks += instead.iter().filter(is_false).count() as u64;
+        instead
     }
 
     /// What correct keys sign is seen when it leaves.
@@ -140,7 +144,8 @@ impl Simulation {
             Sighting::Progress(name, state) if self.is_correct(host) && state.is_ended() => {
                 let removed = matches!(state, State::Dropped { reason, .. } if reason == DropReason::AuthorRemoved);
                 self.counts.author_removed += u64::from(removed);
-                self.judge.ended(node, name);
+                self.counts.gave_way += u64::from(state == State::Rejected);
+                self.judge.ended(node, name, &state)?;
             }
             Sighting::Progress(..) => {}
             Sighting::Halted(what) => {
@@ -168,6 +173,7 @@ impl Simulation {
             self.counts.synced += 1;
         }
         self.note_equivocations(host)?;
+        self.judge_misdeeds(host)?;
         if !self.is_correct(host) {
             return Ok(());
         }

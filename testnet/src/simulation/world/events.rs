@@ -181,7 +181,8 @@ impl Simulation {
         for order in self.workload.step(&view) {
             self.expect_control(&order);
             // What a node refuses, it says; nobody waits for more.
-            let _answer = self.hosts[order.host].submit(self.now_us, &order.submission);
+            let answer = self.hosts[order.host].submit(self.now_us, &order.submission);
+            self.counts.refused += u64::from(matches!(answer, Some(Err(_))));
             self.settle(order.host)?;
         }
         for expected in self.workload.expectations() {

@@ -125,6 +125,7 @@ impl Simulation {
             network: genesis.network(),
             recover: Arc::clone(&recover),
             disk: config.disk,
+            limits: config.limits,
             controls: config.controls,
             genesis: genesis.clone(),
         });

@@ -87,7 +87,11 @@ impl Simulation {
         }
         ended?;
         for host in 0..self.hosts.len() {
-            self.count_misdeeds(host)?;
+            self.judge_misdeeds(host)?;
+            if let Some(replica) = self.hosts[host].replica() {
+                self.counts.lane_equivocations += replica.equivocations();
+                self.counts.false_marks += replica.false_senders();
+            }
         }
         self.counts.available = self.judge.promises().made();
         Ok(Report {
@@ -138,8 +142,8 @@ impl Simulation {
             .unwrap_or(0)
     }
 
-    /// Evidence must accuse nobody who is correct.
-    fn count_misdeeds(&mut self, host: usize) -> Result<(), Violation> {
+    /// Evidence must accuse nobody who is correct. It is in memory, so it is looked at now and then.
+    pub(super) fn judge_misdeeds(&self, host: usize) -> Result<(), Violation> {
         let Some(replica) = self.hosts[host].replica() else {
             return Ok(());
         };
@@ -154,8 +158,6 @@ impl Simulation {
                 return Err(Violation::FalseEvidence { accused, what });
             }
         }
-        self.counts.lane_equivocations += replica.equivocations();
-        self.counts.false_marks += replica.false_senders();
         Ok(())
     }
 
