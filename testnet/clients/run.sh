@@ -6,8 +6,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 binary=${1:?usage: run.sh PATH-OF-CLOVERLEAF}
 port_base=${CLOVERLEAF_PORT_BASE:-24545}
 cd "$here"
-if ! npm ci --no-progress >/dev/null 2>&1; then
-    echo "SKIPPED: npm cannot install cast, viem and ethers here; no client was tested"
+if ! npm ci --no-progress >/dev/null 2>&1 ||
+    ! npm ci --no-progress --ignore-scripts --prefix forwarder >/dev/null 2>&1; then
+    echo "SKIPPED: npm cannot install the clients here; no client was tested"
     exit 0
 fi
 data=$(mktemp -d)
@@ -31,5 +32,6 @@ failed=0
 bash cast.sh || failed=1
 node viem.mjs || failed=1
 node ethers.mjs || failed=1
+CLOVERLEAF_FORWARDER_PORT=$((port_base + 454)) node forwarder.mjs || failed=1
 [ "$failed" -eq 0 ] || { echo "--- log of the network:"; tail -n 50 "$data/log"; }
 exit "$failed"
