@@ -35,6 +35,8 @@ pub(crate) struct Network {
     pub(crate) heads: Vec<Head>,
     parent: B256,
     height: Height,
+    /// When it began, in milliseconds since 1970: a block comes every 200 ms after that.
+    pub(crate) start_ms: u64,
 }
 
 /// A decided block with all its proofs.
@@ -104,6 +106,7 @@ impl Network {
                 .to_vec(),
             parent: network,
             height: Height::GENESIS,
+            start_ms: 0,
         }
     }
 
@@ -256,7 +259,7 @@ impl Network {
             seq: head.seq + 1,
             prev_batch_hash: head.batch_hash,
             height: self.height,
-            timestamp_ms: self.height.0 * 200,
+            timestamp_ms: self.start_ms + self.height.0 * 200,
             l1: L1Ref::default(),
             full: vec![],
         };
@@ -273,7 +276,7 @@ impl Network {
             network: self.trust.network,
             height: self.height,
             round: Round::FIRST,
-            timestamp_ms: self.height.0 * 200,
+            timestamp_ms: self.start_ms + self.height.0 * 200,
             parent: self.parent,
             l1: L1Ref::default(),
             cut_hash: B256::ZERO,

@@ -7,6 +7,8 @@
 //!         └── backs off ─┴───────┘ refused, ended
 //! ```
 
+mod contact;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +28,10 @@ use tonic::{Code, Status, Streaming};
 
 use crate::clock::{Clock, pause, unix_ms};
 use crate::error::{Error, ItemFault};
-use crate::trust::{BATCH_WAIT_MS, Until, check_fresh, learn};
+use crate::trust::{BATCH_WAIT_MS, Until, check_fresh, confirm, learn};
 use crate::upstreams::{BackoffLimits, Choice, Upstreams};
 use crate::verify::{Chain, Checked, VerifiedBatch, check};
+pub use contact::Contact;
 
 /// Longest stream item, in bytes: the longest batch with its framing, and 1 MiB of proofs.
 pub const ITEM_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 8 + 1024 * 1024;
@@ -81,12 +84,16 @@ impl Default for Timing {
 pub struct Follower {
     chain_id: ChainId,
     trust: Arc<TrustRoot>,
+    /// What an upstream has shown of other validators, until it has shown the next batch by them too:
+    /// a root that begins above that batch could not verify it, whoever sent it.
+    learned: Option<Arc<TrustRoot>>,
     chain: Chain,
     urls: Vec<String>,
     endpoints: Vec<Endpoint>,
     upstreams: Upstreams,
     silence_ms: u64,
     clock: Clock,
+    contact: Contact,
     connection: Option<Connection>,
     ready: VecDeque<VerifiedBatch>,
     /// Upstreams that answered `pruned` since the last verified batch.
@@ -99,6 +106,8 @@ pub struct Follower {
 struct Connection {
     upstream: usize,
     stream: Streaming<BatchItem>,
+    /// When the follower last had something true from anybody: a liar does not serve.
+    served_ms: u64,
     checking: Option<JoinHandle<Result<Checked, ItemFault>>>,
 }
 
@@ -173,15 +182,18 @@ impl Follower {
             longest_ms: timing.backoff_longest_ms,
             exclusion_ms: timing.exclusion_ms,
         };
+        let clock = Clock::start();
         Ok(Self {
             chain_id: config.head.chain_id,
             trust: Arc::new(config.trust),
+            learned: None,
             chain: Chain::new(config.head),
             endpoints: endpoints.collect::<Result<_, _>>()?,
             upstreams: Upstreams::new(config.upstreams.len(), limits),
             urls: config.upstreams,
             silence_ms: timing.silence_ms,
-            clock: Clock::start(),
+            clock,
+            contact: Contact::new(clock),
             connection: None,
             ready: VecDeque::new(),
             pruned: 0,
@@ -215,11 +227,19 @@ impl Follower {
         }
     }
 
-    /// What is trusted now: with the validators that were learned of, and the time of the last batch.
-    /// Kept, it is what to go on with later.
+    /// What is trusted now: with the validators that were learned of, and the time of the last batch,
+    /// or of the last block after which an upstream proved that there was none. Kept when the batches
+    /// that were yielded are, it is what to go on with later, whatever the age of the root that the
+    /// follower began with.
     #[must_use]
     pub fn trust(&self) -> &TrustRoot {
         &self.trust
+    }
+
+    /// Whether an upstream serves it, for whoever watches: [`Follower::next`] tries for ever.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.contact.clone()
     }
 
     async fn choose(&mut self) -> usize {
@@ -235,11 +255,16 @@ impl Follower {
     async fn advance(&mut self, upstream: usize) -> Result<(), Failure> {
         let Some(connection) = self.connection.as_mut() else {
             self.connection = Some(self.open(upstream).await?);
+            self.contact.found();
             return Ok(());
         };
         if connection.checking.is_none() {
-            let item = connection.item(self.silence_ms).await?;
-            let (chain_id, trust) = (self.chain_id, Arc::clone(&self.trust));
+            let item = match connection.item(self.silence_ms).await {
+                Err(Failure::Silent) => return Err(self.silent(upstream).await),
+                item => item?,
+            };
+            let trust = Arc::clone(self.learned.as_ref().unwrap_or(&self.trust));
+            let chain_id = self.chain_id;
             let work = move || check(item, chain_id, &trust, &Secp256k1);
             connection.checking = Some(off_async_threads(work));
         }
@@ -251,7 +276,12 @@ impl Follower {
         };
         let batches = self.chain.extend(checked).map_err(Failure::Wrong)?;
         if let Some(last) = batches.last() {
+            connection.served_ms = self.clock.now_ms();
             let timestamp_ms = last.batch.header().timestamp_ms;
+            if let Some(learned) = self.learned.take() {
+                tracing::info!(height = %learned.height, "the validators have changed");
+                self.trust = learned;
+            }
             Arc::make_mut(&mut self.trust).saw(timestamp_ms.min(unix_ms()));
             self.upstreams.worked(upstream);
             self.pruned = 0;
@@ -263,8 +293,7 @@ impl Follower {
     /// Learns of other validators from the upstream that shows a block of theirs; its stream begins
     /// again after that. An upstream that cannot show where they come from is wrong.
     async fn learn(&mut self, upstream: usize, fault: ProofError) -> Result<(), Failure> {
-        self.connection = None;
-        self.chain.forget_unproven();
+        self.disconnect(false);
         let ProofError::Validators { height, found, .. } = fault else {
             return Err(Failure::Wrong(fault.into()));
         };
@@ -275,14 +304,33 @@ impl Follower {
         let channel = self.endpoints[upstream].connect().await;
         let channel = channel.map_err(Failure::Unreachable)?;
         let wait_ms = self.silence_ms.min(BATCH_WAIT_MS);
-        let learned = learn(TrustRoot::clone(&self.trust), channel, until, wait_ms).await;
+        let known = self.learned.as_ref().unwrap_or(&self.trust);
+        let learned = learn(TrustRoot::clone(known), channel, until, wait_ms).await;
         let trust = learned.map_err(|failure| match failure {
             Failure::Silent => Failure::Wrong(fault.into()),
             other => other,
         })?;
-        self.trust = Arc::new(trust);
-        tracing::info!(height = %self.trust.height, "the validators have changed");
+        self.learned = Some(Arc::new(trust));
         Ok(())
+    }
+
+    /// Why a silent upstream is left. It is asked first whether there is no batch: its proof keeps the
+    /// root fresh, which would end with its period while the rollup is idle.
+    async fn silent(&mut self, upstream: usize) -> Failure {
+        let (trust, head) = (TrustRoot::clone(&self.trust), self.chain.head());
+        let wait_ms = self.silence_ms.min(BATCH_WAIT_MS);
+        let asked = async {
+            let channel = self.endpoints[upstream].connect().await;
+            let channel = channel.map_err(Failure::Unreachable)?;
+            confirm(trust, channel, head, wait_ms, unix_ms()).await
+        };
+        match asked.await {
+            Ok(Some(trust)) => self.trust = Arc::new(trust),
+            Ok(None) => {}
+            Err(wrong @ (Failure::Wrong(_) | Failure::CutOff(_))) => return wrong,
+            Err(problem) => tracing::debug!(?problem, "a silent upstream proves nothing"),
+        }
+        Failure::Silent
     }
 
     async fn open(&self, upstream: usize) -> Result<Connection, Failure> {
@@ -309,17 +357,33 @@ impl Follower {
         Ok(Connection {
             upstream,
             stream: response.into_inner(),
+            served_ms: self.contact.lost_since_ms().unwrap_or(0),
             checking: None,
         })
     }
 
+    /// Leaves a stream, if there is one; what a liar served does not count.
+    fn disconnect(&mut self, is_liar: bool) {
+        self.chain.forget_unproven();
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let now_ms = self.clock.now_ms();
+        let since_ms = if is_liar {
+            connection.served_ms
+        } else {
+            now_ms
+        };
+        self.contact.lost(since_ms);
+    }
+
     /// Leaves an upstream, and decides whether to go on.
     fn leave(&mut self, upstream: usize, failure: Failure) -> Result<(), Error> {
+        self.learned = None;
+        self.disconnect(matches!(failure, Failure::Wrong(_)));
         let url = &self.urls[upstream];
         let chain_id = self.chain_id;
         let now_ms = self.clock.now_ms();
-        self.connection = None;
-        self.chain.forget_unproven();
         match failure {
             Failure::Wrong(fault @ ItemFault::Contradiction { .. }) => {
                 return Err(Error::Contradiction { chain_id, fault });

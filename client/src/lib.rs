@@ -22,8 +22,9 @@
 //! rollup's: [`trust`]. An upstream that shows a set which chain 0 does not lead to is wrong.
 //!
 //! # Limits
-//! A trust root ends its trust period after the last block that it verified; a follower that waits
-//! longer than that for a batch has to be given a newer one.
+//! A trust root ends its trust period after the last block that it verified: a batch's, or while
+//! there is none that of a head proof, for which a follower asks whoever is silent. One that was away
+//! for longer has to be given a newer root.
 //!
 //! # Not here
 //! Executing batches (`evm`), TLS (a proxy's work), durable cursors.
@@ -44,7 +45,7 @@ pub mod verify;
 
 pub use blocks::Blocks;
 pub use error::{Error, ItemFault};
-pub use follower::{Follower, FollowerConfig, Timing, endpoint};
+pub use follower::{Contact, Follower, FollowerConfig, Timing, endpoint};
 pub use rpc::RpcClient;
 pub use submit::{Submitted, Submitter};
 pub use trust::{Proven, advance_trust, load_trust, save_trust, verify_proof};

@@ -25,7 +25,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 
-/// Longest answer, in bytes: a block of 4 MiB in hex, with room.
+/// Longest answer, in bytes: hex doubles, so this is a batch of 15 MiB. The longest batch has
+/// `BATCH_BYTES_MAX`; one that does not fit here is read by gRPC.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How long an answer may take, in milliseconds: as long as a node lets a request take.

@@ -5,6 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cloverleaf_api::proto::proof::v1::proof_service_server::{ProofService, ProofServiceServer};
+use cloverleaf_api::proto::proof::v1::{
+    BundleProof, GetBundleProofRequest, GetHeadProofRequest, HeadProof,
+};
 use cloverleaf_api::proto::stream::v1::stream_service_server::{
     StreamService, StreamServiceServer,
 };
@@ -30,6 +34,8 @@ pub(crate) enum Node {
     Breaks(Vec<BatchItem>, Status),
     /// Does the same as another, and counts how often it is asked.
     Counts(Arc<AtomicUsize>, Box<Self>),
+    /// Does the same as [`Sends`](Self::Sends), and proves a rollup's head.
+    Proves(Vec<BatchItem>, HeadProof),
     /// Says no.
     Refuses(Status),
 }
@@ -65,7 +71,9 @@ impl StreamService for Node {
             tokio_stream::iter(items)
         };
         let stream: Items<BatchItem> = match node {
-            Self::Sends(items) => Box::pin(from(items).chain(tokio_stream::pending())),
+            Self::Sends(items) | Self::Proves(items, _) => {
+                Box::pin(from(items).chain(tokio_stream::pending()))
+            }
             Self::Ends(items) => Box::pin(from(items)),
             Self::Breaks(items, status) => Box::pin(
                 from(items)
@@ -90,12 +98,33 @@ impl StreamService for Node {
     }
 }
 
+#[tonic::async_trait]
+impl ProofService for Node {
+    async fn get_bundle_proof(
+        &self,
+        _: Request<GetBundleProofRequest>,
+    ) -> Result<Response<BundleProof>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn get_head_proof(
+        &self,
+        _: Request<GetHeadProofRequest>,
+    ) -> Result<Response<HeadProof>, Status> {
+        match self {
+            Self::Proves(_, proof) => Ok(Response::new(proof.clone())),
+            _ => Err(Status::unavailable("it proves nothing")),
+        }
+    }
+}
+
 /// Serves a node until the test's runtime ends; its address.
 pub(crate) async fn serve(node: Node) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tonic::transport::Server::builder()
-        .add_service(StreamServiceServer::new(node))
+        .add_service(StreamServiceServer::new(node.clone()))
+        .add_service(ProofServiceServer::new(node))
         .serve_with_incoming(TcpListenerStream::new(listener));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(server);

@@ -1,8 +1,10 @@
 //! Trust roots and proofs as files, and how a root follows changes of the validators.
 
+mod confirm;
 mod learn;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 
 use cloverleaf_types::TrustRoot;
@@ -13,6 +15,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 
+pub(crate) use confirm::confirm;
 pub use learn::advance_trust;
 pub(crate) use learn::{BATCH_WAIT_MS, Until, learn};
 
@@ -40,7 +43,7 @@ pub fn load_trust(path: &Path) -> Result<TrustRoot, Error> {
     })
 }
 
-/// Writes a trust root.
+/// Writes a trust root: afterwards the file is the old one or the new one, whole.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -50,7 +53,18 @@ pub fn save_trust(path: &Path, trust: &TrustRoot) -> Result<(), Error> {
         source,
     };
     let text = serde_json::to_string_pretty(trust).map_err(|error| failed(error.into()))?;
-    fs::write(path, text + "\n").map_err(failed)
+    let draft = path.with_extension("draft");
+    let write = || {
+        let mut file = File::create(&draft)?;
+        file.write_all((text + "\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(failed)?;
+    // The name is durable with its folder; a bare name has the present one.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    folder.and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 /// Verifies a proof in JSON: a bundle's (`seq_getBundleProof`) or a head's (`seq_getProof`). `now_ms`

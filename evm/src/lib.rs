@@ -28,7 +28,8 @@
 //! holds 30 M gas; what does not fit is skipped (`gasLimitReached`).
 //!
 //! # Not here
-//! Ordering and pending transactions (transactions are handed on to the sequencer), blobs, withdrawals, beacon roots (EIP-4788), traces, filters, subscriptions.
+//! A listener (`node` has the one with the limits), ordering and pending transactions (which are
+//! handed on to the sequencer), blobs, withdrawals, beacon roots (EIP-4788), traces, filters, subscriptions.
 //!
 //! # References
 //! Ethereum yellow paper, appendix D (trie); EIP-1559, EIP-2718, EIP-2935, EIP-7685, EIP-7702.
@@ -64,5 +65,5 @@ pub use error::Error;
 pub use follow::{BatchSource, follow};
 pub use genesis::{DEV_ACCOUNTS, DEV_BALANCE_ETH, DEV_MNEMONIC, FAUCET_BALANCE_ETH};
 pub use rollup::{Rollup, RollupConfig};
-pub use rpc::{router, serve};
+pub use rpc::router;
 pub use skip::SkipReason;

@@ -40,8 +40,13 @@ pub(crate) const BATCH_CALLS_MAX: usize = 50;
 /// Seconds for one HTTP request, its body included.
 pub(crate) const REQUEST_TIMEOUT_S: u64 = 10;
 
-/// HTTP requests answered at the same time; further ones wait. They run off the async threads.
+/// Calls answered at the same time, each of a batch array by itself; further ones wait. They run off
+/// the async threads.
 pub(crate) const REQUESTS_CONCURRENT_MAX: usize = 16;
+
+/// Calls that are with the sequencer at the same time; further ones wait. Half the connections that
+/// it lets this address have: readers of its answers and the faucet need some too.
+pub(crate) const FORWARDS_CONCURRENT_MAX: usize = 16;
 
 /// Blocks that one `eth_getLogs` may look at.
 pub(crate) const LOG_BLOCKS_MAX: u64 = 10_000;

@@ -1,14 +1,16 @@
 //! An embedded EVM rollup that follows the sequencer through its public endpoint, as any other
 //! rollup's node would.
 
+mod trust;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
 use cloverleaf_client::{Follower, FollowerConfig, RpcClient, Timing};
-use cloverleaf_evm::{Rollup, RollupConfig, follow, serve};
-use cloverleaf_types::{ChainId, TrustRoot};
+use cloverleaf_evm::{BatchSource, Rollup, RollupConfig, follow, router};
+use cloverleaf_types::{Batch, ChainId, Verified};
 use eyre::Result;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,17 +19,23 @@ use crate::adapters::RollupFeed;
 use crate::clock::pause;
 use crate::health::RollupHealth;
 use crate::metrics::{ClientMetrics, Metered};
+use crate::rpc;
 use crate::sequencer::off_async_threads;
 use crate::service::listen;
+pub(crate) use trust::KeptTrust;
 
 /// How long a rollup that could not go on waits before it tries again, in milliseconds.
 const RETRY_MS: u64 = 1_000;
+
+/// How often what the follower of an idle rollup trusts is looked at, in milliseconds: longer than
+/// it waits for one upstream, which begins again then.
+const LOOK_INTERVAL_MS: u64 = 120_000;
 
 /// Longest wait, in milliseconds, for the answers that its port still owes when it stops.
 const STOP_MAX_MS: u64 = 3_000;
 
 /// What an embedded rollup is made of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct EmbeddedConfig {
     /// Its chain id.
     pub(crate) chain_id: ChainId,
@@ -40,7 +48,7 @@ pub(crate) struct EmbeddedConfig {
     /// Who holds the faucet's money, if there is a faucet.
     pub(crate) faucet: Option<Address>,
     /// The trusted validators.
-    pub(crate) trust: TrustRoot,
+    pub(crate) trust: KeptTrust,
     /// gRPC services of sequencers, in the order in which they are asked.
     pub(crate) upstreams: Vec<String>,
     /// The sequencer's endpoint for this rollup, to which transactions are handed on.
@@ -75,13 +83,8 @@ impl Embedded {
         };
         let rollup = off_async_threads(move || Rollup::open(&rollup_config)).await??;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let stopped = stop.clone().cancelled_owned();
-        let served = serve(listener, rollup.clone(), sequencer, stopped);
-        tasks.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "a rollup's port ended");
-            }
-        });
+        let router = router(rollup.clone(), sequencer);
+        tasks.spawn(rpc::serve(listener, router, stop.clone()));
         let health = Arc::new(RollupHealth::new(rollup.clone()));
         let (metered, metrics) = Metered::rollup();
         let watched = Watched {
@@ -142,11 +145,55 @@ struct Watched {
     metrics: ClientMetrics,
 }
 
-async fn run(rollup: Rollup, config: EmbeddedConfig, watched: Watched, stop: CancellationToken) {
+/// A feed that keeps what its follower trusts.
+struct Keeping<'a> {
+    feed: RollupFeed,
+    trust: &'a mut KeptTrust,
+    /// Something was handed over: what was begun with has verified it.
+    has_verified: bool,
+}
+
+impl Keeping<'_> {
+    /// Keeps what the follower trusts, unless it has verified nothing yet: a root that leads nowhere
+    /// is not to come back with the next start.
+    async fn keep(&mut self) {
+        let root = self.feed.trust();
+        if self.has_verified || root != self.trust.root() {
+            self.trust.note(root).await;
+        }
+    }
+}
+
+impl BatchSource for Keeping<'_> {
+    async fn batch(&mut self, seq: u64) -> Result<Option<Verified<Batch>>, String> {
+        loop {
+            // Whoever asks has executed all that was handed over.
+            self.keep().await;
+            tokio::select! {
+                batch = self.feed.batch(seq) => {
+                    if batch.is_ok() {
+                        self.has_verified = true;
+                    } else {
+                        self.keep().await;
+                    }
+                    return batch;
+                }
+                () = pause(LOOK_INTERVAL_MS) => {}
+            }
+        }
+    }
+}
+
+async fn run(
+    rollup: Rollup,
+    mut config: EmbeddedConfig,
+    watched: Watched,
+    stop: CancellationToken,
+) {
     loop {
         let followed = tokio::select! {
             () = stop.cancelled() => return,
-            followed = follow_once(&rollup, &config, &watched.metrics) => followed,
+            followed = follow_once(&rollup, &mut config, &watched) => followed,
         };
         if let Err(error) = followed {
             tracing::error!(chain_id = %config.chain_id, %error, "the rollup stands still");
@@ -160,16 +207,27 @@ async fn run(rollup: Rollup, config: EmbeddedConfig, watched: Watched, stop: Can
     }
 }
 
+/// Follows until that cannot go on; the configuration's trust is then what the follower had come to.
 async fn follow_once(
     rollup: &Rollup,
-    config: &EmbeddedConfig,
-    metrics: &ClientMetrics,
+    config: &mut EmbeddedConfig,
+    watched: &Watched,
 ) -> Result<()> {
+    let trust = config.trust.root().clone();
     let follower = Follower::new(FollowerConfig {
-        trust: config.trust.clone(),
-        head: rollup.head(config.trust.network),
+        head: rollup.head(trust.network),
+        trust,
         upstreams: config.upstreams.clone(),
         timing: Timing::default(),
     })?;
-    Ok(follow(rollup, &mut RollupFeed::new(follower, metrics.clone())).await?)
+    watched.health.follows(follower.contact());
+    let mut source = Keeping {
+        feed: RollupFeed::new(follower, watched.metrics.clone()),
+        trust: &mut config.trust,
+        has_verified: false,
+    };
+    Ok(follow(rollup, &mut source).await?)
 }
+
+#[cfg(test)]
+mod tests;

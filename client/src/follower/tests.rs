@@ -1,5 +1,7 @@
 //! Tests of the follower against streaming nodes.
 
+mod trust;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloverleaf_api::RpcError;
@@ -135,6 +137,58 @@ async fn silent_upstream_is_passed_over() {
     let mut follower = follower(&network, vec![silent, honest]);
     follower.silence_ms = 200;
     expect_all(&mut follower, &blocks).await;
+}
+
+/// Follows until the follower is served, or is not; nothing can be verified meanwhile.
+async fn follow_until_served(follower: &mut Follower, is_served: bool) {
+    let contact = follower.contact();
+    let mut next = Box::pin(follower.next());
+    while contact.lost_since_ms().is_none() != is_served {
+        let ended = tokio::select! {
+            biased;
+            next = &mut next => Some(next),
+            () = tokio::task::yield_now() => None,
+        };
+        assert!(ended.is_none(), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn follower_that_nobody_serves_says_so_and_one_that_waits_for_batches_does_not() {
+    let mut network = Network::new();
+    let blocks = four_blocks(&mut network);
+    let refuses = serve(Node::Refuses(Status::unavailable("not here"))).await;
+    let ends = serve(Node::Ends(items(&blocks))).await;
+    let silent = serve(Node::Sends(vec![])).await;
+    let mut waits = follower(&network, vec![nobody().await, refuses, silent]);
+    assert!(waits.contact().lost_since_ms().is_some(), "nobody is asked");
+    follow_until_served(&mut waits, true).await;
+    assert_eq!(waits.contact().lost_ms(), 0);
+    let mut left = follower(&network, vec![ends]);
+    expect_all(&mut left, &blocks).await;
+    follow_until_served(&mut left, false).await;
+}
+
+#[test]
+fn liar_does_not_serve() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let mut network = Network::new();
+        let blocks = four_blocks(&mut network);
+        let liar = serve(Node::Sends(items_with_a_lie(&blocks, 0))).await;
+        let mut follower = follower(&network, vec![liar]);
+        follower.contact.lost(0);
+        // The one thread for checks is taken: the lie is not found before it is seen to serve.
+        let (release, held) = std::sync::mpsc::sync_channel(1);
+        let taken = off_async_threads(move || held.recv());
+        follow_until_served(&mut follower, true).await;
+        release.send(()).unwrap();
+        taken.await.unwrap().unwrap();
+        follow_until_served(&mut follower, false).await;
+        let lost_since_ms = follower.contact.lost_since_ms();
+        assert_eq!(lost_since_ms, Some(0), "as if it had not been there");
+    });
 }
 
 fn refused(refusal: &RpcError) -> Status {

@@ -17,4 +17,4 @@ mod params;
 mod server;
 mod states;
 
-pub use server::{router, serve};
+pub use server::router;

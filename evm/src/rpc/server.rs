@@ -1,6 +1,6 @@
 //! HTTP around the methods.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,7 +12,7 @@ use axum::{
 };
 use cloverleaf_client::RpcClient;
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::sync::{AcquireError, Semaphore};
 use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
     params::Params,
 };
 use crate::{
-    limits::{BODY_BYTES_MAX, REQUEST_TIMEOUT_S, REQUESTS_CONCURRENT_MAX},
+    limits::{BODY_BYTES_MAX, FORWARDS_CONCURRENT_MAX, REQUEST_TIMEOUT_S, REQUESTS_CONCURRENT_MAX},
     rollup::{Rollup, off_async_threads},
 };
 
@@ -35,16 +35,19 @@ pub(super) struct Endpoint {
     sequencer: Option<RpcClient>,
     /// Bounds the threads that answer calls.
     turns: Arc<Semaphore>,
+    /// Bounds the calls that wait for the sequencer; they take no turn from others.
+    forwards: Arc<Semaphore>,
 }
 
 impl Endpoint {
     /// Answers a call: the sequencer what is its own, the rollup all else, off the async threads.
     pub(super) async fn call(&self, method: String, params: Vec<Value>) -> Result<Value, RpcError> {
         if let Some(sequencer) = self.sequencer.as_ref().filter(|_| is_forwarded(&method)) {
+            let _turn = self.forwards.acquire().await.map_err(stopping)?;
             return forward(sequencer, &method, params).await;
         }
         let turn = self.turns.clone().acquire_owned().await;
-        let turn = turn.map_err(|_| RpcError::internal("the rollup is stopping"))?;
+        let turn = turn.map_err(stopping)?;
         let rollup = self.rollup.clone();
         let answered = off_async_threads(move || {
             let _turn = turn;
@@ -55,11 +58,16 @@ impl Endpoint {
     }
 }
 
+fn stopping(_: AcquireError) -> RpcError {
+    RpcError::internal("the rollup is stopping")
+}
+
 /// The endpoint as a service: `POST /` with a JSON-RPC call or an array of calls. Any origin may
 /// ask, since pages of wallets and dapps do; it serves only reads of public data, and hands
-/// transactions on to `sequencer`, if there is one.
+/// transactions on to `sequencer`, if there is one. Who serves it limits connections and their time.
 pub fn router(rollup: Rollup, sequencer: Option<RpcClient>) -> Router {
     let turns = Arc::new(Semaphore::new(REQUESTS_CONCURRENT_MAX));
+    let forwards = Arc::new(Semaphore::new(FORWARDS_CONCURRENT_MAX));
     Router::new()
         .route("/", post(handle))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -72,22 +80,8 @@ pub fn router(rollup: Rollup, sequencer: Option<RpcClient>) -> Router {
             rollup,
             sequencer,
             turns,
+            forwards,
         })
-}
-
-/// Serves the endpoint on `listener` until `shutdown` resolves and open requests are answered.
-///
-/// # Errors
-/// The listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    rollup: Rollup,
-    sequencer: Option<RpcClient>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router(rollup, sequencer))
-        .with_graceful_shutdown(shutdown)
-        .await
 }
 
 async fn handle(State(endpoint): State<Endpoint>, body: Bytes) -> Response {

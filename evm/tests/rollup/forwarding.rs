@@ -1,11 +1,13 @@
 //! Transactions that are sent to the rollup go to the sequencer, and its words come back.
 
-use axum::{Json, Router, body::Body, http::Request, routing::post};
+use std::sync::Arc;
+
+use axum::{Json, Router, body::Body, extract::State, http::Request, routing::post};
 use cloverleaf_client::RpcClient;
 use cloverleaf_evm::router;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tower::ServiceExt as _;
 
 use crate::common::World;
@@ -24,20 +26,26 @@ async fn take(Json(call): Json<Value>) -> Json<Value> {
 
 /// A sequencer's URL; it is served for as long as the test runs.
 async fn sequencer() -> String {
+    serve(Router::new().route("/rollup/901", post(take))).await
+}
+
+async fn serve(service: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/rollup/901", listener.local_addr().unwrap());
-    let service = Router::new().route("/rollup/901", post(take));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(async move { axum::serve(listener, service).await });
     url
 }
 
 async fn answer(world: &World, sequencer: &str, body: Value) -> Value {
+    let sequencer = RpcClient::new(sequencer).unwrap();
+    ask(router(world.rollup.clone(), Some(sequencer)), body).await
+}
+
+async fn ask(service: Router, body: Value) -> Value {
     let request = Request::post("/")
         .body(Body::from(body.to_string()))
         .unwrap();
-    let sequencer = RpcClient::new(sequencer).unwrap();
-    let service = router(world.rollup.clone(), Some(sequencer));
     let response = service.oneshot(request).await.unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     serde_json::from_slice(&body).unwrap()
@@ -109,4 +117,49 @@ async fn rollup_without_a_sequencer_takes_no_transactions() {
     let world = World::new();
     let answer = world.call("eth_sendRawTransaction", json!(["0x01"])).await;
     assert_eq!(answer["error"]["code"], -32601);
+}
+
+/// Calls that a rollup has with its sequencer at the same time, and one more.
+const TOO_MANY: usize = 17;
+
+/// A sequencer that answers when it may, and says that somebody waits.
+#[derive(Clone)]
+struct Slow {
+    waiting: Arc<Semaphore>,
+    may_answer: Arc<Semaphore>,
+}
+
+async fn take_slowly(State(slow): State<Slow>, call: Json<Value>) -> Json<Value> {
+    slow.waiting.add_permits(1);
+    slow.may_answer.acquire().await.unwrap().forget();
+    take(call).await
+}
+
+#[tokio::test]
+async fn calls_that_wait_for_a_slow_sequencer_are_limited_and_hold_up_no_reads() {
+    let world = World::new();
+    let slow = Slow {
+        waiting: Arc::new(Semaphore::new(0)),
+        may_answer: Arc::new(Semaphore::new(0)),
+    };
+    let service = Router::new().route("/rollup/901", post(take_slowly));
+    let sequencer = serve(service.with_state(slow.clone())).await;
+    let sequencer = RpcClient::new(&sequencer).unwrap();
+    let service = router(world.rollup.clone(), Some(sequencer));
+    let send = call(7, "eth_sendRawTransaction", json!(["0x01"]));
+    let mut sent = JoinSet::new();
+    for _ in 0..TOO_MANY {
+        sent.spawn(ask(service.clone(), send.clone()));
+    }
+    let others = u32::try_from(TOO_MANY - 1).unwrap();
+    slow.waiting.acquire_many(others).await.unwrap().forget();
+    for number in 0..2 * TOO_MANY {
+        let read = ask(service.clone(), call(7, "eth_chainId", json!([]))).await;
+        assert_eq!(read["result"], "0x385", "read {number}");
+    }
+    assert_eq!(slow.waiting.available_permits(), 0, "one more waits here");
+    slow.may_answer.add_permits(TOO_MANY);
+    while let Some(answer) = sent.join_next().await {
+        assert_eq!(answer.unwrap()["result"][0], "eth_sendRawTransaction");
+    }
 }

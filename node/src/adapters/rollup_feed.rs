@@ -2,7 +2,7 @@
 
 use cloverleaf_client::{Error, Follower, VerifiedBatch};
 use cloverleaf_evm::BatchSource;
-use cloverleaf_types::{Batch, Verified};
+use cloverleaf_types::{Batch, TrustRoot, Verified};
 
 use crate::clock::Stopwatch;
 use crate::metrics::ClientMetrics;
@@ -31,6 +31,11 @@ impl RollupFeed {
             metrics,
             executing: None,
         }
+    }
+
+    /// What the follower trusts now.
+    pub(crate) fn trust(&self) -> &TrustRoot {
+        self.follower.trust()
     }
 
     /// Whoever asks for the next batch has executed the one before.

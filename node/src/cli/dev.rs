@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::runtime::{LogArguments, finish, logs, run as run_async, stop_signal};
 use crate::clock::now_ms;
-use crate::embedded::{Embedded, EmbeddedConfig};
+use crate::embedded::{Embedded, EmbeddedConfig, KeptTrust};
 use crate::exit::ExitCode;
 use crate::home::{
     DEMO_ROLLUPS, Home, NetworkPlan, Places, Ports, create_network, make_private_dir, move_ports,
@@ -119,13 +119,16 @@ impl Network {
         }
         let mut rollups = Vec::new();
         for (index, (chain_id, _)) in (0_u16..).zip(DEMO_ROLLUPS) {
+            let dir = rollup_dir(&arguments.data, chain_id)?;
+            let mut trust = KeptTrust::open(&dir, trust_root(&genesis)?, None)?;
+            trust.vouch(now_ms());
             let config = EmbeddedConfig {
                 chain_id: ChainId(chain_id),
-                dir: rollup_dir(&arguments.data, chain_id)?,
+                dir,
                 address: ([127, 0, 0, 1], ports.rollup(index)).into(),
                 genesis_time_s: genesis.time_ms / 1_000,
                 faucet: Some(faucet.address()),
-                trust: trust_root(&genesis)?,
+                trust,
                 upstreams: services.iter().map(Service::grpc_url).collect(),
                 sequencer: services
                     .first()

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::RpcArguments;
 use super::registry::{self, RegistryCommand};
 use super::runtime::{LogArguments, finish, logs, run as run_async, runtime, stop_signal};
-use crate::embedded::{Embedded, EmbeddedConfig};
+use crate::embedded::{Embedded, EmbeddedConfig, KeptTrust};
 use crate::exit::ExitCode;
 use crate::home::{make_private_dir, read_genesis, trust_root};
 use crate::operator;
@@ -40,10 +40,15 @@ pub(super) enum RollupCommand {
 pub(super) struct RunArguments {
     /// Its chain id.
     chain_id: u64,
-    /// The network's genesis: what the rollup trusts.
+    /// The network's genesis: what the rollup trusts at first.
     #[arg(long)]
     genesis: PathBuf,
-    /// Where its blocks are kept.
+    /// A newer trust root, from somebody you trust, as `cloverleaf trust` writes it: for a rollup
+    /// that begins, or comes back, more than the trust period after what it would trust. It has to
+    /// begin before the rollup's next batch, as what `trust` writes without --from does.
+    #[arg(long)]
+    trust: Option<PathBuf>,
+    /// Where its blocks are kept, and in trust.json what it trusts by now.
     #[arg(long)]
     data: PathBuf,
     /// Where it serves its JSON-RPC.
@@ -92,13 +97,15 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
     logs(&(&arguments.log).into())?;
     let genesis = read_genesis(&arguments.genesis)?;
     make_private_dir(&arguments.data)?;
+    let given = arguments.trust.as_deref().map(load_trust).transpose()?;
+    let trust = KeptTrust::open(&arguments.data, trust_root(&genesis)?, given)?;
     let config = EmbeddedConfig {
         chain_id: ChainId(arguments.chain_id),
         dir: arguments.data,
         address: arguments.listen,
         genesis_time_s: genesis.time_ms / 1_000,
         faucet: None,
-        trust: trust_root(&genesis)?,
+        trust,
         upstreams: arguments.upstream,
         sequencer: arguments.sequencer,
     };

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
+use cloverleaf_client::save_trust;
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
@@ -149,23 +150,16 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
         homes.push(home);
     }
     write_genesis(&dir.join("genesis.json"), &genesis)?;
-    write_trust(&dir.join("trust.json"), &trust_root(&genesis)?)?;
+    save_trust(&dir.join("trust.json"), &trust_root(&genesis)?)?;
     Ok(NewNetwork { homes, genesis })
 }
 
-/// What a light client of the network may trust from the start.
+/// What a light client of the network may trust from the start, for the network's trust period.
 ///
 /// # Errors
 /// The genesis names no possible validator set.
 pub fn trust_root(genesis: &Genesis) -> Result<TrustRoot> {
     Ok(TrustRoot::genesis(genesis)?)
-}
-
-fn write_trust(path: &Path, trust: &TrustRoot) -> Result<()> {
-    Ok(std::fs::write(
-        path,
-        serde_json::to_string_pretty(trust)? + "\n",
-    )?)
 }
 
 fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
