@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::pause;
-use crate::health::NodeHealth;
+use crate::health::{Health, NodeHealth};
 use crate::home::Home;
 use crate::rest::Rest;
 use crate::rpc::{Desk, Methods, MethodsConfig, WebSockets};
@@ -59,7 +59,7 @@ pub struct Service {
     metrics: SocketAddr,
 }
 
-/// PortGroup that stop together.
+/// Ports, and the tasks behind them, that stop together.
 #[derive(Debug, Default)]
 struct PortGroup {
     stop: CancellationToken,
@@ -106,9 +106,10 @@ impl Service {
         let (handle, fatal) = (sequencer.handle(), sequencer.fatal());
         let (operator, public) = (PortGroup::default(), PortGroup::default());
         let health = NodeHealth::new(handle.clone(), fatal.clone(), public.stop.clone());
+        let health: Arc<dyn Health> = Arc::new(health);
         let metered = handle.shared().metrics.metered.clone();
         let stop = operator.stop.clone();
-        let served = operator::serve(listeners.metrics, Arc::new(health), metered, stop);
+        let served = operator::serve(listeners.metrics, Arc::clone(&health), metered, stop);
         operator.run("the operator's port", &fatal, served);
         let desk = Desk::new(handle, executions);
         let methods = Methods::new(MethodsConfig {
@@ -136,7 +137,7 @@ impl Service {
         public.run("the JSON-RPC port", &fatal, served);
         let gaps = rpc::watch_gaps(desk.clone(), public.stop.clone());
         public.run("the task that asks for nonces", &fatal, gaps);
-        let served = grpc::serve(listeners.grpc, desk, patience);
+        let served = grpc::serve(listeners.grpc, desk, health, patience);
         public.run("the gRPC port", &fatal, async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the gRPC port ended");

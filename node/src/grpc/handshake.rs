@@ -5,14 +5,14 @@ use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::clock::pause;
 
 /// Bytes of HTTP/2's preface (RFC 9113, 3.4); from then on keepalive watches the connection.
 const PREFACE_BYTES: usize = 24;
 
-/// A stream whose first bytes must come before a deadline.
+/// The reading half of a connection, whose first bytes must come before a deadline.
 pub(super) struct Handshake<S> {
     stream: S,
     /// Nothing once they have come.
@@ -34,11 +34,6 @@ impl<S> Handshake<S> {
                 deadline: Box::pin(pause(timeout_ms)),
             }),
         }
-    }
-
-    /// The stream itself.
-    pub(super) fn stream(&self) -> &S {
-        &self.stream
     }
 }
 
@@ -74,36 +69,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Handshake<S> {
             self.waiting = None;
         }
         polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Handshake<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::handshake::Handshake;
@@ -16,7 +17,8 @@ use crate::rpc::{Connections, Place};
 /// A connection that gives its place back when it ends.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Handshake<TcpStream>,
+    reading: Handshake<OwnedReadHalf>,
+    writing: OwnedWriteHalf,
     _place: Place,
 }
 
@@ -25,8 +27,10 @@ pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = Result<Connect
     let accepting = (listener, Connections::default());
     futures::stream::unfold(accepting, |(listener, connections)| async move {
         let (stream, _remote, place) = connections.accept(&listener).await;
+        let (reading, writing) = stream.into_split();
         let connection = Connection {
-            stream: Handshake::new(stream, HANDSHAKE_TIMEOUT_MS),
+            reading: Handshake::new(reading, HANDSHAKE_TIMEOUT_MS),
+            writing,
             _place: place,
         };
         Some((Ok(connection), (listener, connections)))
@@ -37,7 +41,10 @@ impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.stream().connect_info()
+        TcpConnectInfo {
+            local_addr: self.writing.local_addr().ok(),
+            remote_addr: self.writing.peer_addr().ok(),
+        }
     }
 }
 
@@ -47,7 +54,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        Pin::new(&mut self.reading).poll_read(context, buffer)
     }
 }
 
@@ -57,7 +64,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Pin::new(&mut self.writing).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -65,18 +72,18 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        Pin::new(&mut self.writing).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.writing.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(&mut self.writing).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.writing).poll_shutdown(context)
     }
 }

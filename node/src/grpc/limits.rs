@@ -4,16 +4,23 @@
 use std::time::Duration;
 
 use cloverleaf_types::block::BLOCK_BYTES_MAX;
+use cloverleaf_types::limits::BUNDLE_BYTES_MAX;
 
-/// Longest request, in bytes: four times the largest bundle, as the HTTP port takes.
-pub(super) const MESSAGE_IN_BYTES_MAX: usize = 1024 * 1024;
+/// Longest request to submit, in bytes: the largest bundle, with room for its framing, and for one
+/// that is a little too large to be told so in its own words. As much is set aside when a request
+/// begins, before its bytes have come.
+pub(super) const SUBMISSION_BYTES_MAX: usize = BUNDLE_BYTES_MAX + 64 * 1024;
+
+/// Longest request of any other kind, in bytes: some numbers, a hash, a name.
+pub(super) const QUESTION_BYTES_MAX: usize = 4 * 1024;
 
 /// Longest answer, in bytes: the largest block, with a proof beside it.
 pub(super) const MESSAGE_OUT_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024 * 1024;
 
 /// Most calls and streams at once on one connection: a node follows some rollups, a forwarder sends
-/// in parallel.
-pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+/// many transactions over one stream. Each may hold a request that has not come whole, and an item
+/// that is not taken.
+pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 
 /// How often a silent peer is asked whether it is there: streams can be quiet for long.
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);

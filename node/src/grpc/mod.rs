@@ -5,6 +5,7 @@
 //! health are served beside the services.
 
 mod handshake;
+mod health;
 mod incoming;
 mod limits;
 mod measure;
@@ -17,6 +18,8 @@ mod submit_stream;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use cloverleaf_api::FILE_DESCRIPTOR_SET;
 use cloverleaf_api::proto::proof::v1::proof_service_server::ProofServiceServer;
 use cloverleaf_api::proto::sequencer::v1::sequencer_service_server::SequencerServiceServer;
@@ -26,55 +29,65 @@ use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tower::layer::layer_fn;
 
+use crate::health::Health;
 use crate::rpc::Desk;
-use crate::streams::Patience;
+use crate::streams::{Patience, Stalls};
+use health::Reporting;
 use limits::{
-    HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_IN_BYTES_MAX,
-    MESSAGE_OUT_BYTES_MAX, REQUEST_TIMEOUT, RESET_STREAMS_MAX, STREAMS_PER_CONNECTION_MAX,
+    HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_OUT_BYTES_MAX,
+    QUESTION_BYTES_MAX, REQUEST_TIMEOUT, RESET_STREAMS_MAX, STREAMS_PER_CONNECTION_MAX,
+    SUBMISSION_BYTES_MAX,
 };
 use measure::Measured;
 use proofs::Proofs;
 use sequencer::Sequencer;
 use streams::Streams;
 
-/// Serves until patience's `stop` is cancelled and open requests are answered; streams then end with a status
-/// that tells their cursor.
+/// Serves until patience's `stop` is cancelled and open requests are answered; streams then end with a
+/// status that tells their cursor.
 ///
 /// # Errors
 /// The listener fails, or the descriptors of the services are damaged.
-pub(crate) async fn serve(listener: TcpListener, desk: Desk, patience: Patience) -> Result<()> {
-    let stop = patience.stop.clone();
+pub(crate) async fn serve(
+    listener: TcpListener,
+    desk: Desk,
+    health: Arc<dyn Health>,
+    patience: Patience,
+) -> Result<()> {
+    let (stop, stalls) = (patience.stop.clone(), Stalls::default());
     let metrics = desk.handle().shared().metrics.grpc.clone();
     let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone(), stop.clone()))
-        .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
+        .max_decoding_message_size(SUBMISSION_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
-    let streams = StreamServiceServer::new(Streams::new(desk.clone(), patience))
-        .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
+    let streams = Streams::new(desk.clone(), patience, stalls.clone());
+    let streams = StreamServiceServer::new(streams)
+        .max_decoding_message_size(QUESTION_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
     let proofs = ProofServiceServer::new(Proofs::new(desk))
-        .max_decoding_message_size(MESSAGE_IN_BYTES_MAX)
+        .max_decoding_message_size(QUESTION_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_OUT_BYTES_MAX);
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter
-        .set_serving::<SequencerServiceServer<Sequencer>>()
-        .await;
-    reporter.set_serving::<StreamServiceServer<Streams>>().await;
-    reporter.set_serving::<ProofServiceServer<Proofs>>().await;
+    let (reporter, healths) = tonic_health::server::health_reporter();
     let described = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    server()
+    let (v1, v1alpha) = (described().build_v1()?, described().build_v1alpha()?);
+    let reporting = Reporting::begin(reporter, health).await;
+    let served = server()
         .layer(layer_fn(move |inner| Measured::new(inner, metrics.clone())))
         .add_service(sequencer)
         .add_service(streams)
         .add_service(proofs)
-        .add_service(health)
-        .add_service(described().build_v1()?)
-        .add_service(described().build_v1alpha()?)
-        .serve_with_incoming_shutdown(incoming::accept(listener), stop.cancelled_owned())
-        .await?;
+        .add_service(healths.max_decoding_message_size(QUESTION_BYTES_MAX))
+        .add_service(v1.max_decoding_message_size(QUESTION_BYTES_MAX))
+        .add_service(v1alpha.max_decoding_message_size(QUESTION_BYTES_MAX))
+        .serve_with_incoming_shutdown(incoming::accept(listener), stop.clone().cancelled_owned());
+    let beside = async {
+        tokio::join!(reporting.run(stop.clone()), stalls.watch(&stop));
+        Ok(())
+    };
+    tokio::try_join!(served, beside)?;
     Ok(())
 }
 

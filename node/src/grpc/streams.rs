@@ -2,13 +2,12 @@
 
 use std::num::NonZeroU64;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use cloverleaf_api::error::WireError;
-use cloverleaf_api::grpc::ErrorInfo;
 use cloverleaf_api::json::At;
 use cloverleaf_api::proto::stream::v1 as proto;
 use cloverleaf_api::proto::stream::v1::stream_service_server::StreamService;
-use cloverleaf_api::reason::Reason;
 use cloverleaf_api::wire::{BlockProof, BundleInclusion, encode_item};
 use cloverleaf_stream::{Positioned, Proofs, StreamBlock, StreamItem, Subscription};
 use cloverleaf_types::{ChainId, Height};
@@ -18,29 +17,38 @@ use tonic::{Request, Response, Status};
 use super::refusal::{malformed, not_found, status};
 use crate::adapters::stream_item;
 use crate::rpc::Desk;
-use crate::streams::{Feed, Patience, ended};
+use crate::streams::{Feed, Patience, Stalls, ended};
 
 /// The service.
 #[derive(Debug)]
 pub(super) struct Streams {
     desk: Desk,
     patience: Patience,
+    stalls: Stalls,
 }
 
 type Items<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
 impl Streams {
-    pub(super) fn new(desk: Desk, patience: Patience) -> Self {
-        Self { desk, patience }
+    pub(super) fn new(desk: Desk, patience: Patience, stalls: Stalls) -> Self {
+        Self {
+            desk,
+            patience,
+            stalls,
+        }
     }
 
     /// Pulls when the reader takes, so that a slow one costs its place and nothing else.
     fn items<T: Positioned, M: 'static>(
         &self,
+        stream: &'static str,
         subscription: Subscription<T>,
         message: impl Fn(&T) -> M + Send + 'static,
     ) -> Items<M> {
-        let items = Feed::new(subscription, self.patience.clone()).into_items();
+        let metrics = &self.desk.handle().shared().metrics.stream;
+        let subscriber = Arc::new(metrics.subscribed(stream));
+        let feed = Feed::new(subscription, self.patience.clone(), subscriber);
+        let items = self.stalls.items(feed);
         Box::pin(items.map(move |item| match item {
             Ok(item) => Ok(message(&item)),
             Err(error) => Err(status(&error)),
@@ -65,9 +73,7 @@ impl StreamService for Streams {
             .subscribe(chain_id, from)
             .map_err(|error| status(&ended(&error, from.max(1))))?;
         let message = move |item: &StreamItem| batch_item(item, proofs.include(item.seq));
-        Ok(Response::new(
-            self.counted("batches", self.items(subscription, message)),
-        ))
+        Ok(Response::new(self.items("batches", subscription, message)))
     }
 
     async fn stream_blocks(
@@ -82,9 +88,7 @@ impl StreamService for Streams {
         let message = |item: &StreamBlock| proto::BlockItem {
             block: item.encoded.clone(),
         };
-        Ok(Response::new(
-            self.counted("blocks", self.items(subscription, message)),
-        ))
+        Ok(Response::new(self.items("blocks", subscription, message)))
     }
 
     async fn get_batch(
@@ -107,25 +111,6 @@ impl StreamService for Streams {
             true,
         )))
     }
-}
-
-impl Streams {
-    /// Counts a subscriber for as long as it reads.
-    fn counted<M: 'static>(&self, stream: &'static str, items: Items<M>) -> Items<M> {
-        let metrics = &self.desk.handle().shared().metrics.stream;
-        let mut subscriber = metrics.subscribed(stream);
-        Box::pin(items.inspect(move |item| match item {
-            Ok(_) => subscriber.item(),
-            Err(status) => subscriber.ended(reason_of(status)),
-        }))
-    }
-}
-
-/// Why the node ended a stream, as the reason in its status says.
-fn reason_of(status: &Status) -> &'static str {
-    let info = ErrorInfo::from_details(status.details());
-    let reason = info.and_then(|info| info.reason());
-    reason.map_or("internal", Reason::text)
 }
 
 fn batch_item(item: &StreamItem, with_proof: bool) -> proto::BatchItem {

@@ -1,4 +1,5 @@
-//! How long items take from being taken in to each acknowledgement.
+//! How long items take from being taken in to each acknowledgement. One that waits for an earlier
+//! nonce waits for its sender, for hours if need be: its time is not the network's, and not taken.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +17,9 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    /// An item is taken in.
-    pub(crate) fn begin(&mut self, name: Name, now_ms: u64) {
-        if self.taken_in_ms.len() < ITEMS_MAX {
+    /// An item is taken in, and is in this state.
+    pub(crate) fn begin(&mut self, name: Name, state: &State, now_ms: u64) {
+        if self.taken_in_ms.len() < ITEMS_MAX && !is_parked(state) {
             self.taken_in_ms.entry(name).or_insert(now_ms);
         }
     }
@@ -31,7 +32,7 @@ impl Latencies {
         now_ms: u64,
         metrics: &MempoolMetrics,
     ) {
-        let taken_in_ms = if state.is_ended() {
+        let taken_in_ms = if state.is_ended() || is_parked(state) {
             self.taken_in_ms.remove(name)
         } else {
             self.taken_in_ms.get(name).copied()
@@ -48,9 +49,14 @@ impl Latencies {
     }
 }
 
+fn is_parked(state: &State) -> bool {
+    matches!(state, State::Parked { .. })
+}
+
 #[cfg(test)]
 mod tests {
-    use cloverleaf_types::{Address, B256, Epoch, Height, Slot};
+    use cloverleaf_mempool::pool::Gap;
+    use cloverleaf_types::{Address, B256, ChainId, Epoch, Height, Slot};
 
     use super::*;
     use crate::metrics::Metrics;
@@ -75,8 +81,8 @@ mod tests {
         let mempool = &metrics.mempool;
         let available = State::Available { slot: SLOT };
         let committed = State::Committed { height: Height(3) };
-        latencies.begin(bundle(1), 1_000);
-        latencies.begin(bundle(1), 5_000);
+        latencies.begin(bundle(1), &State::Pending, 1_000);
+        latencies.begin(bundle(1), &State::Pending, 5_000);
         latencies.progress(&bundle(1), &State::Pending, 1_100, mempool);
         latencies.progress(&bundle(1), &available, 1_500, mempool);
         latencies.progress(&bundle(1), &committed, 3_000, mempool);
@@ -99,11 +105,26 @@ mod tests {
     }
 
     #[test]
+    fn parked_items_take_no_place_and_no_time() {
+        let (metrics, mut latencies) = (Metrics::new(), Latencies::default());
+        let gap = Gap {
+            chain_id: ChainId(901),
+            sender: Address::ZERO,
+            expected: 1,
+        };
+        let parked = State::Parked { gap };
+        latencies.begin(bundle(1), &parked, 1_000);
+        latencies.begin(bundle(2), &State::Pending, 1_000);
+        latencies.progress(&bundle(2), &parked, 2_000, &metrics.mempool);
+        assert!(latencies.taken_in_ms.is_empty());
+    }
+
+    #[test]
     fn no_more_items_are_timed_than_fit() {
         let mut latencies = Latencies::default();
         for index in 0..u64::try_from(ITEMS_MAX + 1).unwrap() {
             let hash = B256::left_padding_from(&index.to_be_bytes());
-            latencies.begin(Name::Bundle(hash), 0);
+            latencies.begin(Name::Bundle(hash), &State::Pending, 0);
         }
         assert_eq!(latencies.taken_in_ms.len(), ITEMS_MAX);
     }

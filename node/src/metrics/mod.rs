@@ -43,7 +43,7 @@ pub(crate) use process::ProcessMetrics;
 pub(crate) use replica::ReplicaMetrics;
 pub(crate) use rpc::RpcMetrics;
 pub(crate) use storage::StorageMetrics;
-pub(crate) use stream::StreamMetrics;
+pub(crate) use stream::{StreamMetrics, Subscriber};
 
 /// What every name begins with.
 const PREFIX: &str = "cloverleaf";
@@ -103,6 +103,11 @@ impl Metered {
         ProcessMetrics::register(&mut registry).begin();
         let metrics = ClientMetrics::register(&mut registry);
         (Self::new(registry), metrics)
+    }
+
+    /// Registers what another crate counts by itself.
+    pub(crate) fn with<M>(&self, register: impl FnOnce(&mut Registry) -> M) -> M {
+        register(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Everything that is counted, in the text form of OpenMetrics.

@@ -1,12 +1,16 @@
-//! What subscribers read.
+//! What subscribers read, over whichever transport.
 
+use std::sync::OnceLock;
+
+use cloverleaf_api::reason::Reason;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::kinds::Labelled;
 
 metrics!(
-    /// What is counted of `cloverleaf-stream`: the streams are `batches` and `blocks`.
+    /// What is counted of `cloverleaf-stream`: the streams are `batches` and `blocks`, which those who
+    /// ask for bundles read too.
     StreamMetrics, "stream", {
         /// Subscribers now.
         subscribers: Gauge["stream"];
@@ -24,7 +28,7 @@ pub(crate) struct Subscriber {
     subscribers: Gauge,
     items: Counter,
     ends: Labelled<Counter>,
-    end: &'static str,
+    end: OnceLock<&'static str>,
 }
 
 impl StreamMetrics {
@@ -37,7 +41,7 @@ impl StreamMetrics {
             subscribers,
             items: self.items.of([stream]),
             ends: self.ends.clone(),
-            end: "left",
+            end: OnceLock::new(),
         }
     }
 }
@@ -48,33 +52,36 @@ impl Subscriber {
         self.items.inc();
     }
 
-    /// It was told why there is no further item.
-    pub(crate) fn ended(&mut self, reason: &'static str) {
-        self.end = reason;
+    /// It was told why there is no further item; what it is told first counts.
+    pub(crate) fn ended(&self, reason: Reason) {
+        let _first = self.end.get_or_init(|| reason.text());
     }
 }
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
         self.subscribers.dec();
-        self.ends.of([self.stream, self.end]).inc();
+        let end = self.end.get().copied().unwrap_or("left");
+        self.ends.of([self.stream, end]).inc();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::metrics::Metrics;
 
     #[test]
     fn subscriber_is_counted_while_it_reads_and_its_end_once() {
         let metrics = Metrics::new();
         let has = |line: &str| metrics.metered.text().lines().any(|found| found == line);
-        let mut cut_off = metrics.stream.subscribed("batches");
+        let cut_off = metrics.stream.subscribed("batches");
         let leaving = metrics.stream.subscribed("batches");
         cut_off.item();
         leaving.item();
         assert!(has("cloverleaf_stream_subscribers{stream=\"batches\"} 2"));
-        cut_off.ended("lagged");
+        cut_off.ended(Reason::Lagged);
+        cut_off.ended(Reason::ShuttingDown);
         drop((cut_off, leaving));
         assert!(has("cloverleaf_stream_subscribers{stream=\"batches\"} 0"));
         assert!(has("cloverleaf_stream_items_total{stream=\"batches\"} 2"));

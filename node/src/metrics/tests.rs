@@ -9,6 +9,10 @@ use super::*;
 
 const REWRITE: &str = "CLOVERLEAF_REWRITE=1 cargo test -p cloverleaf-node --lib metrics";
 
+/// It registers its metrics by itself, and shows most of them once they have counted something.
+const LIBP2P: &str = "\n## libp2p\n\nConnections as libp2p counts them, from `cloverleaf_libp2p_swarm_` on: dialled, incoming, \
+                      established and for how long, closed and why, with its own labels.\n";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -59,6 +63,7 @@ fn metrics_md() -> String {
             writeln!(text, "| `{name}` | {} | {labels} | {help} |", it.kind).unwrap();
         }
     }
+    text.push_str(LIBP2P);
     text
 }
 
@@ -91,6 +96,13 @@ fn every_metric_without_labels_is_served_before_anything_happened() {
             );
         }
     }
+}
+
+#[test]
+fn libp2p_counts_into_the_same_registry() {
+    let metered = Metrics::new().metered;
+    let _registered = metered.with(cloverleaf_network::ConnectionMetrics::register);
+    assert!(metered.text().contains("# TYPE cloverleaf_libp2p_swarm_"));
 }
 
 #[test]

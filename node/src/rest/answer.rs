@@ -1,10 +1,12 @@
 //! Answers: a shape, or a refusal under the status of its reason.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::reason::Reason;
 use serde::Serialize;
+
+use crate::rpc::{json, refused};
 
 /// A shape as the body of an answer.
 pub(super) fn answer<T: Serialize>(answered: Result<T, RpcError>) -> Response {
@@ -32,23 +34,13 @@ pub(super) fn refusal(error: &RpcError) -> Response {
     } else {
         status
     };
-    let mut response = json(status, error);
-    if let Some(seconds) = error.retry_after_seconds() {
-        let value = HeaderValue::from(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, value);
-    }
-    response
-}
-
-fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    refused(status, error, Some(error))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     #[test]

@@ -12,7 +12,6 @@ use super::Rest;
 use super::answer::{answer, found};
 use super::path;
 use crate::rpc::Desk;
-use crate::rpc::desk::broken;
 
 pub(super) async fn rollups(State(rest): State<Rest>) -> Response {
     answer(Ok(rest.desk.rollups()))
@@ -57,9 +56,5 @@ fn one_rollup(desk: &Desk, chain_id: ChainId) -> Result<Rollup, RpcError> {
 
 async fn one_batch(desk: &Desk, chain_id: &str, seq: &str) -> Result<Option<Batch>, RpcError> {
     let (chain_id, at) = (path::chain_id(chain_id)?, path::at("seq", seq)?);
-    let Some(stored) = desk.batch(chain_id, at).await? else {
-        return Ok(None);
-    };
-    let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
-    Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
+    desk.shown_batch(chain_id, at).await
 }

@@ -1,11 +1,13 @@
 //! JSON-RPC's envelope: one call or an array of them, each with its own answer.
 
+use std::time::Duration;
+
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::reason::Reason;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::limits::{BATCH_CALLS_MAX, JSON_DEPTH_MAX};
+use super::limits::{BATCH_CALLS_MAX, BUSY_RETRY_MS, JSON_DEPTH_MAX};
 
 /// A call, its parameters not looked at yet.
 #[derive(Debug, Deserialize)]
@@ -18,6 +20,22 @@ pub(crate) struct Call {
     /// Its parameters.
     #[serde(default)]
     pub(crate) params: Option<Box<RawValue>>,
+}
+
+/// What is no call, and the id that it has nevertheless.
+#[derive(Debug)]
+pub(crate) struct NoCall {
+    /// Null in the answer when it has none, or none that can be read.
+    pub(crate) id: Option<Box<RawValue>>,
+    /// What is wrong with it.
+    pub(crate) error: RpcError,
+}
+
+/// What is read of a call that is none.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Id {
+    id: Option<Box<RawValue>>,
 }
 
 /// What goes back for a request's body, over whatever transport it came.
@@ -36,9 +54,9 @@ pub(crate) enum Reply {
 #[derive(Debug)]
 pub(crate) enum Body {
     /// One call.
-    Single(Result<Call, RpcError>),
+    Single(Result<Call, NoCall>),
     /// Calls that are answered together, in their order.
-    Batch(Vec<Result<Call, RpcError>>),
+    Batch(Vec<Result<Call, NoCall>>),
 }
 
 /// How a call ended.
@@ -108,6 +126,13 @@ impl Answer {
         }
     }
 
+    /// The answer to a call whose time is over.
+    pub(crate) fn late(id: Option<Box<RawValue>>, time: Duration) -> Self {
+        let detail = format_args!("no answer within {} s", time.as_secs());
+        let error = RpcError::because(Reason::RateLimited, detail).retry_after(BUSY_RETRY_MS);
+        Self::new(id, Outcome::Error(error))
+    }
+
     /// Our own refusal in it.
     pub(crate) fn refusal(&self) -> Option<&RpcError> {
         match &self.error {
@@ -124,37 +149,49 @@ pub(crate) fn parse(bytes: &[u8]) -> Body {
             Reason::ParseError,
             format_args!("nested deeper than {JSON_DEPTH_MAX} levels"),
         );
-        return Body::Single(Err(error));
+        return Body::Single(Err(error.into()));
     }
     let whole: &RawValue = match serde_json::from_slice(bytes) {
         Ok(whole) => whole,
-        Err(error) => return Body::Single(Err(RpcError::because(Reason::ParseError, error))),
+        Err(error) => {
+            let error = RpcError::because(Reason::ParseError, error);
+            return Body::Single(Err(error.into()));
+        }
     };
     if !whole.get().starts_with('[') {
         return Body::Single(parse_call(whole));
     }
     match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
-        Ok(calls) if calls.is_empty() => Body::Single(Err(RpcError::because(
-            Reason::MalformedJson,
-            "the batch is empty",
-        ))),
+        Ok(calls) if calls.is_empty() => {
+            let error = RpcError::because(Reason::MalformedJson, "the batch is empty");
+            Body::Single(Err(error.into()))
+        }
         Ok(calls) if calls.len() > BATCH_CALLS_MAX => {
             let detail = format_args!("{} calls; at most {BATCH_CALLS_MAX} go in one", calls.len());
             let error = RpcError::because(Reason::BatchTooLarge, detail);
-            Body::Single(Err(error.with("limit", BATCH_CALLS_MAX)))
+            Body::Single(Err(error.with("limit", BATCH_CALLS_MAX).into()))
         }
         Ok(calls) => Body::Batch(calls.into_iter().map(parse_call).collect()),
-        Err(error) => Body::Single(Err(RpcError::because(Reason::ParseError, error))),
+        Err(error) => Body::Single(Err(RpcError::because(Reason::ParseError, error).into())),
     }
 }
 
-fn parse_call(call: &RawValue) -> Result<Call, RpcError> {
-    serde_json::from_str(call.get())
-        .map_err(|error| RpcError::because(Reason::MalformedJson, error))
+fn parse_call(call: &RawValue) -> Result<Call, NoCall> {
+    serde_json::from_str(call.get()).map_err(|error| {
+        let error = RpcError::because(Reason::MalformedJson, error);
+        let Id { id } = serde_json::from_str(call.get()).unwrap_or_default();
+        NoCall { id, error }
+    })
 }
 
-/// An id of `null` is an id; only an absent one makes a notification.
-fn some_raw<'de, D: serde::Deserializer<'de>>(
+impl From<RpcError> for NoCall {
+    fn from(error: RpcError) -> Self {
+        Self { id: None, error }
+    }
+}
+
+/// A `null` that is there: an id of `null` is an id; only an absent one makes a notification.
+pub(super) fn some_raw<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
@@ -207,10 +244,23 @@ mod tests {
         let batch =
             |calls: usize| format!("[{}]", vec![r#"{"id":1,"method":"m"}"#; calls].join(","));
         assert!(matches!(parse(batch(50).as_bytes()), Body::Batch(calls) if calls.len() == 50));
-        let Body::Single(Err(error)) = parse(batch(51).as_bytes()) else {
+        let Body::Single(Err(NoCall { error, .. })) = parse(batch(51).as_bytes()) else {
             panic!("refused")
         };
         assert_eq!(error.reason, Reason::BatchTooLarge);
+    }
+
+    #[test]
+    fn what_is_no_call_keeps_its_id() {
+        let id = |text: &str| match parse(text.as_bytes()) {
+            Body::Single(Err(NoCall { id, .. })) => id.map(|id| id.get().to_owned()),
+            _ => panic!("no call"),
+        };
+        assert_eq!(id(r#"{"id":7}"#).as_deref(), Some("7"));
+        assert_eq!(id(r#"{"id":"a","method":2}"#).as_deref(), Some(r#""a""#));
+        for none in ["7", "[]", "{", "{}", r#"{"id":1,"id":2}"#] {
+            assert_eq!(id(none), None, "{none}");
+        }
     }
 
     #[test]

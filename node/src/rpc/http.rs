@@ -89,15 +89,20 @@ fn single(answer: Answer) -> Response {
         404 | 410 => 200,
         status => status,
     };
-    let retry_after = refusal.and_then(RpcError::retry_after_seconds);
-    let mut response = json(
-        StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
-        &answer,
-    );
-    if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    refused(status, &answer, refusal)
+}
+
+/// A value as JSON; in the header what a refusal in it says of when to come back.
+pub(crate) fn refused<T: Serialize>(
+    status: StatusCode,
+    value: &T,
+    refusal: Option<&RpcError>,
+) -> Response {
+    let mut response = json(status, value);
+    if let Some(seconds) = refusal.and_then(RpcError::retry_after_seconds) {
+        let value = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, value);
     }
     response
 }
@@ -108,7 +113,8 @@ fn too_large() -> Response {
     single(Answer::new(None, Outcome::Error(error)))
 }
 
-fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+/// A value as JSON.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -20,6 +20,10 @@ pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a whole request, its body included.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time for all calls of a batch: less than a whole request may take, so that those that were answered
+/// by then come back, and the others are named.
+pub(crate) const BATCH_TIMEOUT: Duration = Duration::from_secs(9);
+
 /// Longest wait for an acknowledgement; then the state that was reached is the answer.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,11 +43,19 @@ pub(crate) const EXECUTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// that goes on without it.
 pub(crate) const EXECUTION_LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Calls in a row that it does not answer, until it is not asked for a while.
+/// Time that it has to answer the cheapest of calls, which decides whether it is asked at all: a trip
+/// around the world, and a busy machine at its end.
+pub(crate) const EXECUTION_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Calls in a row that it does not answer, until one call decides whether it is asked at all.
 pub(crate) const EXECUTION_FAILURES_MAX: u32 = 5;
 
-/// How long it is not asked then: as long as a call might have waited for it.
+/// How long it is not asked when that is not answered either: as long as a call might have waited.
 pub(crate) const EXECUTION_OPEN: Duration = Duration::from_secs(5);
+
+/// How long after its block a transaction without a receipt certainly has none, in milliseconds:
+/// nodes forget. A pruned reth keeps receipts of 10,064 blocks, a quarter of an hour at 100 ms each.
+pub(crate) const RECEIPTS_KEPT_MS: u64 = 600_000;
 
 /// Longest answer of an execution RPC that is passed on, in bytes.
 pub(crate) const EXECUTION_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -22,7 +22,7 @@ mod write_limit;
 pub(crate) use connections::{Connections, Place};
 pub(crate) use desk::{Desk, Prepared, Received};
 pub(crate) use gaps::watch_gaps;
-pub(crate) use http::router;
+pub(crate) use http::{json, refused, router};
 pub(crate) use methods::{Methods, MethodsConfig};
 pub(crate) use server::serve;
 pub(crate) use websocket::{WebSockets, router as websocket_router};

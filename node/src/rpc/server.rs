@@ -10,6 +10,7 @@ use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::join;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,7 +62,8 @@ async fn serve_connection(
         extensions.insert(Arc::clone(&place));
         request
     });
-    let stream = WriteLimit::new(stream, WRITE_STALL_MAX_MS);
+    let (reading, writing) = stream.into_split();
+    let stream = join(reading, WriteLimit::new(writing, WRITE_STALL_MAX_MS));
     // HTTP/1.1 alone: a server that tells versions apart waits for the first bytes without a timer.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
 use crate::clock::pause;
 
@@ -12,7 +12,7 @@ use crate::clock::pause;
 /// what it is then told takes.
 pub(super) const WRITE_STALL_MAX_MS: u64 = 90_000;
 
-/// A connection with a time limit for a write that waits.
+/// The writing half of a connection, with a time limit for a write that waits.
 pub(super) struct WriteLimit<S> {
     stream: S,
     stall_max_ms: u64,
@@ -49,16 +49,6 @@ impl<S: AsyncWrite + Unpin> WriteLimit<S> {
             ErrorKind::TimedOut,
             "the peer takes nothing",
         )))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for WriteLimit<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 

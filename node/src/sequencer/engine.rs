@@ -1,24 +1,24 @@
 //! The replica's thread: inputs in, outputs done in their order.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::State;
 use cloverleaf_journal::{JournalError, SegmentedJournal};
-use cloverleaf_mempool::pool::{self, Admission, Name};
+use cloverleaf_mempool::pool::Admission;
 use cloverleaf_mempool::{Refusal, Submission};
 use cloverleaf_replica::{Input, Output, Replica};
 use cloverleaf_types::{Address, ChainId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::committer::{Committer, StoreWork};
 use super::completions::Completions;
 use super::fatal::Fatal;
-use super::handle::{HandIn, HandedIn, Request, Shared, Taken, Until};
+use super::handle::{HandIn, HandedIn, Request, Shared, Taken};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
+use super::waiting::Waiting;
 use crate::clock::{SteadyClock, Stopwatch, pause};
 
 /// Longest sleep in milliseconds, so that a clock that jumped is noticed.
@@ -33,9 +33,6 @@ const BULK_IN_A_ROW: usize = 8;
 
 /// Clients' requests that are taken in a row.
 const REQUESTS_IN_A_ROW: usize = 64;
-
-/// Those who wait for an acknowledgement, at most; further ones are answered with the present state.
-const WAITING_MAX: usize = 100_000;
 
 /// What comes to the thread.
 pub(super) struct Inboxes {
@@ -60,50 +57,65 @@ pub(super) struct Engine {
     pub(super) meter: Meter,
 }
 
-/// Who waits for what became of an item.
-#[derive(Default)]
-pub(super) struct Waiting {
-    by_name: BTreeMap<Name, Vec<(Until, oneshot::Sender<pool::State>)>>,
-    count: usize,
+/// What an idle thread woke up for.
+enum Woken {
+    Input(Input),
+    Request(Request),
+}
+
+impl Inboxes {
+    /// The next thing that comes; nothing when something is finished, which is taken in a turn.
+    async fn wait(&mut self) -> Option<Woken> {
+        tokio::select! {
+            biased;
+            () = self.completions.wait() => None,
+            Some(input) = self.urgent.recv() => Some(Woken::Input(input)),
+            Some(input) = self.bulk.recv() => Some(Woken::Input(input)),
+            Some(request) = self.requests.recv() => Some(Woken::Request(request)),
+        }
+    }
 }
 
 impl Engine {
     /// Runs until it is stopped, or must end.
     pub(super) async fn run(mut self, start: Input, mut inboxes: Inboxes, stop: CancellationToken) {
-        if !self.handle(start) {
-            return;
-        }
-        while self.take_turns(&mut inboxes) {
+        let mut woken = Some(Woken::Input(start));
+        while self.take_turns(woken, &mut inboxes) {
             let wake_in_ms = self.wake_in_ms();
-            let go_on = tokio::select! {
+            // Nothing is done here: what a thread is at is seen in its turns alone.
+            woken = tokio::select! {
                 biased;
-                () = stop.cancelled() => false,
-                () = inboxes.completions.wait() => true,
-                Some(input) = inboxes.urgent.recv() => self.handle(input),
-                Some(input) = inboxes.bulk.recv() => self.handle(input),
-                Some(request) = inboxes.requests.recv() => self.answer(request),
-                () = pause(wake_in_ms) => true,
+                () = stop.cancelled() => return,
+                woken = inboxes.wait() => woken,
+                () = pause(wake_in_ms) => None,
             };
-            if !go_on {
-                return;
-            }
         }
     }
 
-    /// Takes of everything that waits, each kind for its turn; false when nothing more may be done.
-    fn take_turns(&mut self, inboxes: &mut Inboxes) -> bool {
+    /// Takes what it woke up for, then of everything that waits, each kind for its turn; false when
+    /// nothing more may be done.
+    fn take_turns(&mut self, woken: Option<Woken>, inboxes: &mut Inboxes) -> bool {
         self.shared.vitals.turn.begin();
-        let done = inboxes.completions.take();
-        let go_on = (self.wake_in_ms() > 0 || self.handle(Input::Tick))
-            && done.into_iter().all(|input| self.handle(input))
-            && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
-            && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
-            && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
-                .all(|request| self.answer(request));
+        let go_on = match woken {
+            Some(Woken::Input(input)) => self.handle(input),
+            Some(Woken::Request(request)) => self.answer(request),
+            None => true,
+        };
+        let go_on = go_on && self.take_what_waits(inboxes);
         let now_ms = self.clock.now_ms();
         self.meter.look(&self.replica, &self.peers, false, now_ms);
         self.shared.vitals.turn.end();
         go_on
+    }
+
+    fn take_what_waits(&mut self, inboxes: &mut Inboxes) -> bool {
+        let done = inboxes.completions.take();
+        (self.wake_in_ms() > 0 || self.handle(Input::Tick))
+            && done.into_iter().all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
+                .all(|request| self.answer(request))
     }
 
     fn wake_in_ms(&mut self) -> u64 {
@@ -161,8 +173,13 @@ impl Engine {
             } => {
                 let _gone = reply.send(self.replica.pending_nonce(chain_id, sender));
             }
-            Request::Gaps { count_max, reply } => {
-                let _gone = reply.send(self.replica.gaps(count_max));
+            Request::Gaps {
+                chain_id,
+                after,
+                count_max,
+                reply,
+            } => {
+                let _gone = reply.send(self.replica.gaps(chain_id, after, count_max));
             }
             Request::Status { name, reply } => {
                 let _gone = reply.send(self.replica.status(&name));
@@ -280,10 +297,10 @@ impl Engine {
         &mut self,
         records: &[cloverleaf_replica::JournalRecord],
     ) -> Result<(), JournalError> {
+        self.shared.vitals.votes.begin();
         for record in records {
             self.votes.append(record.height.0, &record.bytes)?;
         }
-        self.shared.vitals.votes.begin();
         let took = Stopwatch::start();
         self.votes.sync()?;
         let (journal, size) = (&self.shared.metrics.journal, self.votes.len_bytes());
@@ -296,53 +313,4 @@ impl Engine {
 /// What waits in an inbox, at most so many.
 fn in_a_row<T>(inbox: &mut mpsc::Receiver<T>, count_max: usize) -> impl Iterator<Item = T> {
     std::iter::from_fn(|| inbox.try_recv().ok()).take(count_max)
-}
-
-impl Waiting {
-    /// Says when it is reached.
-    fn receiver(
-        &mut self,
-        name: Name,
-        state: pool::State,
-        until: Until,
-    ) -> oneshot::Receiver<pool::State> {
-        let (reply, reached) = oneshot::channel();
-        self.wait(name, state, until, reply);
-        reached
-    }
-
-    fn wait(
-        &mut self,
-        name: Name,
-        state: pool::State,
-        until: Until,
-        reply: oneshot::Sender<pool::State>,
-    ) {
-        if is_reached(state, until) || self.count >= WAITING_MAX {
-            let _gone = reply.send(state);
-            return;
-        }
-        self.count += 1;
-        self.by_name.entry(name).or_default().push((until, reply));
-    }
-
-    fn progress(&mut self, name: Name, state: pool::State) {
-        let Some(waiting) = self.by_name.remove(&name) else {
-            return;
-        };
-        self.count -= waiting.len();
-        for (until, reply) in waiting {
-            if is_reached(state, until) {
-                let _gone = reply.send(state);
-            } else if !reply.is_closed() {
-                self.count += 1;
-                self.by_name.entry(name).or_default().push((until, reply));
-            }
-        }
-    }
-}
-
-fn is_reached(state: pool::State, until: Until) -> bool {
-    state.is_ended()
-        || (until == Until::Available && matches!(state, pool::State::Available { .. }))
 }

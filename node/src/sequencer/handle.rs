@@ -97,6 +97,8 @@ pub(super) enum Request {
         reply: oneshot::Sender<Option<u64>>,
     },
     Gaps {
+        chain_id: ChainId,
+        after: Option<Address>,
         count_max: usize,
         reply: oneshot::Sender<Vec<Gap>>,
     },
@@ -238,11 +240,22 @@ impl Handle {
         .flatten()
     }
 
-    /// Senders that wait behind a gap in their nonces, at most so many.
-    pub async fn gaps(&self, count_max: usize) -> Vec<Gap> {
-        self.ask(|reply| Request::Gaps { count_max, reply })
-            .await
-            .unwrap_or_default()
+    /// Senders that wait behind a gap in their nonces on a rollup, at most so many: those after a
+    /// sender, and then from the first on.
+    pub async fn gaps(
+        &self,
+        chain_id: ChainId,
+        after: Option<Address>,
+        count_max: usize,
+    ) -> Vec<Gap> {
+        self.ask(|reply| Request::Gaps {
+            chain_id,
+            after,
+            count_max,
+            reply,
+        })
+        .await
+        .unwrap_or_default()
     }
 
     /// Where a transaction or bundle is in its life, as far as this node's pool knows; what was

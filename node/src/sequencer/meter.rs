@@ -48,8 +48,8 @@ impl Meter {
         admitted: &Result<Admission, Refusal>,
         now_ms: u64,
     ) {
-        if matches!(admitted, Ok(Admission::New { .. })) {
-            self.latencies.begin(name, now_ms);
+        if let Ok(Admission::New { state, .. }) = admitted {
+            self.latencies.begin(name, state, now_ms);
         }
     }
 

@@ -21,12 +21,13 @@ mod parcel_writer;
 mod peers;
 mod recover;
 mod vitals;
+mod waiting;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_network::{Network, NetworkConfig, NetworkHandle};
+use cloverleaf_network::{ConnectionMetrics, Network, NetworkConfig, NetworkHandle};
 use cloverleaf_replica::Input;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
@@ -38,14 +39,16 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::StreamSource;
 use crate::clock::SteadyClock;
 use crate::home::Home;
+use crate::metrics::Metered;
 use committer::Committer;
 use completions::Completions;
-use engine::{Engine, Inboxes, Waiting};
+use engine::{Engine, Inboxes};
 use handle::{REQUESTS_MAX, Request};
 use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
 use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
+use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
@@ -79,12 +82,13 @@ impl Sequencer {
         })
         .await?;
         let disk = disk?;
-        let (network, events, network_task) = start_network(&home, &fatal, &stop).await?;
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
         let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub)));
+        let (network, events, network_task) =
+            start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
         let peers = Peers::new(network.clone(), &home.config.peers, Arc::clone(&shared));
         peers.follow(&state);
         let (mailboxes, requests, inboxes) = mail();
@@ -206,6 +210,7 @@ fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
 
 async fn start_network(
     home: &Home,
+    metered: &Metered,
     fatal: &Fatal,
     stop: &CancellationToken,
 ) -> Result<(NetworkHandle, cloverleaf_network::NetworkEvents, Task<()>)> {
@@ -221,6 +226,7 @@ async fn start_network(
         events,
         task,
     } = cloverleaf_network::start(config).await?;
+    let task = task.measured(metered.with(ConnectionMetrics::register));
     let watch = fatal.watch("the network", stop);
     let task = spawn(async move {
         let _watch = watch;

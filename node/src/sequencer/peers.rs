@@ -3,11 +3,12 @@
 //! ```text
 //!  current set ∪ next set ∪ scheduled ─┐
 //!  removed, for a while ───────────────┴─► allow-list ─► network        addresses: node.toml
+//!                     less those at fault ─┘
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
@@ -44,6 +45,8 @@ pub(super) struct Peers {
 struct List {
     members: Members,
     leaving: BTreeMap<PeerName, (Address, Height)>,
+    /// Those of them that may not connect for now, since they sent what no correct node sends.
+    shut_out: BTreeSet<PeerName>,
 }
 
 impl Peers {
@@ -65,13 +68,29 @@ impl Peers {
 
     /// Follows the state after a block: who may connect from now on.
     pub(super) fn follow(&self, state: &State) {
-        let allowed = {
-            let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-            if !list.follow(state.height(), members(state)) {
-                return;
-            }
-            list.allowed()
-        };
+        let mut list = self.list_mut();
+        if list.follow(state.height(), members(state)) {
+            self.tell(&list);
+        }
+    }
+
+    /// Ends the sessions of a peer, which may not connect until it is let back.
+    pub(super) fn shut_out(&self, name: &PeerName) {
+        let mut list = self.list_mut();
+        list.shut_out.insert(name.clone());
+        self.tell(&list);
+    }
+
+    /// A peer that was shut out may connect again.
+    pub(super) fn let_back(&self, name: &PeerName) {
+        let mut list = self.list_mut();
+        list.shut_out.remove(name);
+        self.tell(&list);
+    }
+
+    /// Tells the network who may connect: under the lock, so that the last list is the latest.
+    fn tell(&self, list: &List) {
+        let allowed = list.allowed();
         let configs: Vec<PeerConfig> = allowed.keys().map(|name| self.config(name)).collect();
         if let Err(error) = self.network.set_peers(&configs) {
             tracing::error!(%error, "the network does not take the state's list of peers");
@@ -89,7 +108,11 @@ impl Peers {
         self.list.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The validator of a name.
+    fn list_mut(&self) -> RwLockWriteGuard<'_, List> {
+        self.list.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The validator of a peer that may connect.
     pub(super) fn address(&self, name: &PeerName) -> Option<Address> {
         self.list().address(name)
     }
@@ -147,10 +170,15 @@ impl List {
     fn allowed(&self) -> Members {
         let leaving = self.leaving.iter();
         let leaving = leaving.map(|(name, (address, _))| (name.clone(), *address));
-        leaving.chain(self.members.clone()).collect()
+        let mut allowed: Members = leaving.chain(self.members.clone()).collect();
+        allowed.retain(|name, _| !self.shut_out.contains(name));
+        allowed
     }
 
     fn address(&self, name: &PeerName) -> Option<Address> {
+        if self.shut_out.contains(name) {
+            return None;
+        }
         let leaving = || self.leaving.get(name).map(|(address, _)| *address);
         self.members.get(name).copied().or_else(leaving)
     }
@@ -219,5 +247,21 @@ mod tests {
         assert!(list.follow(Height(7), set(&["anna", "bert"])));
         assert!(!list.follow(Height(7 + FAREWELL_HEIGHTS), set(&["anna", "bert"])));
         assert_eq!(list.allowed(), set(&["anna", "bert"]));
+    }
+
+    #[test]
+    fn peer_that_is_shut_out_is_nobody_until_it_is_let_back_whatever_the_state_says() {
+        let mut list = List::default();
+        list.follow(Height(5), set(&["anna", "bert", "carl"]));
+        list.follow(Height(6), set(&["anna", "bert"]));
+        list.shut_out.extend(["bert".into(), "carl".into()]);
+        for height in [Height(6), Height(7)] {
+            list.follow(height, set(&["anna", "bert"]));
+            assert_eq!(list.allowed(), set(&["anna"]));
+            assert_eq!(list.address(&"bert".into()), None);
+        }
+        list.shut_out.clear();
+        assert_eq!(list.allowed(), set(&["anna", "bert", "carl"]));
+        assert_eq!(list.address(&"bert".into()), Some(Address::ZERO));
     }
 }

@@ -10,6 +10,7 @@ use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Stopwatch;
+use crate::metrics::Subscriber;
 use crate::rpc::desk::pruned;
 
 /// How long a reader may leave an item untaken. It holds its place, and up to a page, for as long.
@@ -29,6 +30,8 @@ pub(crate) struct Patience {
 pub(crate) struct Feed<T: Positioned> {
     subscription: Subscription<T>,
     patience: Patience,
+    /// Counts its reader.
+    subscriber: Arc<Subscriber>,
     /// Since the last item was handed out: asking for the next is how a reader says that it took it.
     untaken: Option<Stopwatch>,
 }
@@ -51,10 +54,15 @@ impl Patience {
 
 impl<T: Positioned> Feed<T> {
     /// Reads a subscription for as long as patience goes.
-    pub(crate) fn new(subscription: Subscription<T>, patience: Patience) -> Self {
+    pub(crate) fn new(
+        subscription: Subscription<T>,
+        patience: Patience,
+        subscriber: Arc<Subscriber>,
+    ) -> Self {
         Self {
             subscription,
             patience,
+            subscriber,
             untaken: None,
         }
     }
@@ -64,18 +72,31 @@ impl<T: Positioned> Feed<T> {
     /// # Errors
     /// Why the stream ends, and the cursor to resume at.
     pub(crate) async fn next(&mut self) -> Result<Arc<T>, RpcError> {
-        let untaken = self.untaken.take();
-        if untaken.is_some_and(|since| since.elapsed() >= self.patience.stall_max) {
-            return Err(self.patience.lagged(self.subscription.position()));
+        if let Some(lagged) = self.lagged() {
+            return Err(lagged);
         }
+        self.untaken = None;
         let next = tokio::select! {
             biased;
             () = self.patience.stop.cancelled() => Err(StreamError::Closed),
             next = self.subscription.next() => next,
         };
-        let item = next.map_err(|error| ended(&error, self.subscription.position()))?;
+        let item = next.map_err(|error| {
+            let error = ended(&error, self.subscription.position());
+            self.subscriber.ended(error.reason);
+            error
+        })?;
+        self.subscriber.item();
         self.untaken = Some(Stopwatch::start());
         Ok(item)
+    }
+
+    /// What its reader is told when it has left an item untaken for too long.
+    pub(super) fn lagged(&self) -> Option<RpcError> {
+        let stall_max = self.patience.stall_max;
+        self.untaken.filter(|since| since.elapsed() >= stall_max)?;
+        self.subscriber.ended(Reason::Lagged);
+        Some(self.patience.lagged(self.subscription.position()))
     }
 
     /// Its items; ends after the first error.

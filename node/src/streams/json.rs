@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::feed::{Feed, Patience, ended};
 use super::rendered::{Key, Rendered};
+use crate::metrics::Subscriber;
 use crate::rpc::Desk;
 use crate::rpc::desk::broken;
 
@@ -45,6 +46,29 @@ pub(crate) struct JsonStream {
     pub(crate) from: u64,
     /// What it carries.
     pub(crate) items: JsonItems,
+    /// Counts its reader, who may be told why it ends by somebody else than `items`.
+    pub(crate) subscriber: Arc<Subscriber>,
+}
+
+impl JsonStream {
+    /// An item may still fail to be written after its feed handed it out.
+    fn new(
+        from: u64,
+        items: impl Stream<Item = Result<JsonItem, RpcError>> + Send + 'static,
+        subscriber: Arc<Subscriber>,
+    ) -> Self {
+        let counted = Arc::clone(&subscriber);
+        let items = items.inspect(move |item| {
+            if let Err(error) = item {
+                counted.ended(error.reason);
+            }
+        });
+        Self {
+            from,
+            items: Box::pin(items),
+            subscriber,
+        }
+    }
 }
 
 impl JsonStreams {
@@ -74,13 +98,13 @@ impl JsonStreams {
         let subscription = self.hub().subscribe(chain_id, from);
         let subscription = subscription.map_err(|error| ended(&error, from))?;
         let (streams, proofs) = (self.clone(), in_words_of_streams(proofs));
-        let feed = Feed::new(subscription, self.patience.clone());
+        let subscriber = self.subscriber("batches");
+        let feed = Feed::new(subscription, self.patience.clone(), subscriber.clone());
         let items = feed.into_items().then(move |item| {
             let streams = streams.clone();
             async move { streams.batch(item?, proofs).await }
         });
-        let items = Box::pin(items);
-        Ok(JsonStream { from, items })
+        Ok(JsonStream::new(from, items, subscriber))
     }
 
     /// Blocks from a height on; without one, those that come next.
@@ -113,7 +137,8 @@ impl JsonStreams {
         let subscription = self.hub().subscribe_blocks(Height(from));
         let subscription = subscription.map_err(|error| ended(&error, from))?;
         let streams = self.clone();
-        let feed = Feed::new(subscription, self.patience.clone());
+        let subscriber = self.subscriber("blocks");
+        let feed = Feed::new(subscription, self.patience.clone(), subscriber.clone());
         let items = feed.into_items().then(move |item| {
             let streams = streams.clone();
             async move { streams.block(item?, key, shape).await }
@@ -122,8 +147,7 @@ impl JsonStreams {
             let is_left_out = item.as_ref().is_ok_and(|item| item.text.is_empty());
             futures::future::ready(!is_left_out)
         };
-        let items = Box::pin(items.filter(said));
-        Ok(JsonStream { from, items })
+        Ok(JsonStream::new(from, items.filter(said), subscriber))
     }
 
     async fn batch(&self, item: Arc<StreamItem>, proofs: Proofs) -> Result<JsonItem, RpcError> {
@@ -156,6 +180,17 @@ impl JsonStreams {
     /// How long readers are served.
     pub(crate) fn patience(&self) -> &Patience {
         &self.patience
+    }
+
+    fn subscriber(&self, stream: &'static str) -> Arc<Subscriber> {
+        Arc::new(
+            self.desk
+                .handle()
+                .shared()
+                .metrics
+                .stream
+                .subscribed(stream),
+        )
     }
 
     fn hub(&self) -> &Hub {

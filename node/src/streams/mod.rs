@@ -11,9 +11,11 @@
 mod feed;
 mod json;
 mod rendered;
+mod stalls;
 
 pub(crate) use feed::{Feed, Patience, ended};
 pub(crate) use json::{JsonItem, JsonItems, JsonStream, JsonStreams};
+pub(crate) use stalls::Stalls;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,8 @@ use cloverleaf_types::{ChainId, Height};
 use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::{Feed, Patience};
+use super::{Feed, Patience, Stalls};
+use crate::metrics::Metrics;
 
 /// Blocks 1 to the number, with the first of them gone up to another.
 #[derive(Clone, Copy)]
@@ -77,9 +78,23 @@ fn hub(tip: u64, first_available: u64) -> Hub {
 }
 
 fn feed(hub: &Hub, stop: &CancellationToken, stall_max: Duration) -> Feed<StreamBlock> {
+    counted_feed(hub, stop, stall_max, &Metrics::new())
+}
+
+fn counted_feed(
+    hub: &Hub,
+    stop: &CancellationToken,
+    stall_max: Duration,
+    metrics: &Metrics,
+) -> Feed<StreamBlock> {
     let subscription = hub.subscribe_blocks(Height(1)).unwrap();
+    let subscriber = Arc::new(metrics.stream.subscribed("blocks"));
     let stop = stop.clone();
-    Feed::new(subscription, Patience { stop, stall_max })
+    Feed::new(subscription, Patience { stop, stall_max }, subscriber)
+}
+
+fn has(metrics: &Metrics, line: &str) -> bool {
+    metrics.metered.text().lines().any(|found| found == line)
 }
 
 const NEVER: Duration = Duration::MAX;
@@ -95,6 +110,76 @@ async fn reader_that_left_an_item_for_too_long_is_told_so_with_its_cursor() {
         lagged.evidence["cursor"], "0x2",
         "what it has is not sent again"
     );
+}
+
+#[tokio::test]
+async fn feed_counts_its_reader_its_items_and_why_it_ends() {
+    let (hub, metrics) = (hub(2, 1), Metrics::new());
+    let stop = CancellationToken::new();
+    let mut feed = counted_feed(&hub, &stop, NEVER, &metrics);
+    feed.next().await.unwrap();
+    feed.next().await.unwrap();
+    assert!(has(
+        &metrics,
+        "cloverleaf_stream_subscribers{stream=\"blocks\"} 1"
+    ));
+    assert!(has(
+        &metrics,
+        "cloverleaf_stream_items_total{stream=\"blocks\"} 2"
+    ));
+    stop.cancel();
+    feed.next().await.unwrap_err();
+    drop(feed);
+    assert!(has(
+        &metrics,
+        "cloverleaf_stream_subscribers{stream=\"blocks\"} 0"
+    ));
+    let ends = "cloverleaf_stream_ends_total{stream=\"blocks\",reason=\"shuttingDown\"} 1";
+    assert!(has(&metrics, ends));
+}
+
+#[tokio::test]
+async fn reader_that_is_not_heard_of_again_is_let_go_and_told_when_it_comes_back() {
+    let (hub, metrics, stalls) = (hub(3, 1), Metrics::new(), Stalls::default());
+    let stop = CancellationToken::new();
+    let feed = counted_feed(&hub, &stop, Duration::ZERO, &metrics);
+    let mut items = Box::pin(stalls.items(feed));
+    stalls.look();
+    assert_eq!(items.next().await.unwrap().unwrap().height, Height(1));
+    assert!(has(
+        &metrics,
+        "cloverleaf_stream_subscribers{stream=\"blocks\"} 1"
+    ));
+    stalls.look();
+    // Nobody asked, and yet nothing is held for it.
+    assert!(has(
+        &metrics,
+        "cloverleaf_stream_subscribers{stream=\"blocks\"} 0"
+    ));
+    let ends = "cloverleaf_stream_ends_total{stream=\"blocks\",reason=\"lagged\"} 1";
+    assert!(has(&metrics, ends));
+    stalls.look();
+    let lagged = items.next().await.unwrap().unwrap_err();
+    assert_eq!(
+        (lagged.reason, &lagged.evidence["cursor"]),
+        (Reason::Lagged, &"0x2".into())
+    );
+    assert!(items.next().await.is_none());
+}
+
+#[tokio::test]
+async fn reader_that_waits_is_not_let_go_and_one_that_went_is_forgotten() {
+    let (hub, stalls) = (hub(0, 1), Stalls::default());
+    let feed = feed(&hub, &CancellationToken::new(), Duration::ZERO);
+    let mut items = Box::pin(stalls.items(feed));
+    for _ in 0..3 {
+        assert!(items.next().now_or_never().is_none());
+        stalls.look();
+    }
+    assert_eq!(format!("{stalls:?}"), "Stalls(1)");
+    drop(items);
+    stalls.look();
+    assert_eq!(format!("{stalls:?}"), "Stalls(0)");
 }
 
 #[tokio::test]

@@ -29,9 +29,16 @@ async fn malformed_json_is_a_parse_error() {
 
 #[tokio::test]
 async fn json_that_is_no_call_is_malformed() {
-    for body in ["7", "{}", r#"{"id":1}"#, r#"{"id":1,"method":2}"#, "[]"] {
+    for (body, id) in [
+        ("7", Value::Null),
+        ("{}", Value::Null),
+        (r#"{"id":1}"#, json!(1)),
+        (r#"{"id":"a","method":2}"#, json!("a")),
+        ("[]", Value::Null),
+    ] {
         let answer = shared().http.post("/", body).await;
         Refusal::of(&answer.body).is(-32602, "malformedJson");
+        assert_eq!(answer.body["id"], id, "{body}");
     }
 }
 

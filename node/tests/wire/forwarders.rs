@@ -1,10 +1,13 @@
 //! A forwarder's view: what is ours is taken, all else is passed on, in one batch or alone.
 
+use alloy_primitives::Bytes;
 use hyper::header::RETRY_AFTER;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use crate::endpoint::Refusal;
+use crate::endpoint::{Http, Refusal};
 use crate::network::{ALPHA, GAMMA, shared};
+use crate::overlay::start_asking;
 use crate::wallet::{Wallet, hash};
 
 fn call(id: u64, method: &str, params: Value) -> Value {
@@ -70,6 +73,26 @@ async fn execution_rpc_that_does_not_answer_is_not_asked_for_a_while_and_that_is
     assert_ne!(circuit("0x386"), "closed");
     assert_eq!(circuit("0x385"), "closed");
     assert_eq!(circuit("0x389"), Value::Null);
+}
+
+#[tokio::test]
+async fn batch_of_fifty_sends_is_answered_while_the_execution_rpc_hangs() {
+    // The system takes connections for it, and nobody ever answers.
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", hangs.local_addr().unwrap());
+    let node = start_asking("hangs", url).await;
+    let raws: Vec<Bytes> = (0..50).map(|_| Wallet::new().transfer(ALPHA, 0)).collect();
+    let calls = (0..).zip(&raws);
+    let calls = calls.map(|(id, raw)| call(id, "eth_sendRawTransaction", json!([raw])));
+    let body = Value::Array(calls.collect()).to_string();
+    let answer = Http::new(&node.http_url).post("/rollup/901", body).await;
+    assert_eq!(answer.status, 200);
+    let answers = answer.body.as_array().unwrap();
+    assert_eq!(answers.len(), raws.len());
+    for (answer, raw) in answers.iter().zip(&raws) {
+        assert_eq!(answer["result"], hash(raw).to_string(), "{answer}");
+    }
+    node.stop().await;
 }
 
 #[tokio::test]

@@ -17,7 +17,11 @@ use cloverleaf_api::wire::{decode_head_proof, decode_item};
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_types::merkle::root_of_branch;
 use cloverleaf_types::{DecidedBlock, Head, Secp256k1};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::network::{ALPHA, BETA, Network, shared, start_node};
 use crate::wallet::{Wallet, hash};
@@ -42,13 +46,21 @@ pub(crate) async fn submit(
         .map(tonic::Response::into_inner)
 }
 
+/// A figure of a refusal that has this code and reason.
+pub(crate) fn figure(status: &Status, (code, reason): (Code, &str), name: &str) -> String {
+    assert_eq!(status.code(), code, "{status:?}");
+    let info = ErrorInfo::from_details(status.details()).unwrap();
+    assert_eq!(info.reason, reason);
+    info.metadata[name].clone()
+}
+
 fn reason(status: &Status) -> String {
     ErrorInfo::from_details(status.details())
         .expect("every refusal says why")
         .reason
 }
 
-async fn streams() -> StreamServiceClient<tonic::transport::Channel> {
+async fn streams() -> StreamServiceClient<Channel> {
     let client = StreamServiceClient::connect(shared().grpc.clone())
         .await
         .unwrap();
@@ -321,19 +333,48 @@ async fn head_proof_is_true() {
     );
 }
 
+async fn connected(network: &Network) -> Channel {
+    let endpoint = Channel::from_shared(network.grpc.clone()).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+/// Watches the health of a service from when it serves: a node that has just begun may not.
+async fn watch(channel: Channel, service: &str) -> tonic::Streaming<HealthCheckResponse> {
+    let service = service.to_owned();
+    let mut client = HealthClient::new(channel);
+    let watched = client.watch(HealthCheckRequest { service }).await;
+    let mut statuses = watched.unwrap().into_inner();
+    while statuses.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_that_stops_tells_those_who_watch_that_it_serves_nothing() {
+    let node = start_node("unhealthy", Limits::default(), false).await;
+    let channel = connected(&Network::of(&node)).await;
+    for service in ["", "cloverleaf.stream.v1.StreamService"] {
+        watch(channel.clone(), service).await;
+    }
+    let mut statuses = watch(channel, "").await;
+    let told = async {
+        let told = statuses.message().await.unwrap().unwrap().status();
+        assert_eq!(told, ServingStatus::NotServing);
+        assert!(statuses.message().await.unwrap().is_none(), "the last word");
+    };
+    tokio::join!(told, node.stop());
+}
+
 #[tokio::test]
 async fn services_are_healthy_and_described() {
-    let channel = tonic::transport::Endpoint::from_shared(shared().grpc.clone()).unwrap();
-    let channel = channel.connect().await.unwrap();
-    let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
+    let channel = connected(shared()).await;
+    watch(channel.clone(), "").await;
     for service in ["", "cloverleaf.stream.v1.StreamService"] {
-        let request = tonic_health::pb::HealthCheckRequest {
-            service: service.to_owned(),
-        };
-        let answer = health.check(request).await.unwrap().into_inner();
+        let service = service.to_owned();
+        let request = HealthCheckRequest { service };
+        let answer = HealthClient::new(channel.clone()).check(request).await;
         assert_eq!(
-            answer.status(),
-            tonic_health::pb::health_check_response::ServingStatus::Serving
+            answer.unwrap().into_inner().status(),
+            ServingStatus::Serving
         );
     }
     use tonic_reflection::pb::v1 as reflection;

@@ -10,7 +10,8 @@ use tonic::Code;
 use crate::grpc::submit;
 use crate::network::{ALPHA, shared, start};
 
-const GRPC_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The largest bundle, and room.
+const GRPC_SUBMISSION_BYTES_MAX: usize = 320 * 1024;
 
 /// What a `SubmitRequest` has beside its transaction: tags, a chain id, a length and a wait.
 const SUBMIT_BYTES: usize = 3 + 4 + 2;
@@ -18,8 +19,8 @@ const SUBMIT_BYTES: usize = 3 + 4 + 2;
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
 
 #[tokio::test]
-async fn grpc_message_has_a_limit_at_a_mebibyte() {
-    let largest = GRPC_MESSAGE_BYTES_MAX - SUBMIT_BYTES;
+async fn grpc_submission_has_a_limit_at_what_a_bundle_needs() {
+    let largest = GRPC_SUBMISSION_BYTES_MAX - SUBMIT_BYTES;
     for (bytes, code) in [
         (largest - 1, Code::InvalidArgument),
         (largest, Code::InvalidArgument),

@@ -1,23 +1,31 @@
 //! A rollup's own answers, corrected by what is sequenced here.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
 
 use alloy_primitives::{Address, B256};
 use axum::routing::post;
 use axum::{Json, Router};
 use cloverleaf_api::proto::sequencer::v1::Wait;
+use cloverleaf_mempool::pool::Limits;
+use cloverleaf_types::ChainId;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::grpc::submit;
-use crate::network::{ALPHA, BETA, shared};
+use crate::network::{ALPHA, BETA, Network, shared};
+use crate::node::{TestNode, TestOptions};
 use crate::wallet::{Wallet, hash};
+
+/// More senders than a rollup is asked about at once.
+const GAPPED: usize = 40;
 
 /// What the stub says of accounts; others have nonce 0.
 static EXECUTED: LazyLock<Mutex<BTreeMap<Address, u64>>> = LazyLock::new(Mutex::default);
 
-/// The receipts that the stub has.
-static RECEIPTS: LazyLock<Mutex<BTreeMap<String, Value>>> = LazyLock::new(Mutex::default);
+/// What the stub says of receipts: a member of its answer. Others are null.
+static RECEIPTS: LazyLock<Mutex<BTreeMap<String, (&str, Value)>>> = LazyLock::new(Mutex::default);
 
 /// From now on the account's next nonce is this.
 pub(crate) fn executed(address: Address, nonce: u64) {
@@ -27,17 +35,59 @@ pub(crate) fn executed(address: Address, nonce: u64) {
 /// From now on there is this receipt.
 pub(crate) fn received(hash: B256, status: u8) -> Value {
     let receipt = json!({"transactionHash": hash, "status": format!("{status:#x}")});
-    let mut receipts = RECEIPTS.lock().unwrap();
-    receipts.insert(hash.to_string(), receipt.clone());
+    answered(hash, "result", receipt.clone());
     receipt
+}
+
+/// From now on an answer that should be a receipt has this member.
+fn answered(hash: B256, member: &'static str, value: Value) {
+    let mut receipts = RECEIPTS.lock().unwrap();
+    receipts.insert(hash.to_string(), (member, value));
 }
 
 /// An execution RPC that has executed nothing, but knows some accounts.
 pub(crate) fn stub() -> Router {
-    Router::new().route(
-        "/",
-        post(|Json(call): Json<Value>| async move { Json(answer(&call)) }),
-    )
+    stub_of(answer)
+}
+
+fn stub_of(answer: fn(&Value) -> Value) -> Router {
+    let answer = move |Json(call): Json<Value>| async move { Json(answer(&call)) };
+    Router::new().route("/", post(answer))
+}
+
+/// An embedded rollup that keeps nothing for long.
+fn forgetful(call: &Value) -> Value {
+    if call["method"] == "rollup_getOutput" {
+        let error = json!({"code": -32000, "message": "block 1 is no longer kept"});
+        return json!({"jsonrpc": "2.0", "id": call["id"], "error": error});
+    }
+    answer(call)
+}
+
+/// A node of its own, in the caller's runtime, whose execution RPC of 901 is this.
+async fn start_with(name: &str, stub: Router) -> TestNode {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    serve_for_ever(listener, stub);
+    start_asking(name, url).await
+}
+
+/// The same at this URL.
+pub(crate) async fn start_asking(name: &str, url: String) -> TestNode {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("wire-{name}"));
+    let _new = std::fs::remove_dir_all(&dir);
+    let options = TestOptions {
+        dir,
+        limits: Limits::default(),
+        executions: BTreeMap::from([(ChainId(ALPHA), url)]),
+        faucet: false,
+    };
+    TestNode::start(options).await.unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+fn serve_for_ever(listener: TcpListener, stub: Router) {
+    tokio::spawn(async move { axum::serve(listener, stub).await });
 }
 
 fn answer(call: &Value) -> Value {
@@ -54,7 +104,7 @@ fn answer(call: &Value) -> Value {
         "eth_getTransactionReceipt" => {
             let receipts = RECEIPTS.lock().unwrap();
             let receipt = receipts.get(call["params"][0].as_str().unwrap());
-            ("result", receipt.cloned().unwrap_or_default())
+            receipt.cloned().unwrap_or(("result", Value::Null))
         }
         _ => ("error", json!({"code": -32601, "message": "not here"})),
     };
@@ -175,6 +225,87 @@ async fn transaction_in_a_block_that_the_rollup_has_not_executed_is_pending() {
             .await
             .is_null()
     );
+}
+
+#[tokio::test]
+async fn receipt_that_the_rollup_does_not_tell_is_no_skip() {
+    let http = &shared().http;
+    for (member, value) in [
+        (
+            "error",
+            json!({"code": -32005, "message": "limit exceeded"}),
+        ),
+        ("message", json!("too many requests")),
+        ("result", json!({"root": "0x01"})),
+    ] {
+        let wallet = Wallet::new();
+        let raw = wallet.transfer(ALPHA, 0);
+        submit(shared(), ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
+        executed(wallet.address(), 1);
+        answered(hash(&raw), member, value);
+        let status = http
+            .result("/", "seq_getTransactionStatus", json!([hash(&raw)]))
+            .await;
+        assert_eq!(
+            (&status["status"], &status["execution"]),
+            (&json!(200), &Value::Null),
+            "{member}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_an_embedded_rollup_has_forgotten_is_neither_skipped_nor_pending() {
+    let node = start_with("forgetful", stub_of(forgetful)).await;
+    let (network, wallet) = (Network::of(&node), Wallet::new());
+    let raw = wallet.transfer(ALPHA, 0);
+    submit(&network, ALPHA, &raw, Wait::Committed)
+        .await
+        .unwrap();
+    executed(wallet.address(), 1);
+    let named = json!([hash(&raw)]);
+    let status = network
+        .http
+        .result("/", "seq_getTransactionStatus", named.clone())
+        .await;
+    assert_eq!(
+        (&status["state"], &status["status"]),
+        (&json!("committed"), &json!(200))
+    );
+    assert_eq!(status["execution"], Value::Null);
+    let found = network
+        .http
+        .result("/rollup/901", "eth_getTransactionByHash", named);
+    assert!(found.await.is_null());
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn every_sender_behind_a_gap_is_asked_about_in_turn() {
+    let node = start_with("gaps", stub()).await;
+    let network = Network::of(&node);
+    let mut wallets: Vec<Wallet> = (0..GAPPED).map(|_| Wallet::new()).collect();
+    wallets.sort_by_key(Wallet::address);
+    let second = wallets.iter().map(|wallet| wallet.transfer(ALPHA, 1));
+    let second: Vec<_> = second.collect();
+    for raw in &second {
+        network
+            .http
+            .result("/rollup/901", "eth_sendRawTransaction", json!([raw]))
+            .await;
+    }
+    // Their first transactions went another way: the first sender's and the last one's.
+    for (wallet, raw) in [
+        (&wallets[0], &second[0]),
+        (&wallets[GAPPED - 1], &second[GAPPED - 1]),
+    ] {
+        executed(wallet.address(), 1);
+        let status = submit(&network, ALPHA, raw, Wait::Committed).await.unwrap();
+        assert!(status.status.unwrap().height > 0, "it waits no more");
+    }
+    node.stop().await;
 }
 
 #[tokio::test]

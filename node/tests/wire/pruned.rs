@@ -1,6 +1,5 @@
 //! What a node no longer has is an answer, on every transport.
 
-use cloverleaf_api::grpc::ErrorInfo;
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
 use cloverleaf_api::proto::stream::v1::{Proofs, StreamBatchesRequest, StreamBlocksRequest};
@@ -10,7 +9,7 @@ use serde_json::json;
 use tonic::{Code, Status};
 
 use crate::events::{Events, LOOPBACK, Socket, connect};
-use crate::grpc::submit;
+use crate::grpc::{figure, submit};
 use crate::network::{ALPHA, BETA, Network, start_node};
 use crate::node::TestNode;
 use crate::wallet::Wallet;
@@ -37,10 +36,7 @@ async fn pruned_node() -> TestNode {
 }
 
 fn first_of(status: &Status) -> String {
-    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
-    let info = ErrorInfo::from_details(status.details()).unwrap();
-    assert_eq!(info.reason, "pruned");
-    info.metadata["firstAvailable"].clone()
+    figure(status, (Code::OutOfRange, "pruned"), "firstAvailable")
 }
 
 #[tokio::test(flavor = "multi_thread")]

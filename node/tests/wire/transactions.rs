@@ -117,6 +117,28 @@ async fn duplicate_is_answered_with_its_hash_pooled_or_committed() {
 }
 
 #[tokio::test]
+async fn conditional_transaction_is_answered_with_its_hash_however_often_it_is_sent() {
+    let method = "eth_sendRawTransactionConditional";
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let (soon, at_once) = (now.as_secs() + 60, now.as_secs() - 60);
+    for (from, is_committed) in [(soon, false), (at_once, true)] {
+        let raw = Wallet::new().transfer(ALPHA, 0);
+        // Each names another end, as a retry does that names none.
+        for end in 90..95 {
+            let window = json!({"timestampMin": from, "timestampMax": now.as_secs() + end});
+            let sent = shared()
+                .http
+                .result("/rollup/901", method, json!([raw, window]))
+                .await;
+            assert_eq!(sent, hash(&raw).to_string());
+            if is_committed {
+                commit(ALPHA, &raw).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn malformed_rlp_is_refused() {
     let good = Wallet::new().transfer(ALPHA, 0);
     let trailing: Bytes = [&good[..], &[0]].concat().into();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use eyre::{Result, bail, eyre};
 use hyper::Uri;
+use hyper::http::uri::Scheme;
 use tracing_subscriber::EnvFilter;
 
 use super::NodeConfig;
@@ -22,7 +23,14 @@ impl NodeConfig {
         }
         let mut rollups = BTreeSet::new();
         for execution in &self.execution {
-            check_url("execution.url", &execution.url)?;
+            let uri = check_url("execution.url", &execution.url)?;
+            if uri.scheme() != Some(&Scheme::HTTP) {
+                bail!(
+                    "execution.url = \"{}\": execution RPCs are asked by http:// only; put a proxy in \
+                     front of it that speaks https:// for this node",
+                    execution.url
+                );
+            }
             if !rollups.insert(execution.chain_id) {
                 bail!("execution names rollup {} twice", execution.chain_id);
             }
@@ -33,8 +41,19 @@ impl NodeConfig {
                 bail!("peers names {} twice", peer.peer_id);
             }
         }
-        if self.pool.transactions_max == 0 || self.pool.bytes_max == 0 {
-            bail!("a pool that holds nothing takes nothing in; pool.…_max must be above 0");
+        self.check_pool()
+    }
+
+    fn check_pool(&self) -> Result<()> {
+        let pool = &self.pool;
+        let amounts = [
+            ("transactions_max", pool.transactions_max == 0),
+            ("bytes_max", pool.bytes_max == 0),
+            ("sender_transactions_max", pool.sender_transactions_max == 0),
+            ("transaction_lifetime_ms", pool.transaction_lifetime_ms == 0),
+        ];
+        if let Some((name, _)) = amounts.iter().find(|(_, is_zero)| *is_zero) {
+            bail!("pool.{name} = 0: such a pool takes nothing in; it must be above 0");
         }
         Ok(())
     }
@@ -66,7 +85,7 @@ impl NodeConfig {
     }
 }
 
-fn check_url(key: &str, url: &str) -> Result<()> {
+fn check_url(key: &str, url: &str) -> Result<Uri> {
     let uri: Uri = url
         .parse()
         .map_err(|_| eyre!("{key} = \"{url}\" is no URL"))?;
@@ -76,7 +95,7 @@ fn check_url(key: &str, url: &str) -> Result<()> {
         bail!("{key} names a user: secrets do not belong in settings");
     }
     match (uri.scheme_str(), authority) {
-        (Some("http" | "https"), Some(_)) => Ok(()),
+        (Some("http" | "https"), Some(_)) => Ok(uri),
         _ => bail!("{key} = \"{url}\" must begin with http:// and a host"),
     }
 }
@@ -111,6 +130,35 @@ mod tests {
         let refusal = refusal(&[("execution", text)]);
         assert!(refusal.contains("names a user"), "{refusal}");
         assert!(!refusal.contains("hunter2"), "{refusal}");
+    }
+
+    #[test]
+    fn execution_rpcs_are_asked_by_http_and_a_proxy_may_announce_https() {
+        let text = r#"[{chain_id = 901, url = "https://rollup.example"}]"#;
+        let refusal = refusal(&[("execution", text)]);
+        assert!(refusal.starts_with("execution.url = \"https://rollup.example\""));
+        assert!(
+            refusal.contains("http:// only; put a proxy in front"),
+            "{refusal}"
+        );
+        let announced = Layers::new().flag("grpc.announce", "https://node.example");
+        assert!(announced.unwrap().load().is_ok());
+    }
+
+    #[test]
+    fn pool_that_would_take_nothing_in_is_refused() {
+        for name in [
+            "transactions_max",
+            "bytes_max",
+            "sender_transactions_max",
+            "transaction_lifetime_ms",
+        ] {
+            let refusal = refusal(&[(&format!("pool.{name}"), "0")]);
+            assert!(
+                refusal.starts_with(&format!("pool.{name} = 0")),
+                "{refusal}"
+            );
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Decided blocks and batches, as they are stored.
 
 use cloverleaf_api::error::{RpcError, hex};
-use cloverleaf_api::json::At;
+use cloverleaf_api::json::{At, Batch};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_storage::{Store, StoredBatch};
 use cloverleaf_types::{ChainId, DecidedBlock, Height};
 
-use super::{Desk, known, unreadable};
+use super::{Desk, broken, known, unreadable};
 
 impl Desk {
     /// A block; nothing above the latest.
@@ -40,6 +40,22 @@ impl Desk {
             return Err(pruned(seq, latest + 1)); // all that there were
         }
         Ok(found)
+    }
+
+    /// A rollup's batch as interfaces show it; nothing above the latest.
+    ///
+    /// # Errors
+    /// The same; what is stored does not hold together.
+    pub(crate) async fn shown_batch(
+        &self,
+        chain_id: ChainId,
+        at: At,
+    ) -> Result<Option<Batch>, RpcError> {
+        let Some(stored) = self.batch(chain_id, at).await? else {
+            return Ok(None);
+        };
+        let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
+        Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
     }
 }
 

@@ -29,6 +29,7 @@ use crate::sequencer::Handle;
 
 pub(crate) use decided::pruned;
 pub(crate) use info::VERSION;
+pub(crate) use outcome::Fate;
 pub(crate) use proofs::broken;
 pub(crate) use refusal::unreadable;
 pub(crate) use submit::{Prepared, Received};

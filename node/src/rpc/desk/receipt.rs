@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::submit::Received;
-use super::{Desk, unreadable};
+use super::{Desk, Fate, unreadable};
 use crate::clock::pause;
 use crate::rpc::limits::RECEIPT_INTERVAL_MS;
 
@@ -32,13 +32,13 @@ impl Desk {
         loop {
             let method = "eth_getTransactionReceipt";
             let receipt = self.executions.look(chain_id, method, &json!([hash])).await;
-            if let Some(receipt) = receipt {
+            if let Ok(Some(receipt)) = receipt {
                 return Ok(receipt);
             }
             if let Some(place) = self.read(place).await?
-                && let Some(TransactionOutcome::Skipped {
+                && let Fate::Told(TransactionOutcome::Skipped {
                     reason, message, ..
-                }) = self.outcome(key, place.seq, place.index).await?
+                }) = self.fate(key, place.seq, place.index).await?
             {
                 return Err(RpcError::because(Reason::SkippedByRollup, message)
                     .with("skipped", reason)

@@ -60,6 +60,11 @@ impl Prepared {
     pub(crate) fn key(&self) -> TransactionKey {
         self.key
     }
+
+    /// True when handing it in would change nothing.
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.found, Found::New(_))
+    }
 }
 
 impl Received {

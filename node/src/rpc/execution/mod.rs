@@ -11,7 +11,7 @@ use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::{Circuit, Quantity};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::{Address, ChainId};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::header::CONTENT_TYPE;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -21,10 +21,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::envelope::Outcome;
-use super::limits::{EXECUTION_BYTES_MAX, EXECUTION_LOOK_TIMEOUT, EXECUTION_TIMEOUT};
+use super::envelope::{Outcome, some_raw};
+use super::limits::{
+    EXECUTION_BYTES_MAX, EXECUTION_LOOK_TIMEOUT, EXECUTION_PROBE_TIMEOUT, EXECUTION_TIMEOUT,
+};
 use crate::clock::instant;
-use breaker::Breaker;
+use breaker::{Breaker, Pass};
 
 /// The execution RPCs that this node was configured with.
 #[derive(Debug)]
@@ -33,30 +35,72 @@ pub(crate) struct Executions {
     rollups: BTreeMap<ChainId, Execution>,
 }
 
+/// One of them. What is passed on has much longer than what is looked up, so each has its own breaker:
+/// an execution RPC that is too slow for the one may be quick enough for the other.
 #[derive(Debug)]
 struct Execution {
     url: String,
-    breaker: Mutex<Breaker>,
+    calls: Mutex<Breaker>,
+    looks: Mutex<Breaker>,
+}
+
+/// Why something that was looked up is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Untold {
+    /// Nobody was asked, nothing came in time, or it was of another shape.
+    Silent,
+    /// The answer was an error object.
+    Refused {
+        /// Its code; 0 when it has none.
+        code: i64,
+    },
 }
 
 /// An answer of an execution RPC.
+enum Reply {
+    Result(Box<RawValue>),
+    Error(Box<RawValue>),
+}
+
+/// Why a call has no answer.
+enum Failure {
+    /// Nothing came, or not in time.
+    Unanswered(String),
+    /// What came is none, or is too long.
+    Unreadable(String),
+}
+
+/// An answer as it comes.
 #[derive(Deserialize)]
-struct Reply {
+struct RawReply {
+    #[serde(default, deserialize_with = "some_raw")]
     result: Option<Box<RawValue>>,
     error: Option<Box<RawValue>>,
+}
+
+/// What is read of an error object.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorCode {
+    code: i64,
 }
 
 impl Executions {
     /// Knows these URLs.
     pub(crate) fn new(urls: BTreeMap<ChainId, String>) -> Self {
         let rollups = urls.into_iter().map(|(chain_id, url)| {
-            let breaker = Mutex::default();
-            (chain_id, Execution { url, breaker })
+            let (calls, looks) = (Mutex::default(), Mutex::default());
+            (chain_id, Execution { url, calls, looks })
         });
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
             rollups: rollups.collect(),
         }
+    }
+
+    /// The rollups whose execution RPC can be asked.
+    pub(crate) fn rollups(&self) -> impl Iterator<Item = ChainId> {
+        self.rollups.keys().copied()
     }
 
     /// True when the rollup's can be asked.
@@ -67,7 +111,7 @@ impl Executions {
     /// Whether the rollup's is asked at present; nothing when it is not known.
     pub(crate) fn circuit(&self, chain_id: ChainId) -> Option<Circuit> {
         let execution = self.rollups.get(&chain_id)?;
-        Some(execution.breaker().circuit(instant()))
+        Some(locked(&execution.calls).circuit(instant()))
     }
 
     /// Passes a call on; without an execution RPC the method does not exist here.
@@ -80,25 +124,36 @@ impl Executions {
         let Some(execution) = self.rollups.get(&chain_id) else {
             return Outcome::Error(RpcError::method_not_found(method));
         };
-        if let Err(wait) = execution.breaker().enter(instant()) {
-            return Outcome::Error(not_asked(wait));
-        }
-        let called = self.call(&execution.url, method, params);
-        let called = in_time(called, EXECUTION_TIMEOUT).await;
-        execution.breaker().leave(instant(), called.is_ok());
+        let pass = match self.admitted(execution).await {
+            Ok(pass) => pass,
+            Err(error) => return Outcome::Error(error),
+        };
+        let called = self.call(&execution.url, method, params, EXECUTION_TIMEOUT);
+        let called = called.await;
+        leave(&execution.calls, pass, &called);
         match called {
-            Ok(reply) => match reply.error {
-                Some(error) => Outcome::Foreign(error),
-                None => {
-                    let null = || RawValue::NULL.to_owned();
-                    Outcome::Result(reply.result.unwrap_or_else(null))
-                }
-            },
-            Err(why) => {
+            Ok(Reply::Result(result)) => Outcome::Result(result),
+            Ok(Reply::Error(error)) => Outcome::Foreign(error),
+            Err(Failure::Unanswered(why) | Failure::Unreadable(why)) => {
                 tracing::debug!(%chain_id, method, why, "execution RPC failed");
                 Outcome::Error(RpcError::because(Reason::ExecutionRpcDown, why))
             }
         }
+    }
+
+    /// Whether a call may go through. What decides that after failures is a call of this node: a
+    /// client's own may take long in the best of times.
+    async fn admitted(&self, execution: &Execution) -> Result<Pass, RpcError> {
+        let entered = locked(&execution.calls).enter(instant());
+        let pass = entered.map_err(not_asked)?;
+        if !pass.decides {
+            return Ok(pass);
+        }
+        let probe = self.call(&execution.url, "eth_chainId", None, EXECUTION_PROBE_TIMEOUT);
+        let probed = probe.await;
+        leave(&execution.calls, pass, &probed);
+        let entered = locked(&execution.calls).enter(instant());
+        entered.map_err(not_asked)
     }
 
     /// The next nonce of a sender as the rollup's latest state has it; nothing when it cannot be
@@ -106,26 +161,43 @@ impl Executions {
     pub(crate) async fn next_nonce(&self, chain_id: ChainId, sender: Address) -> Option<u64> {
         let method = "eth_getTransactionCount";
         let params = serde_json::json!([sender, "latest"]);
-        let nonce: Quantity = self.look(chain_id, method, &params).await?;
-        Some(nonce.0)
+        let nonce: Option<Quantity> = self.look(chain_id, method, &params).await.ok()?;
+        Some(nonce?.0)
     }
 
-    /// Looks something up on the way to another answer: soon, or not at all. A null, a refusal and
-    /// something of another shape are nothing.
+    /// Looks something up on the way to another answer: soon, or not at all. Nothing is an answer of
+    /// null.
+    ///
+    /// # Errors
+    /// It is not known, which says nothing of whether it is there.
     pub(crate) async fn look<T: DeserializeOwned>(
         &self,
         chain_id: ChainId,
         method: &str,
         params: &Value,
-    ) -> Option<T> {
-        let execution = self.rollups.get(&chain_id)?;
-        if execution.breaker().circuit(instant()) != Circuit::Closed {
-            return None;
+    ) -> Result<Option<T>, Untold> {
+        let execution = self.rollups.get(&chain_id).ok_or(Untold::Silent)?;
+        let params = serde_json::value::to_raw_value(params).map_err(|_| Untold::Silent)?;
+        let entered = locked(&execution.looks).enter(instant());
+        let pass = entered.map_err(|_wait| Untold::Silent)?;
+        let called = self.call(
+            &execution.url,
+            method,
+            Some(&params),
+            EXECUTION_LOOK_TIMEOUT,
+        );
+        let called = called.await;
+        leave(&execution.looks, pass, &called);
+        match called {
+            Ok(Reply::Result(found)) => {
+                serde_json::from_str(found.get()).map_err(|_| Untold::Silent)
+            }
+            Ok(Reply::Error(error)) => {
+                let ErrorCode { code } = serde_json::from_str(error.get()).unwrap_or_default();
+                Err(Untold::Refused { code })
+            }
+            Err(_) => Err(Untold::Silent),
         }
-        let params = serde_json::value::to_raw_value(params).ok()?;
-        let called = self.call(&execution.url, method, Some(&params));
-        let reply = in_time(called, EXECUTION_LOOK_TIMEOUT).await.ok()?;
-        serde_json::from_str(reply.result?.get()).ok()
     }
 
     async fn call(
@@ -133,35 +205,58 @@ impl Executions {
         url: &str,
         method: &str,
         params: Option<&RawValue>,
-    ) -> Result<Reply, String> {
-        let empty = RawValue::from_string("[]".to_owned()).map_err(|error| error.to_string())?;
+        time: Duration,
+    ) -> Result<Reply, Failure> {
+        let empty = RawValue::from_string("[]".to_owned());
+        let empty = empty.map_err(|error| Failure::Unreadable(error.to_string()))?;
         let body = serde_json::json!({
             "jsonrpc": "2.0", "id": 1, "method": method, "params": params.unwrap_or(&empty),
         });
+        let late = || format!("no answer within {} ms", time.as_millis());
+        let posted = tokio::time::timeout(time, self.post(url, body.to_string())).await;
+        let bytes = posted.unwrap_or_else(|_| Err(Failure::Unanswered(late())))?;
+        Reply::read(&bytes).map_err(Failure::Unreadable)
+    }
+
+    async fn post(&self, url: &str, body: String) -> Result<Bytes, Failure> {
+        let unanswered = |error: &dyn core::fmt::Display| Failure::Unanswered(error.to_string());
         let request = Request::post(url)
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|error| error.to_string())?;
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| unanswered(&error))?;
         let response = self.client.request(request).await;
-        let response = response.map_err(|error| error.to_string())?;
+        let response = response.map_err(|error| unanswered(&error))?;
         let limited = Limited::new(response.into_body(), EXECUTION_BYTES_MAX);
-        let body = limited.collect().await.map_err(|error| error.to_string())?;
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
+        match limited.collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Failure::Unreadable(format!(
+                "its answer has more than {EXECUTION_BYTES_MAX} bytes"
+            ))),
+            Err(error) => Err(unanswered(&error)),
+        }
     }
 }
 
-impl Execution {
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+impl Reply {
+    /// Reads an answer; null is a result, and an object that has neither is no answer.
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let reply: RawReply = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match (reply.error, reply.result) {
+            (Some(error), _) => Ok(Self::Error(error)),
+            (None, Some(result)) => Ok(Self::Result(result)),
+            (None, None) => Err("its answer has neither a result nor an error".to_owned()),
+        }
     }
 }
 
-async fn in_time(
-    called: impl Future<Output = Result<Reply, String>>,
-    timeout: Duration,
-) -> Result<Reply, String> {
-    let late = |_| format!("no answer within {} ms", timeout.as_millis());
-    tokio::time::timeout(timeout, called).await.map_err(late)?
+/// Whatever comes is an answer, also when it is of no use: it was the caller who asked for it.
+fn leave(breaker: &Mutex<Breaker>, pass: Pass, called: &Result<Reply, Failure>) {
+    let answered = !matches!(called, Err(Failure::Unanswered(_)));
+    locked(breaker).leave(instant(), pass, answered);
+}
+
+fn locked(breaker: &Mutex<Breaker>) -> MutexGuard<'_, Breaker> {
+    breaker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// It did not answer a moment ago, so nobody asks it now.
@@ -172,3 +267,6 @@ fn not_asked(wait: Duration) -> RpcError {
         .with("circuit", Circuit::Open.text())
         .retry_after(wait_ms)
 }
+
+#[cfg(test)]
+mod tests;

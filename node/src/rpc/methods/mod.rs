@@ -35,18 +35,25 @@ const AT_ROOT: [&str; 6] = [
 
 /// What is never passed on to a rollup's execution RPC: methods that act on the node behind it or
 /// with its keys, ways past this sequencer, and subscriptions, which live in a connection of that RPC.
-const NEVER_PASSED_ON: [&str; 10] = [
+const NEVER_PASSED_ON: [&str; 13] = [
     "admin_",
+    "anvil_",
     "debug_",
     "engine_",
+    "evm_",
+    "hardhat_",
+    "mev_",
     "miner_",
     "personal_",
-    "eth_send",
     "eth_cancel",
     "eth_sign",
     "eth_subscribe",
     "eth_unsubscribe",
 ];
+
+/// How names of methods go on, after their namespace, that take a transaction in past this sequencer,
+/// whatever the node behind calls itself.
+const WAYS_PAST: [&str; 3] = ["send", "resend", "submit"];
 
 /// What the methods are made of.
 #[derive(Debug)]
@@ -176,9 +183,11 @@ fn takes_in(method: &str) -> bool {
 }
 
 fn is_passed_on(method: &str) -> bool {
-    NEVER_PASSED_ON
+    let verb = method.split_once('_').map_or(method, |(_, verb)| verb);
+    let is_refused = NEVER_PASSED_ON
         .iter()
-        .all(|prefix| !method.starts_with(prefix))
+        .any(|prefix| method.starts_with(prefix));
+    !is_refused && WAYS_PAST.iter().all(|way| !verb.starts_with(way))
 }
 
 fn is_at_root(method: &str) -> bool {
@@ -248,15 +257,24 @@ mod tests {
     fn nothing_that_acts_on_the_node_behind_or_goes_past_the_sequencer_is_passed_on() {
         for method in [
             "admin_addPeer",
+            "anvil_setBalance",
             "debug_setHead",
             "engine_newPayloadV4",
+            "eth_cancelPrivateTransaction",
+            "eth_resend",
             "eth_sendTransaction",
             "eth_sendRawTransactionSync",
             "eth_sign",
             "eth_signTransaction",
+            "eth_submitWork",
             "eth_subscribe",
+            "evm_mine",
+            "hardhat_impersonateAccount",
+            "mev_simBundle",
             "miner_stop",
             "personal_unlockAccount",
+            "timeboost_sendExpressLaneTransaction",
+            "zks_sendRawTransactionWithDetailedOutput",
         ] {
             assert!(!is_passed_on(method), "{method}");
         }

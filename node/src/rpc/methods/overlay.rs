@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Methods;
 use super::params::Params;
-use crate::rpc::desk::{broken, unreadable};
+use crate::rpc::desk::{Fate, broken, unreadable};
 use crate::rpc::envelope::Outcome;
 
 impl Methods {
@@ -71,8 +71,8 @@ impl Methods {
         Ok(raw.and_then(|raw| pending(&raw)))
     }
 
-    /// The bytes of a transaction that is in a block, unless its rollup skipped it: it is pending no
-    /// more, and whoever waits for it must not wait for ever.
+    /// The bytes of a transaction that is in a block, unless its rollup skipped it or has come past it
+    /// otherwise: it is pending no more, and whoever waits for it must not wait for ever.
     async fn unexecuted(&self, chain_id: ChainId, hash: B256) -> Result<Option<Bytes>, RpcError> {
         let place = move |store: &cloverleaf_storage::Store| {
             store.transaction(chain_id, hash).map_err(unreadable)
@@ -80,8 +80,8 @@ impl Methods {
         let Some(place) = self.desk.read(place).await? else {
             return Ok(None);
         };
-        let outcome = self.desk.outcome((chain_id, hash), place.seq, place.index);
-        if let Some(TransactionOutcome::Skipped { .. }) = outcome.await? {
+        let fate = self.desk.fate((chain_id, hash), place.seq, place.index);
+        if let Fate::Past | Fate::Told(TransactionOutcome::Skipped { .. }) = fate.await? {
             return Ok(None);
         }
         let Some(stored) = self.desk.batch(chain_id, At::Number(place.seq)).await? else {

@@ -99,6 +99,10 @@ impl Methods {
             .desk
             .prepare_envelope(Some(chain_id), raw.clone())
             .await?;
+        let (_, id) = prepared.key();
+        if prepared.is_known() {
+            return Ok(id); // a bundle of it with another end would be another bundle
+        }
         let leg = SendLeg {
             chain_id,
             txs: vec![raw.into()],
@@ -109,7 +113,6 @@ impl Methods {
             ..SendBundle::new(vec![leg])
         };
         self.desk.send_bundle(bundle, None).await?;
-        let (_, id) = prepared.key();
         Ok(id)
     }
 }

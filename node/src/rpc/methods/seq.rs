@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 
 use super::params::Params;
 use super::{Endpoint, Methods};
-use crate::rpc::desk::broken;
 use crate::rpc::envelope::Outcome;
 
 /// `{chainId, hash}`: a transaction by its whole name.
@@ -103,15 +102,8 @@ impl Methods {
     }
 
     async fn batch(&self, params: &Params<'_>) -> Result<Option<Batch>, RpcError> {
-        let Some(stored) = self
-            .desk
-            .batch(chain_id(params)?, place(params, 1)?)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
-        Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
+        let (chain_id, at) = (chain_id(params)?, place(params, 1)?);
+        self.desk.shown_batch(chain_id, at).await
     }
 
     async fn head_proof(&self, params: &Params<'_>) -> Result<Option<HeadProof>, RpcError> {

@@ -7,8 +7,6 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use cloverleaf_api::error::RpcError;
-use cloverleaf_api::reason::Reason;
 use cloverleaf_stream::StreamError;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::value::RawValue;
@@ -215,11 +213,7 @@ async fn answers(
     match timeout(REQUEST_TIMEOUT, methods.answer(endpoint, &body)).await {
         Ok(Reply::Nothing) => None,
         Ok(reply) => Some(written(&reply)),
-        Err(_late) => {
-            let detail = format_args!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
-            let error = RpcError::because(Reason::Internal, detail);
-            Some(written(&Answer::new(id, Outcome::Error(error))))
-        }
+        Err(_late) => Some(written(&Answer::late(id, REQUEST_TIMEOUT))),
     }
 }
 

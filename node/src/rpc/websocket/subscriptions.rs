@@ -1,6 +1,7 @@
 //! The subscriptions of one WebSocket.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cloverleaf_api::error::{RpcError, hex};
 use cloverleaf_api::json::{ProofsWanted, Quantity, quantity};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_stream::StreamMap;
 
+use crate::metrics::Subscriber;
 use crate::rpc::limits::{QUEUED_BYTES_MAX, SUBSCRIPTIONS_MAX};
 use crate::rpc::methods::{Endpoint, Params};
 use crate::streams::{JsonItem, JsonItems, JsonStream, JsonStreams};
@@ -32,9 +34,15 @@ pub(super) struct Subscriptions {
     streams: JsonStreams,
     endpoint: Endpoint,
     open: StreamMap<u64, JsonItems>,
-    /// The position that each hands out next.
-    cursors: BTreeMap<u64, u64>,
+    places: BTreeMap<u64, Place>,
     last: u64,
+}
+
+/// How far a subscription is.
+struct Place {
+    /// The position that it hands out next.
+    cursor: u64,
+    subscriber: Arc<Subscriber>,
 }
 
 /// What a subscription says.
@@ -61,7 +69,7 @@ impl Subscriptions {
             streams,
             endpoint,
             open: StreamMap::new(),
-            cursors: BTreeMap::new(),
+            places: BTreeMap::new(),
             last: 0,
         }
     }
@@ -78,10 +86,14 @@ impl Subscriptions {
         let params = Params::read("seq_subscribe", params)?;
         let topic: String = params.required(0)?;
         let options: Options = params.optional(1)?.unwrap_or_default();
-        let JsonStream { from, items } = self.stream(&topic, &options)?;
+        let JsonStream {
+            from: cursor,
+            items,
+            subscriber,
+        } = self.stream(&topic, &options)?;
         self.last += 1;
         self.open.insert(self.last, items);
-        self.cursors.insert(self.last, from);
+        self.places.insert(self.last, Place { cursor, subscriber });
         Ok(hex(self.last))
     }
 
@@ -108,10 +120,15 @@ impl Subscriptions {
         };
         match item.and_then(within_limit) {
             Ok(item) => {
-                self.cursors.insert(number, item.position + 1);
+                if let Some(place) = self.places.get_mut(&number) {
+                    place.cursor = item.position + 1;
+                }
                 said(number, &Ok(item))
             }
             Err(error) => {
+                if let Some(place) = self.places.get(&number) {
+                    place.subscriber.ended(error.reason);
+                }
                 self.remove(number);
                 said(number, &Err(error))
             }
@@ -121,10 +138,13 @@ impl Subscriptions {
     /// Ends all; what each is told, with the cursor to come back with.
     pub(super) fn end(&mut self, why: impl Fn(u64) -> RpcError) -> Vec<String> {
         self.open.clear();
-        let cursors = std::mem::take(&mut self.cursors).into_iter();
-        cursors
-            .map(|(number, cursor)| said(number, &Err(why(cursor))))
-            .collect()
+        let places = std::mem::take(&mut self.places).into_iter();
+        let told = places.map(|(number, place)| {
+            let error = why(place.cursor);
+            place.subscriber.ended(error.reason);
+            said(number, &Err(error))
+        });
+        told.collect()
     }
 
     fn stream(&self, topic: &str, options: &Options) -> Result<JsonStream, RpcError> {
@@ -164,7 +184,7 @@ impl Subscriptions {
     }
 
     fn remove(&mut self, number: u64) -> bool {
-        self.cursors.remove(&number);
+        self.places.remove(&number);
         self.open.remove(&number).is_some()
     }
 }

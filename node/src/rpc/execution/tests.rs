@@ -1,0 +1,131 @@
+//! Executions against a server that answers whatever a test says.
+
+use axum::Router;
+use axum::routing::post;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::rpc::limits::EXECUTION_FAILURES_MAX;
+
+const ROLLUP: ChainId = ChainId(901);
+
+/// Runs a test while this answers for the rollup: what is said to a method.
+async fn with_server<F: Future<Output = ()>>(
+    answer: fn(&str) -> String,
+    test: impl FnOnce(Executions) -> F,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |body: String| async move {
+        let call: Value = serde_json::from_str(&body).unwrap();
+        answer(call["method"].as_str().unwrap())
+    };
+    let router = Router::new().route("/", post(answer));
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, url)]));
+    tokio::select! {
+        ended = async { axum::serve(listener, router).await } => panic!("{ended:?}"),
+        () = test(executions) => {}
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_of_no_use_do_not_open_the_circuit() {
+    let answer = |method: &str| match method {
+        "long" => " ".repeat(EXECUTION_BYTES_MAX + 1),
+        "empty" => r#"{"id":1}"#.to_owned(),
+        _ => "<html>".to_owned(),
+    };
+    with_server(answer, |executions| async move {
+        for method in ["long", "empty", "page"] {
+            for _ in 0..=EXECUTION_FAILURES_MAX {
+                let Outcome::Error(error) = executions.pass_on(ROLLUP, method, None).await else {
+                    panic!("no answer")
+                };
+                assert_eq!(error.reason, Reason::ExecutionRpcDown);
+                assert!(!error.evidence.contains_key("circuit"), "it was asked");
+            }
+            assert_eq!(
+                executions.circuit(ROLLUP),
+                Some(Circuit::Closed),
+                "{method}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_a_client_that_take_too_long_stop_nobody_while_the_cheapest_is_answered() {
+    let answer = |_: &str| r#"{"result":"0x385"}"#.to_owned();
+    with_server(answer, |executions| async move {
+        let execution = &executions.rollups[&ROLLUP];
+        for _ in 0..EXECUTION_FAILURES_MAX {
+            let pass = locked(&execution.calls).enter(instant()).unwrap();
+            let late = Err(Failure::Unanswered(String::new()));
+            leave(&execution.calls, pass, &late);
+        }
+        assert_eq!(executions.circuit(ROLLUP), Some(Circuit::HalfOpen));
+        let passed = executions.pass_on(ROLLUP, "eth_gasPrice", None).await;
+        assert!(matches!(passed, Outcome::Result(_)), "{passed:?}");
+        assert_eq!(executions.circuit(ROLLUP), Some(Circuit::Closed));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn circuit_opens_when_the_cheapest_call_is_not_answered_either() {
+    let nobody = "http://127.0.0.1:1".to_owned();
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, nobody)]));
+    for _ in 0..EXECUTION_FAILURES_MAX {
+        executions.pass_on(ROLLUP, "eth_gasPrice", None).await;
+    }
+    let Outcome::Error(error) = executions.pass_on(ROLLUP, "eth_gasPrice", None).await else {
+        panic!("nobody is there")
+    };
+    assert_eq!(error.evidence["circuit"], "open");
+    assert_eq!(executions.circuit(ROLLUP), Some(Circuit::Open));
+}
+
+#[tokio::test]
+async fn looks_that_are_not_answered_are_not_asked_for_a_while_and_calls_still_are() {
+    let nobody = "http://127.0.0.1:1".to_owned();
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, nobody)]));
+    for _ in 0..=EXECUTION_FAILURES_MAX {
+        assert_eq!(executions.next_nonce(ROLLUP, Address::ZERO).await, None);
+    }
+    let execution = &executions.rollups[&ROLLUP];
+    assert_eq!(locked(&execution.looks).circuit(instant()), Circuit::Open);
+    assert_eq!(executions.circuit(ROLLUP), Some(Circuit::Closed));
+}
+
+#[tokio::test]
+async fn only_an_answer_of_null_is_nothing() {
+    let answer = |method: &str| match method {
+        "null" => r#"{"result":null}"#.to_owned(),
+        "both" => r#"{"result":"0x7","error":null}"#.to_owned(),
+        "refused" => r#"{"result":null,"error":{"code":-32601,"message":"no"}}"#.to_owned(),
+        "page" => "<html>".to_owned(),
+        "shape" => r#"{"result":[]}"#.to_owned(),
+        _ => r#"{"message":"too many requests"}"#.to_owned(),
+    };
+    with_server(answer, |executions| async move {
+        for (method, expected) in [
+            ("null", Ok(None)),
+            ("both", Ok(Some(7))),
+            ("refused", Err(Untold::Refused { code: -32601 })),
+            ("page", Err(Untold::Silent)),
+            ("shape", Err(Untold::Silent)),
+            ("limited", Err(Untold::Silent)),
+        ] {
+            let found: Result<Option<Quantity>, Untold> =
+                executions.look(ROLLUP, method, &json!([])).await;
+            assert_eq!(
+                found.map(|found| found.map(|it| it.0)),
+                expected,
+                "{method}"
+            );
+        }
+    })
+    .await;
+}
