@@ -189,9 +189,9 @@ reasons! {
     BadControl = "badControl", -32003, 200, FailedPrecondition,
         "bad control transaction", "A change of the network that its state does not allow, or not by this signer; the message says what to change before it is signed again.";
     Expired = "expired", -32003, 200, FailedPrecondition,
-        "the window is over", "The latest block is past the bundle's maximum height or time.";
+        "the window is over", "The latest block has reached the bundle's maximum height or time, so no later block may place it.";
     TooLate = "tooLate", -32003, 200, FailedPrecondition,
-        "too late", "The bundle is sealed or committed and cannot be withdrawn any more.";
+        "too late", "Reserved for cancellation (B10), which is not built: no answer gives it yet.";
 
     NotPlaced = "notPlaced", -32003, 200, FailedPrecondition,
         "the transaction was not placed", "It was replaced, expired or dropped before its receipt came; `state` and `dropped` say which.";
@@ -206,7 +206,7 @@ reasons! {
     PoolFull = "poolFull", -32005, 429, ResourceExhausted,
         "the pool is full", "Wait `retryAfterMs`, or pay more than the cheapest pooled transaction.";
     SenderFull = "senderFull", -32005, 429, ResourceExhausted,
-        "the sender has too many pooled transactions", "Wait until some are committed.";
+        "the sender has too many pooled transactions", "The nonce is too far above the sender's next: wait until some are committed, or send the nonce that is missing.";
     RollupShareFull = "rollupShareFull", -32005, 429, ResourceExhausted,
         "the rollup's share of the pool is full", "Wait `retryAfterMs` and send it again.";
     LaneFull = "laneFull", -32005, 429, ResourceExhausted,

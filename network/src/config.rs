@@ -9,8 +9,9 @@ use crate::{
     streams::{Channel, ChannelProtocol},
 };
 
-/// How many peers a network may be told of: a full mesh is meant for about 32 validators.
-pub const PEERS_MAX: usize = 64;
+/// How many peers a network may be told of: the largest set of validators twice, for those who come and
+/// those who go. A full mesh is meant for about 32.
+pub const PEERS_MAX: usize = 256;
 
 /// The longest network id, in characters: a hash in hex.
 const NETWORK_ID_CHARS_MAX: usize = 64;

@@ -39,10 +39,11 @@ impl ExitCode {
         number: 72,
         about: "An invariant does not hold: keep the directory and report it. Do not restart.",
     };
-    /// A journal is damaged or missing.
+    /// A journal is damaged, or does not fit the decided blocks.
     pub const JOURNAL: Self = Self {
         number: 73,
-        about: "A journal is damaged or missing (D2). Do not restart before it is understood.",
+        about: "A journal is damaged, or the lane log does not fit the decided blocks (L3). Do not restart \
+                before it is understood.",
     };
     /// Told to stop twice.
     pub const STOPPED_AT_ONCE: Self = Self {

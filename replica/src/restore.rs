@@ -36,17 +36,20 @@ impl Replica {
             recover,
             state,
             window,
-            mut logged,
+            logged,
             stored,
         } = recovered;
         let own = signer.address();
         // L2: what was uncut when the author was removed has ended.
         let first_epoch = state.first_epoch(own);
         let is_validator = is_validator(&state, own);
-        logged.retain(|prepared| is_validator && prepared.parcel.slot().epoch >= first_epoch);
+        let (logged, removed): (Vec<_>, Vec<_>) = logged
+            .into_iter()
+            .partition(|prepared| is_validator && prepared.parcel.slot().epoch >= first_epoch);
         let lane = lane(&state, own, &logged)?;
         let mut pool = Pool::new(limits, state.height(), state.timestamp_ms());
         pool.follow_registry(&state);
+        end_removed(&mut pool, &state, &removed, index.as_ref());
         let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
@@ -147,6 +150,35 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>]) -> Result<Lane
     Ok(lane)
 }
 
+/// L2: what no block had taken of the lane when its author was removed has ended, and whoever asks is
+/// told so, although the node may not have lived to say it.
+fn end_removed(pool: &mut Pool, state: &State, removed: &[Arc<Prepared>], index: &dyn PlacedIndex) {
+    let placed = |submission: &Submission| {
+        let mut transactions = submission.transactions();
+        transactions.any(|transaction| index.placed(&transaction.key()).is_some())
+    };
+    for prepared in removed {
+        let slot = prepared.parcel.slot();
+        let cut = state.last_cut(slot.author);
+        if cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq)) {
+            let mut submissions = submitted(prepared, state);
+            submissions.retain(|submission| !placed(submission));
+            pool.restore(slot, &submissions);
+        }
+    }
+    let _nobody_waits_yet = pool.on_removed();
+}
+
+/// What a parcel holds, as its author took it in.
+fn submitted(prepared: &Arc<Prepared>, state: &State) -> Vec<Submission> {
+    let format = |chain_id| {
+        state
+            .rollup(chain_id)
+            .map_or(Format::Opaque, |found| found.rollup.format)
+    };
+    submissions_of(prepared, format, prepared.parcel.header().time_ms)
+}
+
 /// What is sealed and undecided is known again, so that nothing seals it twice (W2). What an earlier
 /// parcel holds and no block placed comes back too: a block may have put it off (O3, W1). If it was
 /// dropped for good, sealing it again shows so.
@@ -157,15 +189,7 @@ fn restore_pool(
     logged: &[Arc<Prepared>],
     index: &dyn PlacedIndex,
 ) -> BTreeSet<Name> {
-    let format = |chain_id| {
-        state
-            .rollup(chain_id)
-            .map_or(Format::Opaque, |found| found.rollup.format)
-    };
-    let submissions = |prepared: &Arc<Prepared>| {
-        let received_ms = prepared.parcel.header().time_ms;
-        submissions_of(prepared, format, received_ms)
-    };
+    let submissions = |prepared: &Arc<Prepared>| submitted(prepared, state);
     let uncut: BTreeSet<B256> = lane.uncut().map(|parcel| parcel.hash()).collect();
     let (sealed, decided): (Vec<_>, Vec<_>) = logged
         .iter()

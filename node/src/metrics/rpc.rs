@@ -8,7 +8,7 @@ use crate::clock::Stopwatch;
 
 metrics!(
     /// What is counted of JSON-RPC. A method's class is that of the table in `api`; what is not in it
-    /// is passed on and counts as `other`.
+    /// is passed on and counts as `other`; what is no call has no method and counts as `none`.
     RpcMetrics, "rpc", {
         /// Calls answered, each of a batch by itself: `ok`, or the reason of the error, or `rollup`
         /// for an error that the rollup's own RPC gave.
@@ -24,6 +24,13 @@ impl RpcMetrics {
         let class = class_of(method);
         self.requests.of([class, outcome]).inc();
         self.request_seconds.of([class]).observe(took.seconds());
+    }
+}
+
+impl RpcMetrics {
+    /// What came was no call; it has no method, and so the class `none`.
+    pub(crate) fn malformed(&self, reason: &'static str) {
+        self.requests.of(["none", reason]).inc();
     }
 }
 

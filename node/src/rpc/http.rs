@@ -45,7 +45,10 @@ fn limited<S: Clone + Send + Sync + 'static>(router: Router<S>, timeout: Duratio
 async fn at_root(State(methods): State<Methods>, body: BodyBytes) -> Response {
     match body {
         Ok(body) => answer(&methods, Endpoint::Root, &body).await,
-        Err(_) => too_large(),
+        Err(_) => {
+            methods.is_no_call(Reason::BodyTooLarge.text());
+            too_large()
+        }
     }
 }
 
@@ -66,7 +69,10 @@ async fn at_rollup(
     };
     match body {
         Ok(body) => answer(&methods, Endpoint::Rollup(chain_id), &body).await,
-        Err(_) => too_large(),
+        Err(_) => {
+            methods.is_no_call(Reason::BodyTooLarge.text());
+            too_large()
+        }
     }
 }
 

@@ -25,6 +25,9 @@ async fn malformed_json_is_a_parse_error() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         assert_eq!(answer.body["id"], Value::Null);
     }
+    let metrics = shared().metrics.get("/metrics").await.text;
+    let counted = r#"cloverleaf_rpc_requests_total{class="none",outcome="parseError"} "#;
+    assert!(metrics.contains(counted), "what is no call is counted too");
 }
 
 #[tokio::test]

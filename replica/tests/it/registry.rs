@@ -1,17 +1,18 @@
 //! What control transactions change holds for pools and lanes from the next block on, without a restart.
 
 use bytes::Bytes;
+use cloverleaf_mempool::pool::State;
 use cloverleaf_mempool::{Message, PooledTransaction};
 use cloverleaf_replica::Class;
 use cloverleaf_types::limits::PARCEL_WEIGHT_MAX;
 use cloverleaf_types::rollup::Policy;
 use cloverleaf_types::{
-    Action, Address, B256, ChainId, ControlDraft, ControlTransaction, Epoch, Height, Item,
-    Parameters, Parcel, ParcelDraft, Rollup, Signer as _, Slot, Transaction, TransactionId,
-    TransactionKey,
+    Action, Address, B256, ChainId, ControlDraft, ControlTransaction, DropReason, Epoch, Height,
+    Item, Parameters, Parcel, ParcelDraft, Rollup, Signer as _, Slot, Transaction, TransactionId,
+    TransactionKey, ValidatorChange,
 };
 
-use crate::support::{Network, ONCE, authority, parameters};
+use crate::support::{Network, ONCE, WIDE, What, authority, parameters};
 
 /// Three of four machines run; the fourth is an author that only carries control transactions.
 fn three_of_four() -> Network {
@@ -57,6 +58,30 @@ fn enact(network: &mut Network, action: Action) {
     }
     network.until_placed(&[key]);
     network.run_ms(500);
+}
+
+// L2
+#[test]
+fn what_was_uncut_when_its_author_was_removed_has_ended_after_a_restart_too() {
+    let mut network = three_of_four();
+    network.passes = Box::new(|frame| frame.from != 0 || !matches!(frame.what, What::Parcels(_)));
+    let key = network.submit(0, WIDE, 1);
+    let change = ValidatorChange {
+        address: network.machines[0].address,
+        power: 0,
+        peer_id: String::new(),
+        effective: Height(network.machines[0].height().0 + 8),
+    };
+    enact(&mut network, Action::ScheduleValidator(change));
+    let ended = |network: &Network| {
+        let state = network.state(0, key);
+        let of_removal = |reason| reason == DropReason::AuthorRemoved;
+        matches!(state, Some(State::Dropped { reason, .. }) if of_removal(reason))
+    };
+    network.until("removed", ended);
+    network.crash(0);
+    network.start(0);
+    assert!(ended(&network));
 }
 
 fn paying(network: &Network, sender: u8, tip: u128) -> PooledTransaction {

@@ -36,7 +36,11 @@ impl Methods {
                 let outcome = self.call(endpoint, &method, params.as_deref()).await;
                 id.map(|id| Answer::new(Some(id), outcome))
             }
-            Err(NoCall { id, error }) => Some(Answer::new(id, Outcome::Error(error))),
+            Err(NoCall { id, error }) => {
+                let outcome = Outcome::Error(error);
+                self.is_no_call(outcome.text());
+                Some(Answer::new(id, outcome))
+            }
         }
     }
 }
@@ -114,7 +118,7 @@ mod tests {
                 Some(Answer::new(id, Outcome::of(Ok(method))))
             }
         };
-        let answers = in_order(calls, Duration::from_millis(20), answer).await;
+        let answers = in_order(calls, Duration::from_millis(500), answer).await;
         let answers = serde_json::to_value(answers).unwrap();
         let told = answers.as_array().unwrap().iter();
         let told: Vec<Value> = told

@@ -122,6 +122,11 @@ impl Methods {
         outcome
     }
 
+    /// Counts what came and was no call.
+    pub(crate) fn is_no_call(&self, reason: &'static str) {
+        self.desk.handle().shared().metrics.rpc.malformed(reason);
+    }
+
     async fn dispatch(
         &self,
         endpoint: Endpoint,
