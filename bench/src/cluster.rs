@@ -276,13 +276,15 @@ impl Host {
             recover: Arc::new(Secp256k1),
             state: state.clone(),
             window: Window::new(state.parameters().replay_window_ms),
+            signs_from: Some(Height::GENESIS),
+            amnesia_accepted: None,
             logged: Vec::new(),
             stored: Vec::new(),
         };
         let replica = Replica::new(recovered, Limits::default(), Box::new(NothingPlaced));
         Self {
             address: key.address(),
-            replica: replica.unwrap_or_else(|halt| panic!("a new replica starts: {halt}")),
+            replica,
             votes: journal("votes"),
             lane: journal("lane"),
             parcels: journal("parcels"),

@@ -1,10 +1,12 @@
-//! What the vote journal keeps: the inputs that led to own messages, and those messages (D2).
+//! What the vote journal keeps: the inputs that led to own messages, those messages (D2), and from
+//! where on the key signs (D4).
 //!
 //! ```text
 //! entry = rlp([version = 1, kind, payload])                        at most 24 KiB + 16
 //!   0  message  a vote, proposal or polka certificate, as it was sent
 //!   1  value    [height, round, pol_round + 1 | 0, proposer, valid, value]
 //!   2  timeout  [height, round, step]
+//!   3  signing  [key, height + 1 | 0]
 //! ```
 //! Entries are both the log and the guard record: whatever is signed with the own key in them was,
 //! or may have been, sent. The journal crate frames and checks them on disk.
@@ -72,10 +74,20 @@ pub enum JournalEntry {
         /// The step.
         step: Step,
     },
+    /// From where on a key signs. The first is written together with a newly made key; the last one of
+    /// a key holds (D4).
+    Signing {
+        /// The key's address.
+        key: Address,
+        /// The lowest height at which it votes, which its lane's epoch is not below; nothing while what
+        /// it signed before is not known.
+        from: Option<Height>,
+    },
 }
 
 impl JournalEntry {
-    /// The height that it belongs to.
+    /// The height that it belongs to. From where on a key signs belongs to none: the journal keeps it,
+    /// as if it were of the highest.
     #[must_use]
     pub fn height(&self) -> Height {
         match self {
@@ -84,6 +96,7 @@ impl JournalEntry {
             Self::Polka(certificate) => certificate.height,
             Self::Value(value) => value.height,
             Self::Timeout { height, .. } => *height,
+            Self::Signing { .. } => Height(u64::MAX),
         }
     }
 
@@ -93,7 +106,7 @@ impl JournalEntry {
         match self {
             Self::Vote(signed) => Some(signed.message.voter),
             Self::Proposal(signed) => Some(signed.message.proposer),
-            Self::Polka(_) | Self::Value(_) | Self::Timeout { .. } => None,
+            Self::Polka(_) | Self::Value(_) | Self::Timeout { .. } | Self::Signing { .. } => None,
         }
     }
 
@@ -113,6 +126,10 @@ impl JournalEntry {
                 2,
                 Encoded(encode_fields(&[height, round, &step_number(*step)])),
             ),
+            Self::Signing { key, from } => {
+                let after = from.map_or(0, |height| height.next().0);
+                (3, Encoded(encode_fields(&[key, &after])))
+            }
         };
         encode_fields(&[&VERSION, &kind, &payload]).into()
     }
@@ -151,6 +168,7 @@ impl JournalEntry {
             },
             1 => Self::Value(read_value(&mut list)?),
             2 => read_timeout(&mut list)?,
+            3 => read_signing(&mut list)?,
             _ => {
                 return Err(DecodeError::OutOfRange {
                     what: "journal entry kind",
@@ -205,6 +223,14 @@ fn read_timeout(reader: &mut Reader<'_>) -> Result<JournalEntry, DecodeError> {
         round,
         step,
     })
+}
+
+fn read_signing(reader: &mut Reader<'_>) -> Result<JournalEntry, DecodeError> {
+    let mut list = reader.list()?;
+    let (key, after) = (list.value()?, list.value::<u64>()?);
+    list.finish()?;
+    let from = after.checked_sub(1).map(Height);
+    Ok(JournalEntry::Signing { key, from })
 }
 
 fn step_number(step: Step) -> u8 {

@@ -39,11 +39,11 @@ impl ExitCode {
         number: 72,
         about: "An invariant does not hold: keep the directory and report it. Do not restart.",
     };
-    /// A journal is damaged, or does not fit the decided blocks.
+    /// A journal that is no guard is damaged, or one is foreign.
     pub const JOURNAL: Self = Self {
         number: 73,
-        about: "A journal is damaged, or the lane log does not fit the decided blocks (L3). Do not restart \
-                before it is understood.",
+        about: "The parcel store is damaged, or a journal holds what this version of this node did not write. \
+                Do not restart before it is understood.",
     };
     /// Told to stop twice.
     pub const STOPPED_AT_ONCE: Self = Self {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_types::Height;
 use eyre::{Context as _, Result};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ const PORTS_STOP_MAX_MS: u64 = 3_000;
 pub struct ServiceOptions {
     /// What the pool holds at most.
     pub limits: Limits,
+    /// With amnesia, the height from which the operators let the key sign (D4).
+    pub amnesia_accepted: Option<Height>,
     /// Pays for the faucet: in dev networks only.
     pub faucet: Option<PrivateKeySigner>,
     /// Pages of any origin may ask: in dev networks only.
@@ -102,7 +105,7 @@ impl Service {
         if announced_grpc.is_none() {
             tracing::warn!("nobody is told where gRPC is: set grpc.announce to its URL");
         }
-        let sequencer = Sequencer::start(home, options.limits).await?;
+        let sequencer = Sequencer::start(home, options.limits, options.amnesia_accepted).await?;
         let (handle, fatal) = (sequencer.handle(), sequencer.fatal());
         let (operator, public) = (PortGroup::default(), PortGroup::default());
         let health = NodeHealth::new(handle.clone(), fatal.clone(), public.stop.clone());

@@ -7,7 +7,6 @@ use cloverleaf_consensus::SyncInput;
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
 
-use crate::membership::is_validator;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
 
@@ -79,11 +78,13 @@ impl Replica {
             state,
             keys,
         } = committing;
-        let was_validator = is_validator(self.chain.state(), self.own);
+        let took_part = self.may_vote();
         self.chain.advance(state, keys.clone());
         self.follow_block(&commit, &keys);
-        self.follow_membership(was_validator);
-        // D2: the last own record stays in the newest segment, so nothing needs carrying over.
+        self.follow_amnesia();
+        self.follow_membership(took_part);
+        // D2: the last own record stays in the newest segment, and where the key signs from is filed
+        // above all heights, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
         // C4: what sync knows of the next height comes before that height starts.
         let validators = Arc::new(self.chain.state().validators().clone());

@@ -16,6 +16,12 @@ pub struct Recovered {
     pub state: State,
     /// The replay window at that block, recomputed from the blocks (W1).
     pub window: Window,
+    /// From which height on the key signs, as [`crate::signs_from`] finds in the vote journal; nothing
+    /// with amnesia (D4).
+    pub signs_from: Option<Height>,
+    /// With amnesia: the height from which the operators let the key sign whatever it has signed. It
+    /// holds only if exactly the block before it is the tip.
+    pub amnesia_accepted: Option<Height>,
     /// What the own lane log holds, in its order.
     pub logged: Vec<Arc<Prepared>>,
     /// What the parcel store holds, in its order.
@@ -40,7 +46,4 @@ pub enum Halt {
         /// What does not follow.
         reason: String,
     },
-    /// The lane log and the decided blocks contradict each other: going on would sign a slot twice.
-    #[error("{0}; restore the node's own journal, or start it with a new key")]
-    LaneLog(#[from] cloverleaf_mempool::LaneLogError),
 }

@@ -6,7 +6,6 @@ use cloverleaf_consensus::{Decision, Input as Drive, JournalEntry, Message, Outp
 use cloverleaf_consensus::{HeightParams, Pace, Timeouts};
 use cloverleaf_types::{Address, DecidedBlock};
 
-use crate::membership::is_validator;
 use crate::output::{Class, JournalRecord, Output, Recipient};
 use crate::planner::Planner;
 use crate::replica::Replica;
@@ -123,7 +122,7 @@ impl Replica {
                 block_time_ms: parameters.block_time_ms,
                 empty_block_interval_ms: parameters.empty_block_interval_ms,
             },
-            may_sign: is_validator(state, self.own),
+            may_sign: self.may_vote(),
         }
     }
 }

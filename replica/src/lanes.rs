@@ -9,7 +9,6 @@ use cloverleaf_mempool::{AckEntry, Change, Fetch, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
 use crate::input::Intake;
-use crate::membership::may_seal;
 use crate::output::{Class, KeptParcel, Output, Recipient};
 use crate::replica::Replica;
 
@@ -186,7 +185,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !may_seal(self.chain.state(), self.own) {
+        if self.halted || !self.may_seal() {
             return;
         }
         while let Some(due) = self

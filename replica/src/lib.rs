@@ -20,7 +20,7 @@
 //! ```
 //! [`Replica::handle`] takes an [`Input`] and returns [`Output`]s, to be done in their order. The files
 //! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`;
-//! `membership` says when a node takes part.
+//! `membership` and `amnesia` say when a node takes part.
 //!
 //! # Not here
 //! Threads, files and sockets (`node`), virtual ones (`testnet`). Verifying a parcel's signature takes
@@ -38,6 +38,7 @@ mod served;
 
 mod replica;
 
+mod amnesia;
 mod chain;
 mod commit;
 mod consensus_flow;
@@ -49,6 +50,7 @@ mod restore;
 mod submit;
 mod sync_flow;
 
+pub use amnesia::{signing_record, signs_from};
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};

@@ -6,7 +6,7 @@
 //!   signs nothing   ◄──────────────────────── effective height ───────────┘
 //! ```
 //! What a node may sign at a height follows from the state before it alone, so a restart changes
-//! nothing.
+//! nothing, unless the node has forgotten what it signed (`amnesia`).
 
 use cloverleaf_bundle::State;
 use cloverleaf_types::Address;
@@ -27,13 +27,14 @@ pub(crate) fn may_seal(state: &State, key: Address) -> bool {
 }
 
 impl Replica {
-    /// A block is durable, before which this node was a validator or not. Called after all else has
-    /// followed the block: what it has cut is not what ends here.
-    pub(crate) fn follow_membership(&mut self, was_validator: bool) {
+    /// A block is durable, before which this node took part or not. Called after all else has followed
+    /// the block: what it has cut is not what ends here.
+    pub(crate) fn follow_membership(&mut self, took_part: bool) {
         let state = self.chain.state();
-        match (was_validator, is_validator(state, self.own)) {
+        match (took_part, self.may_vote()) {
             (false, true) => {
-                let (epoch, last_cut) = (state.first_epoch(self.own), state.last_cut(self.own));
+                let epoch = self.signing.epoch(state, self.own);
+                let last_cut = state.last_cut(self.own);
                 tracing::info!(height = %state.height().next(), "this node is a validator");
                 self.lane.begin(epoch, last_cut);
             }

@@ -24,6 +24,8 @@ pub struct Observation {
     pub validators: usize,
     /// Whether this node is one of them.
     pub is_validator: bool,
+    /// Whether its journals do not show all that its key signed, so that it signs nothing (D4).
+    pub is_amnesiac: bool,
     /// Validators that are marked absent (P1).
     pub absent: usize,
     /// Kept proofs of double votes and proposals.
@@ -60,6 +62,7 @@ impl Replica {
             signed_height: self.driver.last_signed().map(JournalEntry::height),
             validators: state.validators().len(),
             is_validator: state.validators().index_of(self.own).is_some(),
+            is_amnesiac: self.signing.is_amnesiac(),
             absent: state.absent().len(),
             evidence: self.driver.evidence().count(),
             equivocations: self.equivocations(),

@@ -12,6 +12,7 @@ use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
 use cloverleaf_types::{Address, Height, Signer};
 
+use crate::amnesia::Signing;
 use crate::chain::Chain;
 use crate::commit::Committing;
 use crate::config::Halt;
@@ -34,6 +35,7 @@ pub(crate) struct Wakes {
 pub struct Replica {
     pub(crate) own: Address,
     pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) signing: Signing,
     pub(crate) index: Box<dyn PlacedIndex>,
     pub(crate) chain: Chain,
     pub(crate) driver: Driver,
@@ -145,6 +147,7 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
+        let votes = self.start_signing(votes);
         self.restore_named(&votes);
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());

@@ -12,8 +12,9 @@ use cloverleaf_mempool::pool::{Admission, Limits, Name, Pool, Submission, submis
 use cloverleaf_types::rollup::Format;
 use cloverleaf_types::{Address, B256, ChainId, Height, Slot};
 
+use crate::amnesia::Signing;
 use crate::chain::Chain;
-use crate::config::{Halt, Recovered};
+use crate::config::Recovered;
 use crate::index::PlacedIndex;
 use crate::kept::Kept;
 use crate::membership::is_validator;
@@ -23,30 +24,30 @@ use crate::served::Served;
 
 impl Replica {
     /// Goes on from what a disk holds; a new node's disk holds genesis.
-    ///
-    /// # Errors
-    /// The lane log contradicts the decided blocks: the node must not sign.
-    pub fn new(
-        recovered: Recovered,
-        limits: Limits,
-        index: Box<dyn PlacedIndex>,
-    ) -> Result<Self, Halt> {
+    /// A lane log that contradicts the decided blocks is amnesia, as a vote journal that does (D4).
+    #[must_use]
+    pub fn new(recovered: Recovered, limits: Limits, index: Box<dyn PlacedIndex>) -> Self {
         let Recovered {
             signer,
             recover,
             state,
             window,
-            logged,
+            signs_from,
+            amnesia_accepted,
+            mut logged,
             stored,
         } = recovered;
         let own = signer.address();
+        // D4: of another key's lane nothing follows.
+        logged.retain(|prepared| prepared.parcel.slot().author == own);
+        let mut signing = Signing::new(signs_from, amnesia_accepted);
         // L2: what was uncut when the author was removed has ended.
         let first_epoch = state.first_epoch(own);
         let is_validator = is_validator(&state, own);
         let (logged, removed): (Vec<_>, Vec<_>) = logged
             .into_iter()
             .partition(|prepared| is_validator && prepared.parcel.slot().epoch >= first_epoch);
-        let lane = lane(&state, own, &logged)?;
+        let lane = lane(&state, own, &logged, &mut signing);
         let mut pool = Pool::new(limits, state.height(), state.timestamp_ms());
         pool.follow_registry(&state);
         end_removed(&mut pool, &state, &removed, index.as_ref());
@@ -67,8 +68,9 @@ impl Replica {
             above && !held(prepared)
         });
         let set_aside = set_aside.cloned().collect();
-        Ok(Self {
+        Self {
             own,
+            signing,
             driver: Driver::new(state.network(), Arc::clone(&signer), Arc::clone(&recover)),
             sync: BlockSync::new(state.network(), recover),
             signer,
@@ -90,7 +92,7 @@ impl Replica {
             served: Served::default(),
             outputs: Vec::new(),
             halted: false,
-        })
+        }
     }
 
     /// A value that was told valid before the restart may be decided from the journal alone. What it
@@ -130,24 +132,46 @@ impl Replica {
     }
 }
 
-fn lane(state: &State, author: Address, logged: &[Arc<Prepared>]) -> Result<Lane, Halt> {
+fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut Signing) -> Lane {
     let parameters = state.parameters();
+    let epoch = signing.epoch(state, author);
     let config = LaneConfig {
         network: state.network(),
         author,
-        epoch: state.first_epoch(author), // L2: amnesia (D4) is later.
+        epoch,
         outstanding_weight_max: parameters.lane_outstanding_weight,
         parcel_age_ms: parameters.parcel_age_ms,
         fetch_delay_ms: parameters.fetch_delay_ms,
     };
     let validators = Arc::new(state.validators().clone());
-    if !is_validator(state, author) {
-        return Ok(Lane::idle(config, validators));
+    // D4: what the store does not lead to, or is of a later epoch, was sealed in a life that is lost.
+    let later = logged.iter().map(|prepared| prepared.parcel.header());
+    if later
+        .clone()
+        .any(|header| header.seen > state.height() || header.epoch > epoch)
+    {
+        signing.forget();
     }
-    let log = logged.iter().map(|prepared| Arc::clone(&prepared.parcel));
-    let mut lane = Lane::restore(config, validators, state.last_cut(author), log)?;
-    lane.on_absent(state.absent().get(&author).copied());
-    Ok(lane)
+    let idle = Lane::idle(config, Arc::clone(&validators));
+    if !is_validator(state, author) || signing.is_amnesiac() {
+        return idle;
+    }
+    // What it sealed before an amnesia is taken back into the pool: no lane goes on with it.
+    let log = logged
+        .iter()
+        .filter(|prepared| prepared.parcel.slot().epoch == epoch);
+    let log = log.map(|prepared| Arc::clone(&prepared.parcel));
+    match Lane::restore(config, validators, state.last_cut(author), log) {
+        Ok(mut lane) => {
+            lane.on_absent(state.absent().get(&author).copied());
+            lane
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the lane log contradicts the decided blocks");
+            signing.forget();
+            idle
+        }
+    }
 }
 
 /// L2: what no block had taken of the lane when its author was removed has ended, and whoever asks is

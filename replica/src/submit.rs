@@ -5,7 +5,6 @@ use cloverleaf_mempool::pool::{Admission, Gap, Name, State};
 use cloverleaf_mempool::{Decision, Refusal, Submission};
 use cloverleaf_types::{Address, ChainId, TransactionKey};
 
-use crate::membership::may_seal;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
 
@@ -17,7 +16,7 @@ impl Replica {
         submission: &Submission,
     ) -> (Result<Admission, Refusal>, Vec<Output>) {
         self.now_ms = self.now_ms.max(now_ms);
-        if !may_seal(self.chain.state(), self.own) {
+        if !self.may_seal() {
             return (Err(Refusal::NotValidator), Vec::new());
         }
         let index = &self.index;

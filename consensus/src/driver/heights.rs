@@ -94,7 +94,7 @@ impl Driver {
     /// the way is done as ever: entries are not journalled twice, signatures are the stored ones,
     /// and a value is only built afterwards, if the core then still wants one.
     pub(super) fn replay(&mut self, journal: Vec<JournalEntry>) -> Result<(), Halt> {
-        let inputs: Vec<_> = journal.iter().map(replay::input_of).collect();
+        let inputs: Vec<_> = journal.iter().filter_map(replay::input_of).collect();
         if let Some(running) = &mut self.running {
             running.core.index_wal_entries(&inputs);
             for entry in &journal {

@@ -41,9 +41,9 @@ pub(crate) fn entry_of(input: &CoreInput<Ctx>, height: CoreHeight) -> Option<Jou
     }
 }
 
-/// The input that an entry kept.
-pub(crate) fn input_of(entry: &JournalEntry) -> CoreInput<Ctx> {
-    match entry {
+/// The input that an entry kept, if it kept one.
+pub(crate) fn input_of(entry: &JournalEntry) -> Option<CoreInput<Ctx>> {
+    let input = match entry {
         JournalEntry::Vote(signed) => CoreInput::Vote(signed.into()),
         JournalEntry::Proposal(signed) => CoreInput::Proposal(signed.into()),
         JournalEntry::Polka(certificate) => CoreInput::PolkaCertificate(certificate.into()),
@@ -56,7 +56,9 @@ pub(crate) fn input_of(entry: &JournalEntry) -> CoreInput<Ctx> {
             };
             CoreInput::TimeoutElapsed(Timeout::new(core_round(*round), kind))
         }
-    }
+        JournalEntry::Signing { .. } => return None,
+    };
+    Some(input)
 }
 
 /// Tells the core what the application said about a value.

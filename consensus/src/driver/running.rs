@@ -161,7 +161,10 @@ impl Running {
                 self.judged.insert(value.candidate.id());
                 self.waiting.remove(&value.candidate.id());
             }
-            JournalEntry::Vote(_) | JournalEntry::Polka(_) | JournalEntry::Timeout { .. } => {}
+            JournalEntry::Vote(_)
+            | JournalEntry::Polka(_)
+            | JournalEntry::Timeout { .. }
+            | JournalEntry::Signing { .. } => {}
         }
     }
 

@@ -187,6 +187,10 @@ fn entry() -> impl Strategy<Value = JournalEntry> {
             round,
             step
         }),
+        (address(), proptest::option::of(any::<u32>())).prop_map(|(key, from)| {
+            let from = from.map(|height| Height(height.into()));
+            JournalEntry::Signing { key, from }
+        }),
     ]
 }
 
@@ -274,6 +278,16 @@ fn timeout_entry_has_the_documented_bytes() {
     };
     let expected = [0xC8, 0x01, 0x02, 0xC5, 0x82, 0x01, 0x2C, 0x02, 0x02];
     assert_eq!(entry.encode(), &expected[..]);
+}
+
+#[test]
+fn signing_entry_has_the_documented_bytes() {
+    let key = Address::repeat_byte(7);
+    for (from, after) in [(None, 0x80), (Some(Height(0)), 1), (Some(Height(5)), 6)] {
+        let entry = JournalEntry::Signing { key, from };
+        let expected = [&[0xD9, 0x01, 0x03, 0xD6, 0x94][..], &[7; 20], &[after]].concat();
+        assert_eq!(entry.encode(), expected);
+    }
 }
 
 #[test]

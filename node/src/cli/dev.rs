@@ -111,6 +111,7 @@ impl Network {
             }
             let options = ServiceOptions {
                 limits: Limits::default(),
+                amnesia_accepted: None,
                 faucet: (index == 0).then(|| faucet.clone()),
                 any_origin: true,
                 stall_max: None,

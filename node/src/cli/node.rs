@@ -1,6 +1,7 @@
 //! `node`: one validator from its directory.
 
 use clap::Args;
+use cloverleaf_types::Height;
 use eyre::Result;
 use serde::Serialize;
 
@@ -16,6 +17,11 @@ use crate::terminal::{self, Format};
 pub(super) struct NodeArguments {
     #[command(flatten)]
     settings: NodeSettings,
+    /// Lets a key that has forgotten what it signed sign from this height on, one above the highest that
+    /// any validator has applied: only if more than f have forgotten, so that nothing is decided any
+    /// more. If the key has voted at that height before, the network can fork. Take it away afterwards.
+    #[arg(long, value_name = "HEIGHT")]
+    accept_amnesia: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +39,7 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
     run_async(async {
         let options = ServiceOptions {
             limits: config.pool_limits(),
+            amnesia_accepted: arguments.accept_amnesia.map(Height),
             ..ServiceOptions::default()
         };
         let home = Home::open_with(&arguments.settings.home, config)?;

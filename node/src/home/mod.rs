@@ -16,8 +16,11 @@ mod settings;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use cloverleaf_journal::FileDisk;
 use cloverleaf_types::Genesis;
 use eyre::{Context as _, Result, bail};
+
+use crate::sequencer::begin_journals;
 
 pub use keys::{Keys, read_signer};
 pub use lock::Lock;
@@ -97,7 +100,7 @@ pub fn settings_path(dir: &Path) -> PathBuf {
     dir.join("node.toml")
 }
 
-/// Writes a node's directory.
+/// Writes a node's directory, with the first record of a newly made key's vote journal (D4).
 ///
 /// # Errors
 /// The directory exists and is not empty, or cannot be written.
@@ -113,6 +116,8 @@ pub fn create(dir: &Path, genesis: &Genesis, config: &NodeConfig, keys: &Keys) -
     }
     make_private_dir(dir)?;
     keys.write(&dir.join("keys"))?;
+    let journals = FileDisk::open(dir.join("journal"))?;
+    begin_journals(&journals, keys.address())?;
     write_genesis(&dir.join("genesis.json"), genesis)?;
     config.write(&settings_path(dir))
 }

@@ -26,6 +26,8 @@ metrics!(
         validators: Gauge;
         /// 1 when this node is one of them.
         is_validator: Gauge;
+        /// 1 while its journals do not show all that its key signed, so that it signs nothing (D4).
+        is_amnesiac: Gauge;
         /// Validators that are marked absent (P1).
         absent_validators: Gauge;
         /// Kept proofs that a validator signed two votes or proposals of one slot.
@@ -48,6 +50,7 @@ impl ConsensusMetrics {
             .set(count(seen.signed_height.map_or(0, |height| height.0)));
         self.validators.set(count(seen.validators));
         self.is_validator.set(i64::from(seen.is_validator));
+        self.is_amnesiac.set(i64::from(seen.is_amnesiac));
         self.absent_validators.set(count(seen.absent));
         self.vote_evidence.set(count(seen.evidence));
         self.lane_equivocations.set(count(seen.equivocations));

@@ -9,7 +9,7 @@ use cloverleaf_storage::StoreError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::recover::DamagedJournal;
+use super::journals::DamagedJournal;
 use crate::exit::ExitCode;
 
 /// Why a node ends. The first reason counts; later ones are its consequences.
@@ -121,7 +121,6 @@ fn code_of_halt(halt: &Halt) -> ExitCode {
         Halt::Consensus(ConsensusHalt::GuardRefused { .. }) => ExitCode::GUARD,
         Halt::Consensus(ConsensusHalt::ReplayDiverged { .. } | ConsensusHalt::Core { .. })
         | Halt::CertifiedBlockRefused { .. } => ExitCode::BROKEN,
-        Halt::LaneLog(_) => ExitCode::JOURNAL,
     }
 }
 
@@ -144,10 +143,9 @@ fn code_of_store(error: &StoreError) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use cloverleaf_mempool::LaneLogError;
-    use cloverleaf_types::{Address, Epoch, Slot};
     use eyre::WrapErr as _;
 
+    use super::super::journals::foreign;
     use super::*;
 
     #[test]
@@ -188,13 +186,8 @@ mod tests {
 
     #[test]
     fn start_that_must_not_be_tried_again_blindly_has_its_own_exit_code() {
-        let slot = Slot {
-            author: Address::ZERO,
-            epoch: Epoch(0),
-            seq: 7,
-        };
-        let behind = Halt::LaneLog(LaneLogError::Behind { slot });
-        let error: eyre::Result<()> = Err(behind).wrap_err("starting");
+        let foreign = foreign("votes", &std::io::Error::other("of another node"));
+        let error: eyre::Result<()> = Err(foreign).wrap_err("starting");
         assert_eq!(exit_code(&error.unwrap_err()), ExitCode::JOURNAL);
         assert_eq!(exit_code(&eyre::eyre!("a port is taken")), ExitCode::FAILED);
     }

@@ -16,6 +16,7 @@ mod fatal;
 mod handle;
 mod inbound;
 mod index;
+mod journals;
 mod meter;
 mod parcel_writer;
 mod peers;
@@ -53,7 +54,8 @@ use waiting::Waiting;
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
-pub use recover::DamagedJournal;
+pub use journals::DamagedJournal;
+pub(crate) use journals::begin as begin_journals;
 pub use vitals::{Vitals, Work};
 
 /// A running validator.
@@ -69,19 +71,18 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// Starts the validator of a directory.
+    /// Starts the validator of a directory. With amnesia (D4) it signs from `amnesia_accepted` on, if the
+    /// block before it is the tip then, or comes to be.
     ///
     /// # Errors
     /// The disk is not in order, or the network's port cannot be taken.
-    pub async fn start(home: Home, limits: Limits) -> Result<Self> {
+    pub async fn start(
+        home: Home,
+        limits: Limits,
+        amnesia_accepted: Option<Height>,
+    ) -> Result<Self> {
         let (fatal, stop) = (Fatal::default(), CancellationToken::new());
-        let ends = fatal.clone();
-        let (home, disk) = off_async_threads(move || {
-            let disk = recover::open(&home, limits, ends);
-            (home, disk)
-        })
-        .await?;
-        let disk = disk?;
+        let (home, disk) = open(home, limits, amnesia_accepted, fatal.clone()).await?;
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
@@ -171,6 +172,19 @@ impl Sequencer {
             tracing::error!("a thread ended with a panic");
         }
     }
+}
+
+async fn open(
+    home: Home,
+    limits: Limits,
+    amnesia_accepted: Option<Height>,
+    fatal: Fatal,
+) -> Result<(Home, recover::Disk)> {
+    let opened = off_async_threads(move || {
+        let disk = recover::open(&home, limits, amnesia_accepted, fatal)?;
+        Ok((home, disk))
+    });
+    opened.await?
 }
 
 /// Runs work that may block or take long, off the async threads.

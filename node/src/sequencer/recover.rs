@@ -5,20 +5,24 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_journal::{Disk as Folder, FileDisk, Outcome, Record, SegmentedJournal};
+use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_replica::{Recovered, Replica};
+use cloverleaf_replica::{Recovered, Replica, signs_from};
 use cloverleaf_storage::{Store, StoreError};
-use cloverleaf_types::{Height, NetworkId, Parcel, Recover, Secp256k1};
+use cloverleaf_types::vote::vote_digest;
+use cloverleaf_types::{
+    Address, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
+};
 use eyre::{Context as _, Result};
 
 use super::fatal::Fatal;
 use super::index::StoreIndex;
-use super::parcel_writer::SEGMENT_BYTES_MAX;
+use super::journals::{self, foreign};
 use crate::home::Home;
 
-/// Longest segment of the vote journal, in bytes: thousands of heights, read at start in a moment.
-const VOTES_SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Latest decided blocks whose certificates are looked at for votes that the journal does not know: what
+/// a store is ahead of a journal that was put back.
+const CERTIFICATES_READ_MAX: u64 = 256;
 
 /// The node's disk, open, and the replica that goes on from it.
 pub(super) struct Disk {
@@ -30,95 +34,83 @@ pub(super) struct Disk {
     pub(super) replica: Replica,
 }
 
-/// What follows a damaged file's name when the journal keeps it aside.
-const KEPT_ASIDE: &str = ".damaged-";
-
-/// A journal that this node must not go on with (D2): the process ends with its own exit code, now and
-/// at every start, until somebody has looked.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "journal file {file} is damaged: {detail}. This node must not sign before it is known what was \
-     lost: restore the journal from this node's own disk, or retire the key; then remove the files \
-     named `….damaged-…`"
-)]
-pub struct DamagedJournal {
-    file: String,
-    detail: String,
-}
-
-/// Opens everything and reads what is there.
-pub(super) fn open(home: &Home, limits: Limits, fatal: Fatal) -> Result<Disk> {
+/// Opens everything and reads what is there. The operators may let a key sign in spite of amnesia (D4).
+pub(super) fn open(
+    home: &Home,
+    limits: Limits,
+    amnesia_accepted: Option<Height>,
+    fatal: Fatal,
+) -> Result<Disk> {
     let network = home.genesis.network();
     let store = Store::open(&home.store_dir(), network)?;
     let disk = FileDisk::open(home.journal_dir())
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
-    let (votes, vote_records) = journal(&disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
-    let (lane_log, logged) = journal(&disk, "lane", SEGMENT_BYTES_MAX)?;
-    let (parcel_store, stored) = journal(&disk, "parcels", SEGMENT_BYTES_MAX)?;
+    let key = home.keys.address();
+    let journals = journals::open(&disk, key)?;
     let state = match store.state()? {
         Some(bytes) => State::decode(&bytes)?,
         None => State::genesis(&home.genesis)?,
     };
     let window = window(&store, &state, &home.store_dir())?;
+    let mut signs_from = signs_from(&journals.entries, key, state.height());
+    if let Some(height) = voted_unknown(&store, key, &journals.entries)? {
+        tracing::error!(%height, "the vote journal is older than the store: it lacks this key's vote");
+        signs_from = None;
+    }
     let recovered = Recovered {
         signer: Arc::new(home.keys.signer()),
         recover: Arc::new(Secp256k1),
         state,
         window,
-        logged: parcels(logged, network, "lane")?,
-        stored: parcels(stored, network, "parcels")?,
+        signs_from,
+        amnesia_accepted,
+        logged: parcels(journals.logged, network, "lane")?,
+        stored: parcels(journals.stored, network, "parcels")?,
     };
-    let entries = vote_records.into_iter().map(entry).collect::<Result<_>>()?;
     let index = StoreIndex {
         store: store.clone(),
         fatal,
     };
     Ok(Disk {
         store,
-        votes,
-        lane_log,
-        parcel_store,
-        entries,
-        replica: Replica::new(recovered, limits, Box::new(index))?,
+        votes: journals.votes,
+        lane_log: journals.lane_log,
+        parcel_store: journals.parcel_store,
+        entries: journals.entries,
+        replica: Replica::new(recovered, limits, Box::new(index)),
     })
 }
 
-fn journal<D: Folder + Clone>(
-    disk: &D,
-    name: &str,
-    segment_bytes_max: u64,
-) -> Result<(SegmentedJournal<D>, Vec<Record>)> {
-    // Opening puts a damaged file aside, after which the journal looks whole: a supervisor that
-    // starts the node again must not get it to sign.
-    let is_aside = |file: &String| file.starts_with(name) && file.contains(KEPT_ASIDE);
-    let files = disk.list().wrap_err("listing the journals")?;
-    if let Some(file) = files.into_iter().find(is_aside) {
-        let detail = "it was kept aside at an earlier start".to_owned();
-        return Err(DamagedJournal { file, detail }.into());
-    }
-    let opened = SegmentedJournal::open(disk.clone(), name, segment_bytes_max)?;
-    for found in opened.outcomes {
-        match found.outcome {
-            Outcome::Clean => {}
-            Outcome::TornTail { .. } => {
-                tracing::info!(file = found.file, "an unsynced tail was cut off");
-            }
-            Outcome::Damaged {
-                offset,
-                reason,
-                kept_as,
-            } => {
-                let detail = format!("{reason}, at byte {offset}; it was kept aside as {kept_as}");
-                let file = found.file;
-                return Err(DamagedJournal { file, detail }.into());
-            }
+/// D4: a height whose certificate holds a vote of this key, above all that its vote journal holds. What
+/// a node decided by votes it journalled; what it took by sync holds no vote that it did not cast.
+fn voted_unknown(store: &Store, key: Address, entries: &[JournalEntry]) -> Result<Option<Height>> {
+    let own = entries.iter().filter(|entry| entry.signer() == Some(key));
+    let known = own
+        .map(JournalEntry::height)
+        .max()
+        .unwrap_or(Height::GENESIS);
+    let tip = store.tip().map_or(Height::GENESIS, |(height, _)| height);
+    let mut height = tip;
+    while height > known && height > tip.back(CERTIFICATES_READ_MAX) {
+        let decision = store.decision(height)?;
+        if decision.is_some_and(|found| is_voter(&found.certificate, store.network(), key)) {
+            return Ok(Some(height));
         }
+        height = height.back(1);
     }
-    Ok((opened.journal, opened.records))
+    Ok(None)
 }
 
-fn entry(record: Record) -> Result<JournalEntry> {
-    JournalEntry::decode(&record.payload.into()).map_err(|error| foreign("votes", &error))
+fn is_voter(certificate: &CommitCertificate, network: NetworkId, key: Address) -> bool {
+    let digest = vote_digest(
+        network,
+        certificate.height,
+        certificate.round,
+        VoteKind::Precommit,
+        Some(certificate.block_hash),
+    );
+    let mut signers = certificate.signatures.iter();
+    signers.any(|it| Secp256k1.recover(digest, &it.signature) == Ok(key))
 }
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes
@@ -131,13 +123,6 @@ fn parcels(records: Vec<Record>, network: NetworkId, name: &str) -> Result<Vec<A
     });
     let prepared: Result<_, _> = prepared.collect();
     prepared.map_err(|error| foreign(name, &error))
-}
-
-/// The checksums are right, so the disk is well: the file is not this node's, or a later version's.
-fn foreign(name: &str, error: &dyn std::error::Error) -> eyre::Report {
-    let detail = format!("a record was not written by this version of this node: {error}");
-    let file = name.to_owned();
-    DamagedJournal { file, detail }.into()
 }
 
 /// W1: the replay window follows from the blocks.
@@ -168,29 +153,4 @@ fn window(store: &Store, state: &State, path: &Path) -> Result<Window> {
         first = first.next();
     }
     Ok(window)
-}
-
-#[cfg(test)]
-mod tests {
-    use cloverleaf_journal::File as _;
-    use cloverleaf_journal::memory::MemoryDisk;
-
-    use super::*;
-
-    #[test]
-    fn journal_that_was_found_damaged_is_refused_at_every_start() {
-        let disk = MemoryDisk::new();
-        let (mut votes, _) = journal(&disk, "votes", 1_000).unwrap();
-        votes.append(7, b"prevote").unwrap();
-        votes.sync().unwrap();
-        let mut file = disk.open("votes-0000000001").unwrap();
-        file.append(b"no record").unwrap();
-        file.sync().unwrap();
-        for start in 0..3 {
-            let refused = journal(&disk, "votes", 1_000).map(|_| ()).unwrap_err();
-            assert!(refused.is::<DamagedJournal>(), "start {start}: {refused}");
-        }
-        // The other journals are their own.
-        assert!(journal(&disk, "lane", 1_000).is_ok());
-    }
 }

@@ -5,6 +5,8 @@
 //! answer, 905 has none, and 77 is opaque.
 
 #[cfg(test)]
+mod amnesia;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod control;

@@ -43,7 +43,8 @@ pub(crate) struct TestNode {
     pub(crate) grpc_url: String,
     /// Metrics and health.
     pub(crate) metrics_url: String,
-    dir: PathBuf,
+    /// Its directory.
+    pub(crate) dir: PathBuf,
     service: Service,
 }
 
@@ -75,6 +76,7 @@ impl TestNode {
             .collect();
         let special = ServiceOptions {
             limits: options.limits,
+            amnesia_accepted: None,
             faucet: options.faucet.then(PrivateKeySigner::random),
             any_origin: false,
             stall_max: None,

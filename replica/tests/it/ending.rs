@@ -1,7 +1,7 @@
 //! Replicas that must not go on, and clocks that go wrong.
 
 use cloverleaf_consensus::{Halt as ConsensusHalt, JournalEntry, Signable as _, Signed, Vote};
-use cloverleaf_mempool::{LaneLogError, PooledTransaction, Submission};
+use cloverleaf_mempool::{PooledTransaction, Submission};
 use cloverleaf_replica::{Halt, Input, Output};
 use cloverleaf_types::{Height, Parameters, Round, Signer as _, VoteKind};
 
@@ -12,8 +12,7 @@ fn halt_releases_nothing_afterwards() {
     let mut network = Network::off(1, at_once());
     // The key has signed something later than the store knows of.
     let vote = own_vote(&network, Height(5));
-    network.machines[0].disk.votes.push(vote.clone());
-    network.machines[0].boot(&network.genesis).unwrap();
+    network.machines[0].boot(&network.genesis);
     let now_ms = network.now_ms;
     let replica = network.machines[0].replica.as_mut().unwrap();
     let start = Input::Start {
@@ -37,18 +36,6 @@ fn halt_releases_nothing_afterwards() {
             .handle(now_ms, Input::Committed { height })
             .is_empty()
     );
-}
-
-#[test]
-fn lane_log_that_knows_less_than_the_blocks_is_refused() {
-    let mut network = Network::of(4);
-    let key = network.submit(0, WIDE, 1);
-    network.until_placed(&[key]);
-    network.crash(0);
-    network.machines[0].disk.logged.clear();
-    let refused = network.machines[0].boot(&network.genesis);
-    let behind = |halt: &Halt| matches!(halt, Halt::LaneLog(LaneLogError::Behind { .. }));
-    assert!(refused.is_err_and(|halt| behind(&halt)));
 }
 
 #[test]

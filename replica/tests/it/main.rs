@@ -1,6 +1,8 @@
 //! Scenarios: what one validator, or four, do when writes, messages and power come and go.
 
 #[cfg(test)]
+mod amnesia;
+#[cfg(test)]
 mod durable;
 #[cfg(test)]
 mod ending;

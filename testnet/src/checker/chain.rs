@@ -121,6 +121,11 @@ impl ChainChecker {
         }
     }
 
+    /// A node's store is wiped.
+    pub fn emptied(&mut self, node: Address) {
+        self.tips.remove(&node);
+    }
+
     fn follow_node(&mut self, node: Address, height: Height) -> Result<(), Violation> {
         let tip = self.tips.entry(node).or_insert(Height::GENESIS);
         if height != tip.next() {

@@ -73,6 +73,14 @@ impl Judge {
         self.chain.restarted(node, tip)
     }
 
+    /// A node's journals are wiped, or its whole disk; returns what it promised.
+    pub fn wiped(&mut self, node: Address, all: bool) -> Vec<Name> {
+        if all {
+            self.chain.emptied(node);
+        }
+        self.promises.forgotten(node)
+    }
+
     /// Somebody holds a parcel.
     ///
     /// # Errors

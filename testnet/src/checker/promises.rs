@@ -18,6 +18,8 @@ pub struct Promises {
     /// again, unless its window closes first.
     put_off: BTreeMap<Name, Option<Terms>>,
     ended: BTreeSet<Name>,
+    /// Of these, whose author's disk was wiped since.
+    forgotten: BTreeSet<Name>,
     made: BTreeMap<Address, u64>,
     height: Height,
     time_ms: u64,
@@ -84,6 +86,15 @@ impl Promises {
         ended
     }
 
+    /// A node's disk is wiped: what a block puts off of what it promised, it does not seal again. The
+    /// others hold the rest (L6). Returns what it promised.
+    pub fn forgotten(&mut self, node: Address) -> Vec<Name> {
+        let of_node = self.open.iter().filter(|(_, maker)| **maker == node);
+        let names: Vec<Name> = of_node.map(|(name, _)| *name).collect();
+        self.forgotten.extend(&names);
+        names
+    }
+
     /// How many were made.
     #[must_use]
     pub fn made(&self) -> u64 {
@@ -106,7 +117,10 @@ impl Promises {
     pub fn check(&self, is_down: impl Fn(Address) -> bool) -> Result<(), Violation> {
         let is_over = |name: &Name, node: Address| {
             let put_off = self.put_off.get(name);
-            put_off.is_some_and(|terms| is_down(node) || terms.is_some_and(|it| self.closed(&it)))
+            put_off.is_some_and(|terms| {
+                let is_forgotten = self.forgotten.contains(name);
+                is_forgotten || is_down(node) || terms.is_some_and(|it| self.closed(&it))
+            })
         };
         let found = self.open.iter().find(|(name, node)| !is_over(name, **node));
         match found {

@@ -97,6 +97,8 @@ pub struct Controls {
     pub votes_leave_early: bool,
     /// Parcels are said to be durable before they are.
     pub parcels_durable_early: bool,
+    /// Keys sign although their journals are gone.
+    pub amnesia_ignored: bool,
     /// Nobody verifies what authors marked as checked.
     pub marks_unverified: bool,
 }

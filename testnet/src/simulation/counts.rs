@@ -80,6 +80,12 @@ counts! {
     crashes,
     /// Times that all machines lost power at once.
     blackouts,
+    /// Machines whose journals were wiped.
+    wiped_journals,
+    /// Machines that were wiped but for their key.
+    wiped_machines,
+    /// Keys that signed again after amnesia.
+    remembered,
     /// Machines that came back.
     restarts,
     /// Journals that were found with a torn tail.

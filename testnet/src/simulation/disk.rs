@@ -34,6 +34,13 @@ impl PoweredDisk {
         self.power.store(false, Ordering::Relaxed);
     }
 
+    /// Everything on it is gone.
+    pub(crate) fn wipe(&self) {
+        for name in self.memory.list().expect("a disk in memory lists") {
+            self.memory.remove(&name).expect("a disk in memory removes");
+        }
+    }
+
     /// Power is back: what was not synced is gone, in part or torn.
     pub(crate) fn restore_power(&mut self, seed: u64) {
         self.memory.crash(seed);

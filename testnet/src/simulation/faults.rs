@@ -12,6 +12,12 @@ pub(crate) enum Fault {
         outputs: u32,
         repair_us: u64,
     },
+    /// One machine loses power and its journals, or all but its key.
+    Wipe {
+        host: usize,
+        all: bool,
+        repair_us: u64,
+    },
     /// All machines lose power at once.
     Blackout { repair_us: u64 },
     /// Messages between two groups are lost in both directions: true is the one, false the other.
@@ -53,7 +59,12 @@ impl Faults {
     pub(crate) fn next(&mut self) -> Fault {
         let repair_us = self.repair_us();
         match self.random.below(100) {
-            0..=49 => Fault::Crash {
+            0..=7 => Fault::Wipe {
+                host: self.random.index(self.count),
+                all: self.random.chance(500),
+                repair_us,
+            },
+            8..=49 => Fault::Crash {
                 host: self.random.index(self.count),
                 outputs: u32::try_from(self.random.below(12)).expect("small"),
                 repair_us,

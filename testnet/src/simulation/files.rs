@@ -6,8 +6,8 @@ use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{JournalError, Outcome, Record, SegmentedJournal};
-use cloverleaf_replica::{JournalRecord, KeptParcel};
-use cloverleaf_types::{Height, NetworkId, Parcel, Recover, Verified};
+use cloverleaf_replica::{JournalRecord, KeptParcel, signing_record};
+use cloverleaf_types::{Address, Height, NetworkId, Parcel, Recover, Verified};
 
 use super::disk::PoweredDisk;
 
@@ -40,6 +40,17 @@ pub(crate) struct ParcelLog {
 }
 
 impl Files {
+    /// Writes what belongs to a newly made key (D4).
+    pub(crate) fn begin(disk: &PoweredDisk, key: Address) {
+        let record = signing_record(key, Some(Height::GENESIS));
+        let opened = SegmentedJournal::open(disk.clone(), "votes", SEGMENT_BYTES_MAX);
+        let mut votes = opened.expect("a disk in memory opens").journal;
+        let written = votes.append(record.height.0, &record.bytes);
+        written
+            .and_then(|()| votes.sync())
+            .expect("a disk in memory has room");
+    }
+
     /// Opens what a disk holds.
     pub(crate) fn open(
         disk: &PoweredDisk,

@@ -20,22 +20,22 @@ const STOPPED_AT_ONCE: i32 = 130;
 const LAST: u16 = 3;
 
 #[test]
-fn dev_on_a_damaged_journal_ends_with_the_code_of_a_node_at_every_start() {
+fn dev_on_a_damaged_parcel_store_ends_with_the_code_of_a_node_at_every_start() {
     let mut network = DevNetwork::start("dev-damaged", &[]);
-    // A validator that decided a block has voted.
+    // A validator that decided a block has held its parcels.
     network.committed(network.send(&Wallet::funded().transfer(902, 0)));
     network.take_process().terminate().unwrap();
     let journal = network.data().join("node0/journal");
-    let votes = fs::read_dir(&journal)
+    let parcels = fs::read_dir(&journal)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().contains("votes-"))
+        .filter(|path| path.to_string_lossy().contains("parcels-"))
         .max_by_key(|path| fs::metadata(path).unwrap().len())
         .unwrap();
-    let mut bytes = fs::read(&votes).unwrap();
+    let mut bytes = fs::read(&parcels).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&votes, &bytes).unwrap();
+    fs::write(&parcels, &bytes).unwrap();
     for start in 0..2 {
         match network.try_start(&network.data(), &[]) {
             Err(Error::Ended { status, log, .. }) => {

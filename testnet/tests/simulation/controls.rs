@@ -9,7 +9,11 @@ use cloverleaf_testnet::simulation::{Config, Controls, Simulation};
 const SEEDS: u64 = 40;
 
 fn first_violation(controls: Controls) -> Option<(u64, Violation)> {
-    (0..SEEDS).find_map(|seed| {
+    violations(controls).next()
+}
+
+fn violations(controls: Controls) -> impl Iterator<Item = (u64, Violation)> {
+    (0..SEEDS).filter_map(move |seed| {
         let mut config = Config::hostile(seed);
         config.controls = controls;
         config.byzantine = Vec::new();
@@ -32,6 +36,19 @@ fn vote_journal_that_is_synced_after_the_votes_have_left_is_noticed() {
         matches!(violation, Violation::SignedTwice { .. }),
         "{violation}"
     );
+}
+
+// D4
+#[test]
+fn keys_that_sign_although_their_journals_are_gone_are_noticed() {
+    let mut found = violations(Controls {
+        amnesia_ignored: true,
+        ..Controls::default()
+    });
+    // Its own parcels, or a block that it voted for, tell such a node apart sooner in some.
+    let twice = found.find(|(_, found)| matches!(found, Violation::SignedTwice { .. }));
+    println!("{twice:?}");
+    assert!(twice.is_some(), "no slot is signed twice");
 }
 
 #[test]

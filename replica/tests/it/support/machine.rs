@@ -8,8 +8,8 @@ use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::{JournalEntry, LocalSigner, Message as Vote};
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Limits, Message as ParcelMessage};
-use cloverleaf_replica::{Class, Commit, Halt, Input, Output, PlacedIndex, Recipient, Recovered};
-use cloverleaf_replica::{KeptParcel, Replica};
+use cloverleaf_replica::{Class, Commit, Input, Output, PlacedIndex, Recipient, Recovered};
+use cloverleaf_replica::{KeptParcel, Replica, signs_from};
 use cloverleaf_types::{
     Address, B256, DecidedBlock, Genesis, Height, Parcel, Secp256k1, Signer, TransactionKey,
     Verified,
@@ -54,6 +54,24 @@ pub(crate) struct Disk {
     placed: Placed,
 }
 
+impl Disk {
+    /// As it is written together with a new key.
+    pub(crate) fn of_new_key(key: Address) -> Self {
+        let from = Some(Height::GENESIS);
+        Self {
+            votes: vec![JournalEntry::Signing { key, from }],
+            ..Self::default()
+        }
+    }
+
+    /// The store is gone, the journals are there.
+    pub(crate) fn lose_blocks(&mut self) {
+        self.blocks.clear();
+        self.state = None;
+        self.placed = Placed::default();
+    }
+}
+
 #[derive(Clone, Default)]
 struct Placed(Arc<Mutex<BTreeMap<TransactionKey, Height>>>);
 
@@ -69,6 +87,8 @@ pub(crate) struct Machine {
     /// How far its clock is behind the others', in milliseconds.
     pub(crate) behind_ms: u64,
     pub(crate) disk: Disk,
+    /// From where on its operator lets it sign in spite of amnesia.
+    pub(crate) amnesia_accepted: Option<Height>,
     /// What its pool holds at most.
     pub(crate) limits: Limits,
     pub(crate) replica: Option<Replica>,
@@ -84,7 +104,8 @@ impl Machine {
             key: Arc::clone(key),
             address: key.address(),
             behind_ms: 0,
-            disk: Disk::default(),
+            disk: Disk::of_new_key(key.address()),
+            amnesia_accepted: None,
             limits: Limits::default(),
             replica: None,
             held: Vec::new(),
@@ -94,7 +115,7 @@ impl Machine {
     }
 
     /// Makes a replica of what the disk holds.
-    pub(crate) fn boot(&mut self, genesis: &Genesis) -> Result<(), Halt> {
+    pub(crate) fn boot(&mut self, genesis: &Genesis) {
         let state = self.disk.state.as_ref();
         let state = state.map_or_else(
             || State::genesis(genesis).unwrap(),
@@ -110,12 +131,13 @@ impl Machine {
             recover: Arc::new(Secp256k1),
             state,
             window,
+            signs_from: signs_from(&self.disk.votes, self.address, self.height()),
+            amnesia_accepted: self.amnesia_accepted,
             logged: self.disk.logged.clone(),
             stored: self.disk.stored.clone(),
         };
         let index = Box::new(self.disk.placed.clone());
-        self.replica = Some(Replica::new(recovered, self.limits, index)?);
-        Ok(())
+        self.replica = Some(Replica::new(recovered, self.limits, index));
     }
 
     /// Power fails: what is not durable is gone.
@@ -178,7 +200,7 @@ impl Machine {
             blocks: other.disk.blocks.clone(),
             state: other.disk.state.clone(),
             placed: Placed(Arc::new(Mutex::new(placed))),
-            ..Disk::default()
+            ..Disk::of_new_key(self.address)
         };
     }
 
@@ -231,8 +253,12 @@ impl Machine {
 
     /// The highest height that it journalled anything of.
     pub(crate) fn journalled(&self) -> Height {
-        let heights = self.disk.votes.iter().map(JournalEntry::height);
-        heights.max().unwrap_or(Height::GENESIS)
+        let of_heights = self.disk.votes.iter();
+        let of_heights = of_heights.filter(|entry| !matches!(entry, JournalEntry::Signing { .. }));
+        of_heights
+            .map(JournalEntry::height)
+            .max()
+            .unwrap_or(Height::GENESIS)
     }
 
     /// The own parcels that it sent, in order, with repetitions.

@@ -5,6 +5,6 @@ mod machine;
 mod names;
 mod network;
 
-pub(crate) use machine::{Did, What, Write};
+pub(crate) use machine::{Did, Disk, What, Write};
 pub(crate) use names::{NARROW, NARROW_ONCE, ONCE, WIDE, authority, parameters};
 pub(crate) use network::{Frame, Network};

@@ -66,7 +66,7 @@ impl Network {
     /// Starts a machine from its disk, and connects it to those that run.
     pub(crate) fn start(&mut self, index: usize) {
         let machine = &mut self.machines[index];
-        machine.boot(&self.genesis).unwrap();
+        machine.boot(&self.genesis);
         let votes = machine.disk.votes.clone();
         let first_kept = Height(1);
         self.input(index, Input::Start { votes, first_kept });

@@ -124,6 +124,8 @@ impl Host {
         mut random: Random,
     ) -> Self {
         let drift_ms = surroundings.genesis.parameters.clock_drift_ms;
+        let disk = PoweredDisk::new();
+        Files::begin(&disk, signer.address());
         Self {
             address: signer.address(),
             signer,
@@ -131,7 +133,7 @@ impl Host {
             skew_ms: random.below(drift_ms / 4),
             random,
             boot: 0,
-            disk: PoweredDisk::new(),
+            disk,
             store: Store::default(),
             running: None,
             writing: None,

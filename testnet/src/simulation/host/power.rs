@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use cloverleaf_bundle::State;
-use cloverleaf_replica::{Input, Recovered, Replica};
+use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::files::{Files, Found};
-use super::{Host, Running, Sighting};
+use super::{Host, Running, Sighting, Store};
 
 /// What a start found.
 pub(crate) struct Start {
@@ -16,6 +16,8 @@ pub(crate) struct Start {
     pub(crate) tip: Height,
     /// Journals with a tail that was never synced.
     pub(crate) torn_tails: u64,
+    /// The journals do not show all that the key signed (D4).
+    pub(crate) forgot: bool,
 }
 
 impl Host {
@@ -40,31 +42,46 @@ impl Host {
         let state = self.store.state().unwrap_or_else(genesis);
         let window = self.store.window(&state);
         let tip = state.height();
+        let mut signs_from = signs_from(&votes, self.address, tip);
+        if surroundings.controls.amnesia_ignored {
+            signs_from = Some(Height::GENESIS);
+        }
         let recovered = Recovered {
             signer: Arc::<cloverleaf_consensus::LocalSigner>::clone(&self.signer),
             recover: Arc::<super::Memo>::clone(&surroundings.recover),
             state,
             window,
+            signs_from,
+            amnesia_accepted: None,
             logged,
             stored,
         };
-        match Replica::new(recovered, surroundings.limits, Box::new(self.store.clone())) {
-            Ok(replica) => {
-                self.running = Some(Running {
-                    replica,
-                    files,
-                    inbox: VecDeque::new(),
-                    outputs: VecDeque::new(),
-                    syncing_votes: false,
-                    woken_ms: None,
-                    fuse: None,
-                });
-                let first_kept = Height(1);
-                self.input(now_us, Input::Start { votes, first_kept });
-            }
-            Err(halt) => self.saw(Sighting::Halted(halt.to_string())),
+        let replica = Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
+        let forgot = replica.observe().is_amnesiac;
+        self.running = Some(Running {
+            replica,
+            files,
+            inbox: VecDeque::new(),
+            outputs: VecDeque::new(),
+            syncing_votes: false,
+            woken_ms: None,
+            fuse: None,
+        });
+        let first_kept = Height(1);
+        self.input(now_us, Input::Start { votes, first_kept });
+        Start {
+            tip,
+            torn_tails,
+            forgot,
         }
-        Start { tip, torn_tails }
+    }
+
+    /// The journals of a machine without power are gone, or its whole disk.
+    pub(crate) fn wipe(&mut self, all: bool) {
+        self.disk.wipe();
+        if all {
+            self.store = Store::default();
+        }
     }
 
     /// Power fails: syncs are interrupted; a block that is being written is there or not.

@@ -1,5 +1,7 @@
 //! Faults, from the seed or by a scenario's hand, and their repair.
 
+use std::collections::BTreeSet;
+
 use super::{Event, Repair, Simulation};
 use crate::checker::Violation;
 use crate::simulation::faults::Fault;
@@ -33,6 +35,34 @@ impl Simulation {
     #[must_use]
     pub fn is_up(&self, host: usize) -> bool {
         self.hosts[host].is_up()
+    }
+
+    /// The journals of a machine that has no power are gone, or all but its key.
+    pub fn wipe(&mut self, host: usize, all: bool) {
+        self.hosts[host].wipe(all);
+        self.wiped.insert(host);
+        let counts = &mut self.counts;
+        let count = if all {
+            &mut counts.wiped_machines
+        } else {
+            &mut counts.wiped_journals
+        };
+        *count += 1;
+        let promised = self.judge.wiped(self.hosts[host].address, all);
+        self.workload.distrust(&promised);
+    }
+
+    /// At most f are Byzantine or have amnesia, or nothing is decided any more. Who changes the
+    /// validators does not ask for that.
+    fn may_wipe(&self, host: usize) -> bool {
+        let faulty = self
+            .wiped
+            .iter()
+            .copied()
+            .chain([host])
+            .collect::<BTreeSet<_>>();
+        let faulty = faulty.len() + self.config.byzantine.len();
+        self.config.membership_interval_ms.is_none() && faulty <= self.config.fault_count()
     }
 
     /// A machine starts from what its disk holds.
@@ -86,6 +116,21 @@ impl Simulation {
                 if self.is_correct(host) && self.hosts[host].is_up() {
                     self.off_us[host] = Some(repair_us);
                     self.hosts[host].light_fuse(Some(outputs));
+                }
+            }
+            Fault::Wipe {
+                host,
+                all,
+                repair_us,
+            } => {
+                if self.is_correct(host) && self.hosts[host].is_up() {
+                    self.crash(host)?;
+                    if self.may_wipe(host) {
+                        self.wipe(host, all);
+                    }
+                    self.off_us[host] = Some(repair_us);
+                    let event = Event::PowerOn { host };
+                    self.queue.push(self.now_us + repair_us, event);
                 }
             }
             Fault::Blackout { repair_us } => {
@@ -158,7 +203,7 @@ impl Simulation {
         let Some(blocks) = blocks.filter(|_| !self.was_isolated) else {
             return false;
         };
-        if self.height() < ISOLATION_HEIGHT {
+        if self.height() < ISOLATION_HEIGHT || !self.wiped.is_empty() {
             return false;
         }
         let host = (0..self.hosts.len()).find(|host| self.is_correct(*host));

@@ -173,6 +173,7 @@ impl Simulation {
             self.counts.synced += 1;
         }
         self.note_equivocations(host)?;
+        self.note_remembered(host);
         self.judge_misdeeds(host)?;
         if !self.is_correct(host) {
             return Ok(());
@@ -245,6 +246,15 @@ impl Simulation {
             self.evidence.insert(evidence.encode());
         }
         Ok(())
+    }
+
+    /// A wiped machine's key signs again.
+    fn note_remembered(&mut self, host: usize) {
+        let replica = self.hosts[host].replica();
+        let signs = replica.is_some_and(|replica| !replica.observe().is_amnesiac);
+        if signs && self.wiped.remove(&host) {
+            self.counts.remembered += 1;
+        }
     }
 
     pub(super) fn misdeed(&self, host: usize, what: String) -> Violation {

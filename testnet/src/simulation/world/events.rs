@@ -149,6 +149,10 @@ impl Simulation {
             self.counts.restarts += 1;
             self.counts.torn_tails += start.torn_tails;
         }
+        if start.forgot && self.is_correct(host) && !self.wiped.contains(&host) {
+            let what = "power loss made it forget what it signed";
+            return Err(self.misdeed(host, what.to_owned()));
+        }
         self.judge.restarted(address, start.tip)?;
         self.settle(host)?;
         self.refresh_links();

@@ -94,6 +94,8 @@ pub struct Simulation {
     pub(super) phase: u64,
     /// How long a machine that loses power stays off, in microseconds; for ever without.
     pub(super) off_us: Vec<Option<u64>>,
+    /// Machines that were wiped, and whose keys have not signed since.
+    pub(super) wiped: BTreeSet<usize>,
     /// A machine that is cut off until a height, and whether that is over.
     pub(super) isolated: Option<(usize, u64)>,
     pub(super) was_isolated: bool,
@@ -151,6 +153,7 @@ impl Simulation {
             faults: faults.map(|faults| Faults::new(faults, count, random.split())),
             phase: 0,
             off_us: vec![None; count],
+            wiped: BTreeSet::new(),
             isolated: None,
             was_isolated: false,
             judge: Judge::new(&genesis, recover),

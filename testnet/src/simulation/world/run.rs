@@ -121,7 +121,7 @@ impl Simulation {
     }
 
     fn is_well(&self, target: u64) -> bool {
-        self.lowest() >= target && self.kept_promises().is_ok()
+        self.lowest() >= target && self.wiped.is_empty() && self.kept_promises().is_ok()
     }
 
     fn kept_promises(&self) -> Result<(), Violation> {

@@ -1,0 +1,268 @@
+//! A node's journals as a start finds them, and whether they show all that its key signed (D4).
+
+use cloverleaf_consensus::JournalEntry;
+use cloverleaf_journal::{Disk, Outcome, Record, SegmentedJournal};
+use cloverleaf_replica::{JournalRecord, signing_record};
+use cloverleaf_types::{Address, Height};
+use eyre::{Context as _, Result};
+
+use super::parcel_writer::SEGMENT_BYTES_MAX;
+
+/// Longest segment of the vote journal, in bytes: thousands of heights, read at start in a moment.
+const VOTES_SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What follows a damaged file's name when the journal keeps it aside.
+const KEPT_ASIDE: &str = ".damaged-";
+
+/// Guards of the key: what is missing of them is amnesia.
+const GUARDS: [&str; 2] = ["votes", "lane"];
+
+/// A journal that this node must not go on with (D2): the process ends with its own exit code, now and
+/// at every start, until somebody has looked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or replace \
+     the validator; then remove the files named `….damaged-…`"
+)]
+pub struct DamagedJournal {
+    file: String,
+    detail: String,
+}
+
+/// The journals, open, and what they hold.
+pub(super) struct Journals<D: Disk + Clone> {
+    pub(super) votes: SegmentedJournal<D>,
+    pub(super) lane_log: SegmentedJournal<D>,
+    pub(super) parcel_store: SegmentedJournal<D>,
+    /// The vote journal's entries, in their order.
+    pub(super) entries: Vec<JournalEntry>,
+    pub(super) logged: Vec<Record>,
+    pub(super) stored: Vec<Record>,
+}
+
+/// A journal, and what of it could not be read.
+struct Opened<D: Disk + Clone> {
+    journal: SegmentedJournal<D>,
+    records: Vec<Record>,
+    damaged: Option<DamagedJournal>,
+}
+
+/// Writes what belongs to a newly made key (D4): from where on it signs, and an empty lane log.
+///
+/// # Errors
+/// The disk failed.
+pub(crate) fn begin<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
+    let mut votes = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?.journal;
+    append(&mut votes, &signing_record(key, Some(Height::GENESIS)))?;
+    open_one(disk, "lane", SEGMENT_BYTES_MAX).map(drop)
+}
+
+/// Opens them. Damage of a guard, or a lane log that is not there, is written into the vote journal as
+/// amnesia before anything looks whole again.
+///
+/// # Errors
+/// The disk failed; or a journal holds what this node did not write, or the parcel store is damaged.
+pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D>> {
+    let files = disk.list().wrap_err("listing the journals")?;
+    let parcels = open_one(disk, "parcels", SEGMENT_BYTES_MAX)?;
+    let aside = parcels.damaged.or_else(|| kept_aside(&files, "parcels"));
+    if let Some(damaged) = aside {
+        return Err(damaged.into());
+    }
+    let Opened {
+        journal: mut votes,
+        records,
+        damaged,
+    } = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    let entries = records.into_iter().map(entry);
+    let mut entries = entries.collect::<Result<Vec<_>>>()?;
+    let aside = GUARDS.iter().find_map(|name| kept_aside(&files, name));
+    let missing = || {
+        let is_there = files.iter().any(|file| file.starts_with("lane-"));
+        (!is_there).then(|| DamagedJournal {
+            file: "lane-…".to_owned(),
+            detail: "it is not there".to_owned(),
+        })
+    };
+    if let Some(lost) = damaged.or(aside).or_else(missing) {
+        entries.push(forget(&mut votes, key, &lost)?);
+    }
+    let lane = open_one(disk, "lane", SEGMENT_BYTES_MAX)?;
+    if let Some(lost) = lane.damaged {
+        entries.push(forget(&mut votes, key, &lost)?);
+    }
+    put_away(disk)?;
+    Ok(Journals {
+        votes,
+        lane_log: lane.journal,
+        parcel_store: parcels.journal,
+        entries,
+        logged: lane.records,
+        stored: parcels.records,
+    })
+}
+
+/// D4: from now on, and after every restart, this key does not know what it signed.
+fn forget<D: Disk + Clone>(
+    votes: &mut SegmentedJournal<D>,
+    key: Address,
+    lost: &DamagedJournal,
+) -> Result<JournalEntry> {
+    let DamagedJournal { file, detail } = lost;
+    tracing::error!(
+        file,
+        detail,
+        "a journal of this key's signatures is not whole"
+    );
+    append(votes, &signing_record(key, None))?;
+    Ok(JournalEntry::Signing { key, from: None })
+}
+
+fn append<D: Disk + Clone>(votes: &mut SegmentedJournal<D>, record: &JournalRecord) -> Result<()> {
+    votes.append(record.height.0, &record.bytes)?;
+    Ok(votes.sync()?)
+}
+
+fn open_one<D: Disk + Clone>(disk: &D, name: &str, segment_bytes_max: u64) -> Result<Opened<D>> {
+    let opened = SegmentedJournal::open(disk.clone(), name, segment_bytes_max)?;
+    let mut damaged = None;
+    for found in opened.outcomes {
+        let file = found.file;
+        match found.outcome {
+            Outcome::Clean => {}
+            Outcome::TornTail { .. } => tracing::info!(file, "an unsynced tail was cut off"),
+            Outcome::Damaged {
+                offset,
+                reason,
+                kept_as,
+            } => {
+                let detail = format!("{reason}, at byte {offset}; it was kept aside as {kept_as}");
+                damaged = Some(DamagedJournal { file, detail });
+            }
+        }
+    }
+    Ok(Opened {
+        journal: opened.journal,
+        records: opened.records,
+        damaged,
+    })
+}
+
+/// Opening puts a damaged file aside, after which the journal looks whole.
+fn kept_aside(files: &[String], name: &str) -> Option<DamagedJournal> {
+    let is_aside = |file: &&String| file.starts_with(name) && file.contains(KEPT_ASIDE);
+    let file = files.iter().find(is_aside)?.clone();
+    let detail = "it was kept aside at an earlier start".to_owned();
+    Some(DamagedJournal { file, detail })
+}
+
+/// The vote journal knows of the damage of guards: their files are kept under names that no later start
+/// takes for new damage.
+fn put_away<D: Disk>(disk: &D) -> Result<()> {
+    let files = disk.list().wrap_err("listing the journals")?;
+    let is_guard = |file: &&String| {
+        file.contains(KEPT_ASIDE) && GUARDS.iter().any(|name| file.starts_with(name))
+    };
+    for file in files.iter().filter(is_guard) {
+        let names = (1_u64..).map(|number| format!("kept-{number}-{file}"));
+        let free = names.into_iter().find(|name| !files.contains(name));
+        let name = free.expect("a folder holds fewer files than there are numbers");
+        disk.rename(file, &name)
+            .wrap_err_with(|| format!("keeping {file}"))?;
+    }
+    Ok(())
+}
+
+fn entry(record: Record) -> Result<JournalEntry> {
+    JournalEntry::decode(&record.payload.into()).map_err(|error| foreign("votes", &error))
+}
+
+/// The checksums are right, so the disk is well: the file is not this node's, or a later version's.
+pub(super) fn foreign(name: &str, error: &dyn std::error::Error) -> eyre::Report {
+    let detail = format!("a record was not written by this version of this node: {error}");
+    let file = name.to_owned();
+    DamagedJournal { file, detail }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_journal::File as _;
+    use cloverleaf_journal::memory::MemoryDisk;
+    use cloverleaf_replica::signs_from;
+
+    use super::*;
+
+    const KEY: Address = Address::repeat_byte(7);
+
+    /// From where a key signs that starts from this disk.
+    fn started(disk: &MemoryDisk) -> Option<Height> {
+        let journals = open(disk, KEY).unwrap();
+        signs_from(&journals.entries, KEY, Height(5))
+    }
+
+    fn damage(disk: &MemoryDisk, name: &str) {
+        let mut file = disk.open(name).unwrap();
+        file.append(b"no record").unwrap();
+        file.sync().unwrap();
+    }
+
+    // D4
+    #[test]
+    fn key_signs_from_genesis_with_the_journal_that_was_made_with_it_and_not_without() {
+        let disk = MemoryDisk::new();
+        assert_eq!(started(&disk), None);
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        assert_eq!(started(&disk), Some(Height::GENESIS));
+        disk.remove("votes-0000000001").unwrap();
+        assert_eq!(started(&disk), None);
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        disk.remove("lane-0000000001").unwrap();
+        assert_eq!(started(&disk), None);
+        assert_eq!(started(&disk), None, "though the lane log is there again");
+    }
+
+    // D4
+    #[test]
+    fn damage_of_a_guard_is_amnesia_at_every_start_until_the_key_signs_again() {
+        for guard in ["votes-0000000001", "lane-0000000001"] {
+            let disk = MemoryDisk::new();
+            begin(&disk, KEY).unwrap();
+            damage(&disk, guard);
+            for _start in 0..3 {
+                assert_eq!(started(&disk), None, "{guard}");
+            }
+            let mut journals = open(&disk, KEY).unwrap();
+            append(&mut journals.votes, &signing_record(KEY, Some(Height(6)))).unwrap();
+            assert_eq!(started(&disk), Some(Height(6)), "{guard}");
+            let kept = format!("kept-1-{guard}.damaged-1");
+            assert!(disk.list().unwrap().contains(&kept), "{guard}");
+            damage(&disk, guard);
+            assert_eq!(started(&disk), None, "{guard}");
+        }
+    }
+
+    // D4
+    #[test]
+    fn damage_that_power_loss_hid_from_the_journal_is_still_amnesia() {
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        damage(&disk, "lane-0000000001");
+        // It is put aside, and power fails before the vote journal is told.
+        open_one(&disk, "lane", SEGMENT_BYTES_MAX).unwrap();
+        assert_eq!(started(&disk), None);
+    }
+
+    #[test]
+    fn damaged_parcel_store_is_refused_at_every_start() {
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        open(&disk, KEY).unwrap();
+        damage(&disk, "parcels-0000000001");
+        for start in 0..3 {
+            let refused = open(&disk, KEY).map(drop).unwrap_err();
+            assert!(refused.is::<DamagedJournal>(), "start {start}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Keys whose journals do not show all that they signed.
+
+use std::collections::BTreeMap;
+
+use cloverleaf_consensus::{JournalEntry, Message as Vote, SignSlot, SignStep, Signable as _};
+use cloverleaf_mempool::Message as ParcelMessage;
+use cloverleaf_types::{B256, Height, Parcel, Slot, VoteKind};
+
+use crate::support::{Did, Disk, Network, WIDE, What};
+
+/// What a key signed, by where it may sign once.
+#[derive(Default)]
+struct Seen {
+    votes: BTreeMap<SignSlot, B256>,
+    parcels: BTreeMap<Slot, B256>,
+}
+
+impl Seen {
+    /// Notes what a machine's key signed since the machine last lost power, and that no slot has two.
+    fn note(&mut self, network: &Network, index: usize) {
+        let (id, own) = (network.genesis.network(), network.machines[index].address);
+        for did in &network.machines[index].did {
+            match did {
+                Did::Sent(What::Votes(Vote::Vote(signed))) if signed.message.voter == own => {
+                    let vote = &signed.message;
+                    let step = match vote.kind {
+                        VoteKind::Prevote => SignStep::Prevote,
+                        VoteKind::Precommit => SignStep::Precommit,
+                    };
+                    let slot = (vote.height, vote.round, step);
+                    self.vote(slot, vote.digest(id));
+                }
+                Did::Sent(What::Votes(Vote::Proposal(signed)))
+                    if signed.message.proposer == own =>
+                {
+                    let made = &signed.message;
+                    let slot = (made.height, made.round, SignStep::Proposal);
+                    self.vote(slot, made.digest(id));
+                }
+                Did::Sent(What::Parcels(ParcelMessage::Parcel(bytes))) => {
+                    let parcel = Parcel::decode(bytes.clone()).unwrap();
+                    let header = parcel.claimed().header();
+                    let slot = Slot {
+                        author: header.author,
+                        epoch: header.epoch,
+                        seq: header.seq,
+                    };
+                    let first = *self.parcels.entry(slot).or_insert(header.hash());
+                    assert!(
+                        header.author != own || first == header.hash(),
+                        "{slot} twice"
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn vote(
+        &mut self,
+        (height, round, step): (Height, cloverleaf_types::Round, SignStep),
+        digest: B256,
+    ) {
+        let slot = SignSlot {
+            height,
+            round,
+            step,
+        };
+        let first = *self.votes.entry(slot).or_insert(digest);
+        assert_eq!(first, digest, "{slot} is signed twice");
+    }
+
+    fn highest(&self) -> Height {
+        let last = self.votes.last_key_value();
+        last.map_or(Height::GENESIS, |(slot, _)| slot.height)
+    }
+}
+
+/// Four machines that have signed votes and parcels, one of them in the middle of a height.
+fn busy() -> (Network, Seen) {
+    let mut network = Network::of(4);
+    let keys: Vec<_> = (0..4)
+        .map(|index| network.submit(index, WIDE, index as u8 + 1))
+        .collect();
+    network.until_placed(&keys);
+    let mut seen = Seen::default();
+    // Its vote for the next height is on its way, and nobody else knows that height yet.
+    network.submit(0, WIDE, 10);
+    let tip = network.machines[0].height();
+    let has_voted = |network: &Network| network.machines[0].journalled() > tip;
+    network.until("voted", has_voted);
+    seen.note(&network, 0);
+    (network, seen)
+}
+
+fn is_amnesiac(network: &Network, index: usize) -> bool {
+    network.machines[index]
+        .replica
+        .as_ref()
+        .unwrap()
+        .observe()
+        .is_amnesiac
+}
+
+/// Machine 0 comes back from amnesia, and signs no slot of its first life again.
+fn comes_back(wipe: impl Fn(&mut Disk)) {
+    let (mut network, mut seen) = busy();
+    let first_life = seen.highest();
+    network.crash(0);
+    wipe(&mut network.machines[0].disk);
+    network.start(0);
+    assert!(is_amnesiac(&network, 0));
+    let silent_ms = network.now_ms + 2 * network.tip(1).parameters().clock_drift_ms;
+    let mut name = 20;
+    while is_amnesiac(&network, 0) {
+        assert_eq!(network.machines[0].sent_parcels(), [] as [bytes::Bytes; 0]);
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+        network.run_ms(200);
+        name += 1;
+    }
+    assert!(network.tip(0).timestamp_ms() > silent_ms);
+    let came_back = network.machines[0]
+        .disk
+        .votes
+        .iter()
+        .rev()
+        .find_map(|entry| match entry {
+            JournalEntry::Signing { from, .. } => *from,
+            _ => None,
+        });
+    let came_back = came_back.unwrap();
+    assert!(came_back > first_life);
+    let key = network.submit(0, WIDE, 200);
+    network.until_placed(&[key]);
+    let lane = network
+        .tip(1)
+        .last_cut(network.machines[0].address)
+        .copied()
+        .unwrap();
+    assert_eq!((lane.epoch.0, lane.seq), (came_back.0, 0));
+    seen.note(&network, 0);
+    let own = seen.votes.keys().filter(|slot| slot.height > first_life);
+    assert!(own.clone().count() > 0, "it votes again");
+    assert!(own.clone().all(|slot| slot.height >= came_back));
+
+    // A later restart is like any other.
+    network.crash(0);
+    network.start(0);
+    assert!(!is_amnesiac(&network, 0));
+    let key = network.submit(0, WIDE, 201);
+    network.until_placed(&[key]);
+    seen.note(&network, 0);
+    let lane = network
+        .tip(1)
+        .last_cut(network.machines[0].address)
+        .copied()
+        .unwrap();
+    assert_eq!((lane.epoch.0, lane.seq), (came_back.0, 1));
+}
+
+// D4
+#[test]
+fn wiped_vote_journal_beside_its_store_signs_no_slot_again_and_comes_back_above_a_later_block() {
+    comes_back(|disk| disk.votes.clear());
+}
+
+// D4
+#[test]
+fn key_whose_machine_is_empty_signs_no_slot_again_and_comes_back_above_a_later_block() {
+    comes_back(|disk| *disk = Disk::default());
+}
+
+// D4
+#[test]
+fn lane_log_that_knows_less_than_the_blocks_is_amnesia() {
+    comes_back(|disk| disk.logged.clear());
+}
+
+// D4
+#[test]
+fn store_that_knows_less_than_the_journals_is_amnesia() {
+    comes_back(Disk::lose_blocks);
+}
+
+// D4
+#[test]
+fn amnesia_survives_a_restart_though_the_journal_looks_whole_again() {
+    let (mut network, _) = busy();
+    network.crash(0);
+    network.machines[0].disk.logged.clear();
+    let logged = network.machines[0].disk.logged.clone();
+    network.passes = Box::new(|frame| frame.to != 0);
+    network.start(0);
+    network.run_ms(100);
+    network.crash(0);
+    network.machines[0].disk.logged = logged;
+    network.start(0);
+    assert!(is_amnesiac(&network, 0));
+}
+
+// D4
+#[test]
+fn two_of_four_with_amnesia_sign_nothing_until_their_operators_let_them() {
+    let (mut network, mut seen) = busy();
+    let mut other = Seen::default();
+    other.note(&network, 1);
+    for index in [0, 1] {
+        network.crash(index);
+        network.machines[index].disk.votes.clear();
+    }
+    for index in [0, 1] {
+        network.start(index);
+    }
+    network.submit(2, WIDE, 30);
+    network.run_ms(60_000);
+    let tips: Vec<Height> = network
+        .machines
+        .iter()
+        .map(|machine| machine.height())
+        .collect();
+    network.run_ms(60_000);
+    let later: Vec<Height> = network
+        .machines
+        .iter()
+        .map(|machine| machine.height())
+        .collect();
+    assert_eq!(tips, later, "nothing is decided");
+    assert!(is_amnesiac(&network, 0) && is_amnesiac(&network, 1));
+    seen.note(&network, 0);
+    other.note(&network, 1);
+
+    let highest = tips.into_iter().max().unwrap();
+    for index in [0, 1] {
+        network.crash(index);
+        network.machines[index].amnesia_accepted = Some(highest.next());
+        network.start(index);
+    }
+    let key = network.submit(0, WIDE, 31);
+    network.until_placed(&[key]);
+}
+
+// D4
+#[test]
+fn journal_of_another_key_says_nothing_of_this_one() {
+    let mut network = Network::off(4, crate::support::parameters());
+    network.machines[0].disk = Disk::of_new_key(network.machines[1].address);
+    network.start(0);
+    assert!(is_amnesiac(&network, 0));
+}
+
+// D4
+#[test]
+fn accepted_amnesia_holds_at_its_height_alone() {
+    let (mut network, _) = busy();
+    let tip = network.machines[0].height();
+    network.crash(0);
+    network.machines[0].disk.votes.clear();
+    network.machines[0].amnesia_accepted = Some(tip);
+    network.passes = Box::new(|frame| frame.to != 0);
+    network.start(0);
+    assert!(is_amnesiac(&network, 0));
+}
