@@ -1,13 +1,14 @@
 //! RocksDB with the settings that make one synced write per block durable.
 
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rocksdb::{
-    Cache, ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, PrefixRange,
-    ReadOptions, WriteBatch, WriteOptions, properties,
+    Cache, ColumnFamily, DB, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options,
+    PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
 };
 
 use crate::column::Column;
@@ -48,7 +49,7 @@ impl Database {
     /// The value at a key.
     pub(crate) fn get(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let value = self.db.get_cf(self.family(column), key);
-        let value = value.map_err(|source| self.unreadable(source))?;
+        let value = value.map_err(|source| self.unreadable(column, key, source))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -63,17 +64,17 @@ impl Database {
             return Ok(None);
         };
         let read = read(&value);
-        let read = read.ok_or_else(|| self.damaged(format!("a value in {}", column.name())))?;
+        let read = read.ok_or_else(|| self.damaged(column, key, "no value of this column"))?;
         Ok(Some(read))
     }
 
     /// The entries whose keys begin with a prefix, in order.
-    pub(crate) fn with_prefix(
-        &self,
+    pub(crate) fn with_prefix<'a>(
+        &'a self,
         column: Column,
-        prefix: &[u8],
+        prefix: &'a [u8],
         direction: Direction,
-    ) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
+    ) -> impl Iterator<Item = Result<Entry, StoreError>> + 'a {
         let mut options = ReadOptions::default();
         options.set_iterate_range(PrefixRange(prefix));
         let mode = match direction {
@@ -81,9 +82,9 @@ impl Database {
             Direction::Reverse => IteratorMode::End,
         };
         let entries = self.db.iterator_cf_opt(self.family(column), options, mode);
-        entries.map(|entry| match entry {
+        entries.map(move |entry| match entry {
             Ok((key, value)) => Ok((key, Bytes::from(value))),
-            Err(source) => Err(self.unreadable(source)),
+            Err(source) => Err(self.unreadable(column, prefix, source)),
         })
     }
 
@@ -100,7 +101,11 @@ impl Database {
         // A flush or compaction that failed leaves the write above durable, but the next one may
         // not be.
         let errors = self.db.property_int_value(properties::BACKGROUND_ERRORS);
-        match errors.map_err(|source| self.unreadable(source))? {
+        let source = |source| StoreError::Write {
+            path: path(),
+            source,
+        };
+        match errors.map_err(source)? {
             None | Some(0) => Ok(()),
             Some(_) => Err(StoreError::Stopped { path: path() }),
         }
@@ -128,20 +133,43 @@ impl Database {
         }
     }
 
-    /// Says that what is stored is not what was written.
-    pub(crate) fn damaged(&self, what: impl Into<String>) -> StoreError {
-        let (path, what) = (self.path.clone(), what.into());
+    /// Says that what is stored at a key is not what was written; `why` says what is wrong with it.
+    pub(crate) fn damaged(&self, column: Column, key: &[u8], why: impl Display) -> StoreError {
+        let (path, place) = (self.path.clone(), Place { column, key });
+        let what = format!("{place}: {why}");
         StoreError::Damaged { path, what }
     }
 
-    fn unreadable(&self, source: rocksdb::Error) -> StoreError {
-        let path = self.path.clone();
-        StoreError::Read { path, source }
+    /// A failed checksum is damage, and RocksDB's text names the file; all else is the disk's fault.
+    fn unreadable(&self, column: Column, key: &[u8], source: rocksdb::Error) -> StoreError {
+        if source.kind() == ErrorKind::Corruption {
+            return self.damaged(column, key, source);
+        }
+        let (path, place) = (self.path.clone(), Place { column, key }.to_string());
+        StoreError::Read {
+            path,
+            place,
+            source,
+        }
     }
 
     fn family(&self, column: Column) -> &ColumnFamily {
         let family = self.db.cf_handle(column.name());
         family.expect("every column is opened with the database")
+    }
+}
+
+/// A column and a key in it, as errors name them.
+struct Place<'a> {
+    column: Column,
+    key: &'a [u8],
+}
+
+impl Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "column {}, key 0x", self.column.name())?;
+        let mut bytes = self.key.iter();
+        bytes.try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 

@@ -7,8 +7,9 @@
 //! * Nothing is readable before it is durable, and height follows height without a gap, from the first
 //!   block or from the lowest that was not pruned.
 //! * What is read is what was decided: a header is hashed and compared with its certificate, a
-//!   batch's header is led to the block's `heads_root`, all else is under RocksDB's checksums;
-//!   [`Store::block`] hashes every transaction again. Damage is an error, never another answer.
+//!   batch's transactions are hashed again and its header is led to the block's `heads_root`.
+//!   Signatures, places and the list of a block's batches are under RocksDB's checksums alone. Damage
+//!   is an error that names column and key, never another answer.
 //! * After a failed write or sync the store refuses all further commits: the system may have
 //!   dropped the data that it could not write, so trying again proves nothing (the node ends).
 //! * A directory belongs to one network and one process.

@@ -19,8 +19,9 @@ impl Store {
         let Some(entry) = entries.next() else {
             return Ok(None);
         };
-        let height = keys::number(&entry?.0).map(Height);
-        let height = height.ok_or_else(|| database.damaged("a key of a block"))?;
+        let (key, _) = entry?;
+        let height = keys::number(&key).map(Height);
+        let height = height.ok_or_else(|| database.damaged(Column::Blocks, &key, "no height"))?;
         Ok(Some(height))
     }
 
@@ -62,7 +63,7 @@ impl Store {
         for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
             let (key, seq) = entry?;
             let listed = keys::second_number(&key).zip(keys::number(&seq));
-            let damaged = || database.damaged(format!("the list of batches of block {height}"));
+            let damaged = || database.damaged(Column::Heights, &key, "names no batch");
             let (chain_id, seq) = listed.ok_or_else(damaged)?;
             let batch = keys::rollup_seq(ChainId(chain_id), seq);
             writes.delete(Column::Batches, &batch);

@@ -108,7 +108,8 @@ impl Store {
         let network = |value: &[u8]| B256::try_from(value).ok();
         let Some(found) = database.get_as(Column::Meta, meta::NETWORK, network)? else {
             if database.get(Column::Meta, meta::TIP)?.is_some() {
-                return Err(database.damaged("it has blocks, but names no network"));
+                let why = "missing, though there are blocks";
+                return Err(database.damaged(Column::Meta, meta::NETWORK, why));
             }
             let mut writes = database.writes();
             writes.put(Column::Meta, meta::NETWORK, expected.as_slice());
@@ -125,7 +126,8 @@ impl Store {
         }
         let format = |value: &[u8]| Some(u32::from_be_bytes(value.try_into().ok()?));
         let found = database.get_as(Column::Meta, meta::FORMAT, format)?;
-        match found.ok_or_else(|| database.damaged("the format's number is missing"))? {
+        let missing = || database.damaged(Column::Meta, meta::FORMAT, "missing");
+        match found.ok_or_else(missing)? {
             FORMAT => Ok(()),
             found => Err(StoreError::OtherFormat {
                 path,
@@ -146,7 +148,10 @@ impl Store {
                 self.set_tip((height, hash));
                 Ok(())
             }
-            _ => Err(database.damaged(format!("the block at the tip, {height}, is not {hash}"))),
+            _ => {
+                let why = format!("the block at the tip, {height}, is not {hash}");
+                Err(database.damaged(Column::Meta, meta::TIP, why))
+            }
         }
     }
 }

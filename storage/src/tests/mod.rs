@@ -3,6 +3,7 @@
 mod damage;
 mod durability;
 mod fixture;
+mod flips;
 mod model;
 mod prune;
 mod reads;
