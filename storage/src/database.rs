@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rocksdb::{
-    Cache, ColumnFamily, DB, DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options,
-    PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, ErrorKind,
+    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
 };
 
 use crate::column::Column;
@@ -18,6 +18,14 @@ use crate::limits;
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
 const NO_RESUME: &str = "max_bgerror_resume_count=0";
+
+/// The file that RocksDB makes when a database is complete, and names its latest manifest.
+const CURRENT: &str = "CURRENT";
+
+/// RocksDB's properties of a column: bytes of its tables, of large values, and of what is in memory.
+const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
+const BLOB_BYTES: &str = "rocksdb.live-blob-file-size";
+const MEMORY_BYTES: &str = "rocksdb.cur-size-all-mem-tables";
 
 /// A key and its value.
 type Entry = (Box<[u8]>, Bytes);
@@ -40,6 +48,36 @@ impl Database {
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
             Err(source) => Err(StoreError::Open { path, source }),
         }
+    }
+
+    /// Opens the database in a directory without changing it: what is in RocksDB's log alone is read
+    /// into memory.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_path_buf();
+        let opened = columns().and_then(|columns| {
+            let refuse_a_log = false;
+            DB::open_cf_descriptors_read_only(&options()?, &path, columns, refuse_a_log)
+        });
+        match opened {
+            Ok(db) => Ok(Self { db, path }),
+            Err(source) => Err(StoreError::Open { path, source }),
+        }
+    }
+
+    /// True if a database was ever made in a directory.
+    pub(crate) fn is_in(path: &Path) -> bool {
+        path.join(CURRENT).exists()
+    }
+
+    /// The bytes of a column on the disk, and those that are in RocksDB's log alone.
+    pub(crate) fn bytes_of(&self, column: Column) -> Result<(u64, u64), StoreError> {
+        let figure = |name: &str| {
+            let figure = self.db.property_int_value_cf(self.family(column), name);
+            let figure = figure.map_err(|source| self.unreadable(column, &[], source))?;
+            Ok(figure.unwrap_or_default())
+        };
+        let on_disk = figure(TABLE_BYTES)? + figure(BLOB_BYTES)?;
+        Ok((on_disk, figure(MEMORY_BYTES)?))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -192,10 +230,13 @@ impl Writes<'_> {
 }
 
 fn open(path: &Path) -> Result<DB, rocksdb::Error> {
+    DB::open_cf_descriptors(&options()?, path, columns()?)
+}
+
+fn columns() -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
     let cache = Cache::new_lru_cache(limits::CACHE_BYTES);
     let columns = Column::ALL.iter().map(|column| column.descriptor(&cache));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    DB::open_cf_descriptors(&options()?, path, columns)
+    columns.collect()
 }
 
 fn options() -> Result<Options, rocksdb::Error> {

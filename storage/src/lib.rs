@@ -36,6 +36,8 @@
 //! is cut off; damage before that refuses to open, since what follows it was acknowledged. Whether
 //! the tip is as high as it must be, only the journal's watermark can say.
 //!
+//! [`Store::check`] reads everything and holds it against everything else, without changing anything.
+//!
 //! # Limits
 //! [`limits`] bounds memory, files and logs. A store keeps everything until [`Store::prune`] is called.
 #![forbid(unsafe_code)]
@@ -62,11 +64,16 @@ mod batches;
 mod blocks;
 mod prune;
 
+mod check;
+mod stats;
+
 pub use batches::StoredBatch;
+pub use check::{Checked, FINDINGS_MAX, Finding};
 pub use commit::Commit;
 pub use decision::Decision;
 pub use error::StoreError;
 pub use places::{BundlePlace, TransactionPlace};
+pub use stats::{ColumnSize, RollupSpan, Stats};
 pub use store::Store;
 
 #[cfg(test)]

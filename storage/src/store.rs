@@ -52,18 +52,42 @@ impl Store {
     /// # Errors
     /// The directory belongs to another network, format or process, is damaged, or the disk failed.
     pub fn open(path: &Path, network: NetworkId) -> Result<Self, StoreError> {
+        let store = Self::on(Database::open(path)?, network);
+        if !store.is_owned()? {
+            store.write_owner()?;
+        }
+        store.read_tip()?;
+        store.check_tip()?;
+        Ok(store)
+    }
+
+    /// Opens a network's store to look at it: nothing in it changes, and nothing but its tip's name is
+    /// looked at yet. Nothing when the directory has no store, or an empty one.
+    ///
+    /// # Errors
+    /// The directory belongs to another network or format, is damaged, or the disk failed.
+    pub fn open_to_read(path: &Path, network: NetworkId) -> Result<Option<Self>, StoreError> {
+        if !Database::is_in(path) {
+            return Ok(None);
+        }
+        let store = Self::on(Database::open_to_read(path)?, network);
+        if !store.is_owned()? {
+            return Ok(None);
+        }
+        store.read_tip()?;
+        Ok(store.tip().is_some().then_some(store))
+    }
+
+    fn on(database: Database, network: NetworkId) -> Self {
         let shared = Shared {
-            database: Database::open(path)?,
+            database,
             network,
             tip: RwLock::default(),
             writer: Mutex::default(),
         };
-        let store = Self {
+        Self {
             shared: Arc::new(shared),
-        };
-        store.check_owner()?;
-        store.load_tip()?;
-        Ok(store)
+        }
     }
 
     /// The network that it belongs to.
@@ -102,8 +126,8 @@ impl Store {
         *current.expect("nothing panics while it is locked") = Some(tip);
     }
 
-    /// Writes whose directory it is when it is new, else compares.
-    fn check_owner(&self) -> Result<(), StoreError> {
+    /// False if it is new and nobody's; an error if it is another's.
+    fn is_owned(&self) -> Result<bool, StoreError> {
         let (database, expected) = (self.database(), self.network());
         let network = |value: &[u8]| B256::try_from(value).ok();
         let Some(found) = database.get_as(Column::Meta, meta::NETWORK, network)? else {
@@ -111,10 +135,7 @@ impl Store {
                 let why = "missing, though there are blocks";
                 return Err(database.damaged(Column::Meta, meta::NETWORK, why));
             }
-            let mut writes = database.writes();
-            writes.put(Column::Meta, meta::NETWORK, expected.as_slice());
-            writes.put(Column::Meta, meta::FORMAT, &FORMAT.to_be_bytes());
-            return database.write_synced(writes);
+            return Ok(false);
         };
         let path = database.path().to_path_buf();
         if found != expected {
@@ -128,7 +149,7 @@ impl Store {
         let found = database.get_as(Column::Meta, meta::FORMAT, format)?;
         let missing = || database.damaged(Column::Meta, meta::FORMAT, "missing");
         match found.ok_or_else(missing)? {
-            FORMAT => Ok(()),
+            FORMAT => Ok(true),
             found => Err(StoreError::OtherFormat {
                 path,
                 found,
@@ -137,20 +158,31 @@ impl Store {
         }
     }
 
-    fn load_tip(&self) -> Result<(), StoreError> {
+    fn write_owner(&self) -> Result<(), StoreError> {
+        let mut writes = self.database().writes();
+        writes.put(Column::Meta, meta::NETWORK, self.network().as_slice());
+        writes.put(Column::Meta, meta::FORMAT, &FORMAT.to_be_bytes());
+        self.database().write_synced(writes)
+    }
+
+    fn read_tip(&self) -> Result<(), StoreError> {
         let database = self.database();
         let tip = database.get_as(Column::Meta, meta::TIP, keys::read_tip)?;
-        let Some((height, hash)) = tip else {
+        if let Some(tip) = tip {
+            self.set_tip(tip);
+        }
+        Ok(())
+    }
+
+    fn check_tip(&self) -> Result<(), StoreError> {
+        let Some((height, hash)) = self.tip() else {
             return Ok(());
         };
         match self.header(height)? {
-            Some(header) if header.hash() == hash => {
-                self.set_tip((height, hash));
-                Ok(())
-            }
+            Some(header) if header.hash() == hash => Ok(()),
             _ => {
                 let why = format!("the block at the tip, {height}, is not {hash}");
-                Err(database.damaged(Column::Meta, meta::TIP, why))
+                Err(self.database().damaged(Column::Meta, meta::TIP, why))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
@@ -92,6 +92,11 @@ impl TestNode {
             dir: network.homes[0].clone(),
             service,
         })
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What can be asked inside the node.

@@ -11,7 +11,12 @@ use crate::column::Column;
 use crate::{Decision, Store, StoreError, keys};
 
 /// Replaces a stored value behind the store's back.
-fn replace(store: &Store, column: Column, key: &[u8], change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+pub(super) fn replace(
+    store: &Store,
+    column: Column,
+    key: &[u8],
+    change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) {
     let database = store.database();
     let value = database.get(column, key).unwrap().unwrap_or_default();
     let mut writes = database.writes();

@@ -1,5 +1,6 @@
 //! The store on a real RocksDB in a temporary directory.
 
+mod check;
 mod damage;
 mod durability;
 mod fixture;
@@ -7,6 +8,7 @@ mod flips;
 mod model;
 mod prune;
 mod reads;
+mod real;
 
 use std::fs;
 use std::path::{Path, PathBuf};
