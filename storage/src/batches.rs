@@ -46,6 +46,19 @@ impl Store {
         let Some(anchor) = self.anchor(chain_id, seq)? else {
             return Ok(None);
         };
+        match self.read_batch(anchor, chain_id, seq) {
+            // It was removed while it was read.
+            Err(StoreError::Damaged { .. }) if self.anchor(chain_id, seq)?.is_none() => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn read_batch(
+        &self,
+        anchor: Anchor,
+        chain_id: ChainId,
+        seq: u64,
+    ) -> Result<StoredBatch, StoreError> {
         let (database, height) = (self.database(), anchor.height);
         let missing = || {
             let why = format!("missing, though batch {seq} of rollup {chain_id} is there");
@@ -57,13 +70,13 @@ impl Store {
         let decoded = decoded.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
         let verified = decoded.verify(); // M2
         verified.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
-        Ok(Some(StoredBatch {
+        Ok(StoredBatch {
             seq,
             bytes,
             height,
             branch: anchor.branch,
             decision,
-        }))
+        })
     }
 
     /// A batch of a block that was read already; the caller hashes its body.

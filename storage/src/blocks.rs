@@ -12,7 +12,8 @@ use crate::keys;
 use crate::store::Store;
 
 impl Store {
-    /// Everything of a block but its batches.
+    /// Everything of a block but its batches. Of the blocks that were pruned it is there where chain 0
+    /// has a batch.
     ///
     /// # Errors
     /// The disk failed or is damaged.
@@ -96,6 +97,17 @@ impl Store {
     }
 
     fn read_block(&self, height: Height) -> Result<Option<(Bytes, DecidedBlock)>, StoreError> {
+        if height < self.pruned_below()? {
+            return Ok(None);
+        }
+        match self.assemble(height) {
+            // It was removed while it was read.
+            Err(StoreError::Damaged { .. }) if height < self.pruned_below()? => Ok(None),
+            read => read,
+        }
+    }
+
+    fn assemble(&self, height: Height) -> Result<Option<(Bytes, DecidedBlock)>, StoreError> {
         let Some(decision) = self.decision(height)? else {
             return Ok(None);
         };

@@ -128,8 +128,17 @@ impl Database {
 
     /// Writes everything or nothing, and returns when it is durable.
     pub(crate) fn write_synced(&self, writes: Writes<'_>) -> Result<(), StoreError> {
+        self.write_with(writes, true)
+    }
+
+    /// Writes everything or nothing. It is durable with the next write that is synced.
+    pub(crate) fn write(&self, writes: Writes<'_>) -> Result<(), StoreError> {
+        self.write_with(writes, false)
+    }
+
+    fn write_with(&self, writes: Writes<'_>, is_synced: bool) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
-        options.set_sync(true);
+        options.set_sync(is_synced);
         let path = || self.path.clone();
         let written = self.db.write_opt(writes.batch, &options);
         written.map_err(|source| StoreError::Write {
@@ -147,6 +156,16 @@ impl Database {
             None | Some(0) => Ok(()),
             Some(_) => Err(StoreError::Stopped { path: path() }),
         }
+    }
+
+    /// Rewrites a column without what was removed from it.
+    pub(crate) fn compact(&self, column: Column) -> Result<(), StoreError> {
+        let (path, family) = (self.path.clone(), self.family(column));
+        let flushed = self.db.flush_cf(family);
+        flushed.map_err(|source| StoreError::Write { path, source })?;
+        self.db
+            .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+        Ok(())
     }
 
     /// Moves what is in memory into tables.

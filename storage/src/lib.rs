@@ -20,6 +20,7 @@
 //! column        key                value
 //! meta          name               network: 32 bytes · format: 4 bytes
 //!                                  tip: height ‖ block hash · state: as the caller encodes it
+//!                                  first: height, once blocks were removed
 //! blocks        height             rlp([header, [cut entry, …], certificate, [manifest, …]])
 //! heights       height ‖ chain_id  seq
 //! batches       chain_id ‖ seq     the batch as it is streamed, in blob files

@@ -21,6 +21,8 @@ pub(crate) mod meta {
     pub(crate) const FORMAT: &[u8] = b"format";
     pub(crate) const TIP: &[u8] = b"tip";
     pub(crate) const STATE: &[u8] = b"state";
+    /// Written when blocks are removed: the lowest that is whole.
+    pub(crate) const FIRST: &[u8] = b"first";
 }
 
 /// A node's decided blocks. Clones are the same store; reads run in parallel and beside a commit,

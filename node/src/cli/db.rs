@@ -20,6 +20,18 @@ pub(super) enum DbCommand {
     /// Read everything and hold it against everything else; exits 0 when all is right, 1 with what is
     /// damaged, 2 when there is nothing to check.
     Check(DbArguments),
+    /// Remove old blocks and give their space back; never what replays or proofs of the validators need.
+    Prune(PruneArguments),
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+pub(super) struct PruneArguments {
+    #[command(flatten)]
+    db: DbArguments,
+    /// How many of the latest blocks are kept.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    keep_heights: u64,
 }
 
 /// Whose blocks.
@@ -55,6 +67,10 @@ pub(super) fn run(command: &DbCommand, format: Format) -> Result<ExitCode> {
     match command {
         DbCommand::Stats(arguments) => stats(&Held::take(&arguments.home)?, format),
         DbCommand::Check(arguments) => check(&arguments.home, format),
+        DbCommand::Prune(arguments) => {
+            let held = Held::take(&arguments.db.home)?;
+            prune(&held, arguments.keep_heights, format)
+        }
     }
 }
 
@@ -95,6 +111,35 @@ fn check(home: &Path, format: Format) -> Result<ExitCode> {
             Ok(ExitCode::FAILED)
         }
     }
+}
+
+fn prune(held: &Held, keep_heights: u64, format: Format) -> Result<ExitCode> {
+    // Looked at first: a store that is opened to be written is made when there is none.
+    let nothing = || eyre!("{} holds no block yet", held.store.display());
+    drop(held.open_to_read()?.ok_or_else(nothing)?);
+    let store = Store::open(&held.store, held.genesis.network())?;
+    let before = store.first_height()?.ok_or_else(nothing)?;
+    let replay_window_ms = held.genesis.parameters.replay_window_ms;
+    let below = store.prunable_below(keep_heights, replay_window_ms)?;
+    let removed = store.prune(below, u64::MAX)?;
+    if removed > 0 {
+        store.reclaim()?;
+    }
+    let (first, last) = (below, store.tip().map_or(below, |(height, _)| height));
+    let kept = last.0.saturating_sub(first.0) + 1;
+    let value = json!({"removed": removed, "first": first, "last": last, "kept": kept});
+    format.print(&value, || {
+        let mut text = match removed {
+            0 => "nothing was removed".to_owned(),
+            _ => format!("removed blocks {before} to {}", first.back(1)),
+        };
+        text += &format!("; blocks {first} to {last} are kept");
+        if kept > keep_heights {
+            text += ", since the replay window needs them";
+        }
+        text
+    });
+    Ok(ExitCode::OK)
 }
 
 fn report(checked: &Checked, format: Format) -> ExitCode {

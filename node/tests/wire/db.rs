@@ -1,7 +1,8 @@
 //! `db`: what an operator is told of the blocks that a node has written.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::grpc::submit;
 use crate::network::{ALPHA, Network, start_node};
+use crate::node::{TestNode, TestOptions};
 use crate::wallet::Wallet;
 
 /// How a command ended: exit code, the JSON that it printed, and what it said beside.
@@ -106,4 +108,69 @@ async fn stopped_nodes_blocks_are_told_and_checked_and_damage_is_found() {
     assert!(!damaged.answer["findings"].as_array().unwrap().is_empty());
     fs::remove_dir_all(home.join("db")).unwrap();
     assert_eq!(db(&home, &["check"]).code, Some(2));
+}
+
+/// What the node of the test below keeps. The replay window needs 64, and the one before it.
+const KEEP: u64 = 70;
+
+/// Transactions, with a block each, within which a node must have removed its first block.
+const TRANSACTIONS_MAX: u64 = 2_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_node_keeps_so_many_heights_and_a_stopped_one_is_pruned_to_the_replay_window() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wire-keep");
+    let _new = fs::remove_dir_all(&dir);
+    let options = TestOptions {
+        dir,
+        limits: Limits::default(),
+        executions: BTreeMap::new(),
+        keep_heights: KEEP,
+        faucet: false,
+    };
+    let node = TestNode::start(options).await.unwrap();
+    let network = Network::of(&node);
+    let (handle, wallet) = (node.handle(), Wallet::new());
+    let store = &handle.shared().store;
+    let first = || store.first_height().unwrap().unwrap().0;
+    for nonce in 0..TRANSACTIONS_MAX {
+        let raw = wallet.transfer(ALPHA, nonce);
+        submit(&network, ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
+        if first() > 1 {
+            break;
+        }
+    }
+    let kept_from = first();
+    let tip = store.tip().unwrap().0.0;
+    assert!(
+        kept_from > 1 && tip + 1 - kept_from >= KEEP,
+        "{kept_from} to {tip}"
+    );
+    let gone = network.http.get("/v1/blocks/1").await;
+    assert_eq!(gone.status, 410);
+    let home = node.dir().to_owned();
+    drop(handle);
+    let node = node.restart().await.unwrap();
+    assert_eq!(network.http.get("/v1/blocks/1").await.status, 410);
+    node.stop().await;
+
+    let checked = db(&home, &["check"]);
+    assert_eq!(checked.code, Some(0), "{} {}", checked.answer, checked.said);
+    let pruned = db(&home, &["prune", "--keep-heights", "1"]);
+    assert_eq!(pruned.code, Some(0), "{}", pruned.said);
+    assert!(
+        pruned.answer["removed"].as_u64().unwrap() > 0,
+        "{}",
+        pruned.answer
+    );
+    assert_eq!(pruned.answer["kept"], 65, "{}", pruned.answer);
+    assert_eq!(
+        db(&home, &["stats"]).answer["first"],
+        pruned.answer["first"]
+    );
+    let checked = db(&home, &["check"]);
+    assert_eq!(checked.code, Some(0), "{} {}", checked.answer, checked.said);
+    assert_eq!(checked.answer["blocks"], 65);
+    assert_eq!(db(&home, &["prune", "--keep-heights", "0"]).code, Some(2));
 }

@@ -123,8 +123,8 @@ fn next_random(state: &mut u64) -> u64 {
 
 /// True if the store refused to open or to answer something; never answers otherwise.
 fn refuses(home: &Home, questions: &Questions, expected: &Answers, what: &str) -> bool {
-    let store = match Store::open(&home.path(), NETWORK) {
-        Ok(store) => store,
+    let store = match Store::open_to_read(&home.path(), NETWORK) {
+        Ok(store) => store.unwrap(),
         Err(error) => {
             let text = error.to_string();
             assert!(
