@@ -42,8 +42,8 @@ impl ExitCode {
     /// A journal is damaged, or does not fit the decided blocks.
     pub const JOURNAL: Self = Self {
         number: 73,
-        about: "A journal is damaged, or the lane log does not fit the decided blocks (L3). Do not restart \
-                before it is understood.",
+        about: "A journal is damaged, or a journal and the decided blocks do not fit (L3, D1). Do not \
+                restart before it is understood.",
     };
     /// Told to stop twice.
     pub const STOPPED_AT_ONCE: Self = Self {

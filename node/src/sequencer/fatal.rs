@@ -9,7 +9,7 @@ use cloverleaf_storage::StoreError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::recover::DamagedJournal;
+use super::recover::{DamagedJournal, StoreBehind};
 use crate::exit::ExitCode;
 
 /// Why a node ends. The first reason counts; later ones are its consequences.
@@ -39,7 +39,7 @@ impl Drop for Watch {
 /// The exit code of a node that could not start.
 #[must_use]
 pub fn exit_code(error: &eyre::Report) -> ExitCode {
-    if error.is::<DamagedJournal>() {
+    if error.is::<DamagedJournal>() || error.is::<StoreBehind>() {
         ExitCode::JOURNAL
     } else if error.is::<JournalError>() {
         ExitCode::DISK

@@ -46,6 +46,19 @@ pub struct DamagedJournal {
     detail: String,
 }
 
+/// The store has lost blocks that this node announced: a height is voted on only when the one before
+/// is durable (D1). What was said of them could be said otherwise a second time.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the store ends at block {tip}, but this node has voted at height {voted}: it was put back from an \
+     older copy, or the disk lost what it had acknowledged. Put back what belongs together, or replace \
+     the validator"
+)]
+pub(super) struct StoreBehind {
+    tip: Height,
+    voted: Height,
+}
+
 /// Opens everything and reads what is there.
 pub(super) fn open(home: &Home, limits: Limits, fatal: Fatal) -> Result<Disk> {
     let network = home.genesis.network();
@@ -55,8 +68,8 @@ pub(super) fn open(home: &Home, limits: Limits, fatal: Fatal) -> Result<Disk> {
     let (votes, vote_records) = journal(&disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
     let (lane_log, logged) = journal(&disk, "lane", SEGMENT_BYTES_MAX)?;
     let (parcel_store, stored) = journal(&disk, "parcels", SEGMENT_BYTES_MAX)?;
-    let state = match store.state()? {
-        Some(bytes) => State::decode(&bytes)?,
+    let state = match store.checked_state()? {
+        Some(state) => state,
         None => State::genesis(&home.genesis)?,
     };
     let window = window(&store, &state, &home.store_dir())?;
@@ -68,7 +81,8 @@ pub(super) fn open(home: &Home, limits: Limits, fatal: Fatal) -> Result<Disk> {
         logged: parcels(logged, network, "lane")?,
         stored: parcels(stored, network, "parcels")?,
     };
-    let entries = vote_records.into_iter().map(entry).collect::<Result<_>>()?;
+    let entries: Vec<_> = vote_records.into_iter().map(entry).collect::<Result<_>>()?;
+    check_announced(recovered.state.height(), &entries)?;
     let index = StoreIndex {
         store: store.clone(),
         fatal,
@@ -117,6 +131,15 @@ fn journal<D: Folder + Clone>(
     Ok((opened.journal, opened.records))
 }
 
+/// What was announced is not behind the store.
+fn check_announced(tip: Height, entries: &[JournalEntry]) -> Result<()> {
+    let voted = entries.iter().map(JournalEntry::height).max();
+    match voted.filter(|voted| *voted > tip.next()) {
+        Some(voted) => Err(StoreBehind { tip, voted }.into()),
+        None => Ok(()),
+    }
+}
+
 fn entry(record: Record) -> Result<JournalEntry> {
     JournalEntry::decode(&record.payload.into()).map_err(|error| foreign("votes", &error))
 }
@@ -147,9 +170,6 @@ fn window(store: &Store, state: &State, path: &Path) -> Result<Window> {
         what,
     };
     let (tip, tip_ms) = (state.height(), state.timestamp_ms());
-    if store.tip().map_or(Height::GENESIS, |(height, _)| height) != tip {
-        return Err(damaged(format!("its state is not of its tip but of height {tip}")).into());
-    }
     let missing =
         |height: Height| damaged(format!("block {height} is missing, later ones are not"));
     let mut window = Window::new(state.parameters().replay_window_ms);
@@ -176,6 +196,21 @@ mod tests {
     use cloverleaf_journal::memory::MemoryDisk;
 
     use super::*;
+
+    #[test]
+    fn store_that_ends_before_what_was_voted_on_is_refused() {
+        let timeout = |height| JournalEntry::Timeout {
+            height: Height(height),
+            round: cloverleaf_types::Round::FIRST,
+            step: cloverleaf_consensus::Step::Propose,
+        };
+        let entries = [timeout(7), timeout(8)];
+        assert!(check_announced(Height(7), &entries).is_ok());
+        assert!(check_announced(Height(8), &entries).is_ok());
+        assert!(check_announced(Height::GENESIS, &[]).is_ok());
+        let refused = check_announced(Height(6), &entries).unwrap_err();
+        assert!(refused.is::<StoreBehind>(), "{refused}");
+    }
 
     #[test]
     fn journal_that_was_found_damaged_is_refused_at_every_start() {
