@@ -24,7 +24,7 @@ STAGES := format lint unit rules simulation network evm node processes benches
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup build binary dev test clients bench testnet testnet-down testnet-smoke
+.PHONY: help setup build binary dev test clients bench fuzz testnet testnet-down testnet-smoke
 .PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo 'make testnet  four validators and two rollups in containers; testnet-down ends them,'
 	@echo '              testnet-smoke loads, perturbs and checks them'
 	@echo 'make bench    the ordering hot path'
+	@echo 'make fuzz     every decoder against bytes that a fuzzer makes up, each for SECONDS=15'
 	@echo 'make setup    what the others do first: install clang, libclang-dev, ccache if missing'
 
 setup:
@@ -75,8 +76,14 @@ testnet-smoke: setup
 bench: setup
 	cargo bench -p cloverleaf-bench
 
+# A workspace and a target directory of its own: its flags are for everything that it builds.
+fuzz:
+	@.ci/setup
+	@fuzz/run $(or $(SECONDS),15) $(TARGETS)
+
 stage-format:
 	cargo fmt --all --check -- -l
+	cargo fmt --manifest-path fuzz/Cargo.toml --check -- -l
 
 stage-lint:
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -116,6 +116,8 @@ struct Connection {
 pub(crate) enum Failure {
     /// Refused, not reachable, or broken off.
     Refused(Status),
+    /// Chain 0's next batch, which a root needs, is not kept any more.
+    ControlPruned { wanted: u64, status: Status },
     /// Not reachable.
     Unreachable(tonic::transport::Error),
     /// Ended by the upstream: it stops, or this side was too slow.
@@ -143,6 +145,7 @@ impl Failure {
             Self::Wrong(fault) => Error::Wrong { url, fault },
             Self::CutOff(problem) => Error::CutOff { problem },
             Self::Refused(status) => unreachable(status.message().to_owned()),
+            Self::ControlPruned { wanted, status } => pruned(ChainId::CONTROL, wanted, &status),
             Self::Unreachable(error) => unreachable(error.to_string()),
             Self::Ended | Self::Silent => unreachable("its stream ended early".to_owned()),
         }
@@ -412,27 +415,26 @@ impl Follower {
                 let problem = status.message();
                 tracing::info!(%chain_id, %url, %problem, "upstream refused the stream");
                 self.upstreams.failed(upstream, now_ms);
-                return self.note_pruned(&status);
+                if status.code() == Code::OutOfRange {
+                    return self.note_pruned(pruned(chain_id, self.chain.next_seq(), &status));
+                }
+            }
+            Failure::ControlPruned { wanted, status } => {
+                tracing::info!(%chain_id, %url, wanted, "upstream has pruned chain 0's batch");
+                self.upstreams.failed(upstream, now_ms);
+                return self.note_pruned(pruned(ChainId::CONTROL, wanted, &status));
             }
         }
         Ok(())
     }
 
-    fn note_pruned(&mut self, status: &Status) -> Result<(), Error> {
-        if status.code() != Code::OutOfRange {
-            return Ok(());
-        }
+    fn note_pruned(&mut self, error: Error) -> Result<(), Error> {
         self.pruned += 1;
         if self.pruned < self.upstreams.len() {
             return Ok(());
         }
         self.pruned = 0;
-        let (chain_id, wanted) = (self.chain_id, self.chain.next_seq());
-        Err(Error::Pruned {
-            chain_id,
-            wanted,
-            first: first_available(status),
-        })
+        Err(error)
     }
 }
 
@@ -459,6 +461,15 @@ impl Connection {
 fn is_lagged(status: &Status) -> bool {
     let info = ErrorInfo::from_details(status.details());
     info.and_then(|info| info.reason()) == Some(Reason::Lagged)
+}
+
+fn pruned(chain_id: ChainId, wanted: u64, status: &Status) -> Error {
+    let first = first_available(status);
+    Error::Pruned {
+        chain_id,
+        wanted,
+        first,
+    }
 }
 
 fn first_available(status: &Status) -> u64 {

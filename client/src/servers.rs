@@ -32,6 +32,8 @@ pub(crate) enum Node {
     Ends(Vec<BatchItem>),
     /// Sends one of these items, that with the number asked for, and breaks off.
     Breaks(Vec<BatchItem>, Status),
+    /// Sends these items, but no longer has chain 0's.
+    Forgets(Vec<BatchItem>, Status),
     /// Does the same as another, and counts how often it is asked.
     Counts(Arc<AtomicUsize>, Box<Self>),
     /// Does the same as [`Sends`](Self::Sends), and proves a rollup's head.
@@ -71,7 +73,8 @@ impl StreamService for Node {
             tokio_stream::iter(items)
         };
         let stream: Items<BatchItem> = match node {
-            Self::Sends(items) | Self::Proves(items, _) => {
+            Self::Forgets(_, status) if chain_id == 0 => return Err(status.clone()),
+            Self::Sends(items) | Self::Proves(items, _) | Self::Forgets(items, _) => {
                 Box::pin(from(items).chain(tokio_stream::pending()))
             }
             Self::Ends(items) => Box::pin(from(items)),

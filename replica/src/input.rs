@@ -21,6 +21,11 @@ pub enum Input {
         /// The lowest height that the store keeps.
         first_kept: Height,
     },
+    /// The store has removed old blocks.
+    Pruned {
+        /// The lowest height that it keeps.
+        first_kept: Height,
+    },
     /// The time of [`crate::Replica::next_wake_ms`] has come.
     Tick,
     /// A connection to a validator was made.

@@ -126,6 +126,8 @@ impl Replica {
     fn accept(&mut self, input: Input) {
         match input {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
+            // Peers hear of it with the next block.
+            Input::Pruned { first_kept } => self.first_kept = first_kept,
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
             Input::Disconnected(peer) => {

@@ -1,10 +1,12 @@
 //! Reads batches, by rollup and number.
 
+use std::fmt::Display;
+
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use bytes::Bytes;
 use cloverleaf_types::batch::BatchHeader;
 use cloverleaf_types::merkle::Branch;
-use cloverleaf_types::{ChainId, Height};
+use cloverleaf_types::{Batch, ChainId, Height};
 use rocksdb::Direction;
 
 use crate::column::Column;
@@ -36,7 +38,7 @@ pub(crate) struct Anchor {
 }
 
 impl Store {
-    /// A rollup's batch.
+    /// A rollup's batch. Every transaction was hashed, and the batch led to its block's header.
     ///
     /// # Errors
     /// The disk failed or is damaged.
@@ -44,19 +46,40 @@ impl Store {
         let Some(anchor) = self.anchor(chain_id, seq)? else {
             return Ok(None);
         };
+        match self.read_batch(anchor, chain_id, seq) {
+            // It was removed while it was read.
+            Err(StoreError::Damaged { .. }) if self.anchor(chain_id, seq)?.is_none() => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn read_batch(
+        &self,
+        anchor: Anchor,
+        chain_id: ChainId,
+        seq: u64,
+    ) -> Result<StoredBatch, StoreError> {
         let (database, height) = (self.database(), anchor.height);
-        let missing = || database.damaged(format!("block {height} is missing"));
+        let missing = || {
+            let why = format!("missing, though batch {seq} of rollup {chain_id} is there");
+            database.damaged(Column::Blocks, &keys::height(height), why)
+        };
         let decision = self.decision(height)?.ok_or_else(missing)?;
-        Ok(Some(StoredBatch {
+        let bytes = self.batch_bytes(&decision, &anchor, chain_id, seq)?;
+        let decoded = Batch::decode(bytes.clone());
+        let decoded = decoded.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
+        let verified = decoded.verify(); // M2
+        verified.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
+        Ok(StoredBatch {
             seq,
-            bytes: self.batch_bytes(&decision, &anchor, chain_id, seq)?,
+            bytes,
             height,
             branch: anchor.branch,
             decision,
-        }))
+        })
     }
 
-    /// A batch of a block that was read already.
+    /// A batch of a block that was read already; the caller hashes its body.
     pub(crate) fn batch_of(
         &self,
         decision: &Decision,
@@ -64,7 +87,12 @@ impl Store {
         seq: u64,
     ) -> Result<Bytes, StoreError> {
         let anchor = self.anchor(chain_id, seq)?;
-        let anchor = anchor.ok_or_else(|| self.damaged_batch(chain_id, seq))?;
+        let missing = || {
+            let key = keys::rollup_seq(chain_id, seq);
+            let why = format!("missing, though block {} names it", decision.header.height);
+            self.database().damaged(Column::Branches, &key, why)
+        };
+        let anchor = anchor.ok_or_else(missing)?;
         self.batch_bytes(decision, &anchor, chain_id, seq)
     }
 
@@ -81,22 +109,25 @@ impl Store {
         chain_id: ChainId,
         seq: u64,
     ) -> Result<Bytes, StoreError> {
-        let damaged = || self.damaged_batch(chain_id, seq);
+        let damaged = |why: &dyn Display| self.damaged_batch(chain_id, seq, why);
         let key = keys::rollup_seq(chain_id, seq);
         let bytes = self.database().get(Column::Batches, &key)?;
-        let bytes = bytes.ok_or_else(damaged)?;
-        let header = BatchHeader::decode(&mut &bytes[..]).map_err(|_error| damaged())?;
-        let is_asked_for = (header.chain_id, header.seq) == (chain_id, seq);
+        let bytes = bytes.ok_or_else(|| damaged(&"missing"))?;
+        let header = BatchHeader::decode(&mut &bytes[..]).map_err(|error| damaged(&error))?;
+        let is_asked_for =
+            (header.chain_id, header.seq, header.height) == (chain_id, seq, anchor.height);
         if is_asked_for && decision.has_batch(&header, &anchor.branch) {
             Ok(bytes)
         } else {
-            Err(damaged())
+            let height = decision.header.height;
+            Err(damaged(&format_args!("block {height} does not hold it")))
         }
     }
 
-    fn damaged_batch(&self, chain_id: ChainId, seq: u64) -> StoreError {
-        let database = self.database();
-        database.damaged(format!("batch {seq} of rollup {chain_id}"))
+    fn damaged_batch(&self, chain_id: ChainId, seq: u64, why: impl Display) -> StoreError {
+        let key = keys::rollup_seq(chain_id, seq);
+        let why = format!("batch {seq} of rollup {chain_id}: {why}");
+        self.database().damaged(Column::Batches, &key, why)
     }
 
     /// A rollup's batches from a number on: up to `items_max` while they fit into `bytes_max`; the
@@ -152,8 +183,9 @@ impl Store {
         let Some(entry) = entries.next() else {
             return Ok(None);
         };
-        let seq = keys::second_number(&entry?.0);
-        let seq = seq.ok_or_else(|| database.damaged("a key of a batch"))?;
+        let (key, _) = entry?;
+        let seq = keys::second_number(&key);
+        let seq = seq.ok_or_else(|| database.damaged(Column::Branches, &key, "no number"))?;
         Ok(Some(seq))
     }
 }

@@ -12,7 +12,8 @@ use crate::keys;
 use crate::store::Store;
 
 impl Store {
-    /// Everything of a block but its batches.
+    /// Everything of a block but its batches. Of the blocks that were pruned it is there where chain 0
+    /// has a batch.
     ///
     /// # Errors
     /// The disk failed or is damaged.
@@ -21,9 +22,10 @@ impl Store {
         let database = self.database();
         let decision = database.get_as(Column::Blocks, &key, Decision::read)?;
         match decision {
-            Some(decision) if !decision.is_of(self.network(), height) => Err(database.damaged(
-                format!("the parts of block {height} do not belong together"),
-            )),
+            Some(decision) if !decision.is_of(self.network(), height) => {
+                let why = format!("the parts of block {height} do not belong together");
+                Err(database.damaged(Column::Blocks, &key, why))
+            }
             decision => Ok(decision),
         }
     }
@@ -49,16 +51,14 @@ impl Store {
         Ok(decision.and_then(found))
     }
 
-    /// A block as it is sent to followers and peers, put together from what is stored.
+    /// A block as it is sent to followers and peers, put together from what is stored. Every part and
+    /// transaction was hashed and led to the header.
     ///
     /// # Errors
     /// The disk failed or is damaged.
     pub fn block_bytes(&self, height: Height) -> Result<Option<Bytes>, StoreError> {
-        let Some(decision) = self.decision(height)? else {
-            return Ok(None);
-        };
-        let batches = self.batches_of(&decision)?;
-        Ok(Some(encode_block(&decision, &batches)))
+        let read = self.read_block(height)?;
+        Ok(read.map(|(bytes, _)| bytes))
     }
 
     /// Blocks as they are sent, from a height on: up to `items_max` while they fit into
@@ -87,24 +87,42 @@ impl Store {
         Ok(blocks)
     }
 
-    /// A block with everything in it, each part and transaction checked against the header again.
+    /// A block with everything in it, checked like [`Store::block_bytes`].
     ///
     /// # Errors
     /// The disk failed or is damaged.
     pub fn block(&self, height: Height) -> Result<Option<DecidedBlock>, StoreError> {
-        let Some(bytes) = self.block_bytes(height)? else {
-            return Ok(None);
-        };
-        let damaged = |error: &dyn std::error::Error| {
-            let database = self.database();
-            database.damaged(format!("block {height}: {error}"))
-        };
-        let block = DecidedBlock::decode(bytes).map_err(|error| damaged(&error))?;
-        let block = block.verify_parts().map_err(|error| damaged(&error))?;
-        Ok(Some(block.into_inner()))
+        let read = self.read_block(height)?;
+        Ok(read.map(|(_, block)| block))
     }
 
-    /// The bytes of a block's batches, by rising chain id.
+    fn read_block(&self, height: Height) -> Result<Option<(Bytes, DecidedBlock)>, StoreError> {
+        if height < self.pruned_below()? {
+            return Ok(None);
+        }
+        match self.assemble(height) {
+            // It was removed while it was read.
+            Err(StoreError::Damaged { .. }) if height < self.pruned_below()? => Ok(None),
+            read => read,
+        }
+    }
+
+    fn assemble(&self, height: Height) -> Result<Option<(Bytes, DecidedBlock)>, StoreError> {
+        let Some(decision) = self.decision(height)? else {
+            return Ok(None);
+        };
+        let batches = self.batches_of(&decision)?;
+        let bytes = encode_block(&decision, &batches);
+        let damaged = |error: &dyn std::error::Error| {
+            let (database, key) = (self.database(), keys::height(height));
+            database.damaged(Column::Blocks, &key, format!("block {height}: {error}"))
+        };
+        let block = DecidedBlock::decode(bytes.clone()).map_err(|error| damaged(&error))?;
+        let block = block.verify_parts().map_err(|error| damaged(&error))?;
+        Ok(Some((bytes, block.into_inner())))
+    }
+
+    /// The bytes of a block's batches, by rising chain id; their bodies are not hashed here.
     fn batches_of(&self, decision: &Decision) -> Result<Vec<Bytes>, StoreError> {
         let (database, height) = (self.database(), decision.header.height);
         let prefix = keys::height(height);
@@ -112,7 +130,7 @@ impl Store {
         for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
             let (key, seq) = entry?;
             let listed = keys::second_number(&key).zip(keys::number(&seq));
-            let damaged = || database.damaged(format!("the list of batches of block {height}"));
+            let damaged = || database.damaged(Column::Heights, &key, "names no batch");
             let (chain_id, seq) = listed.ok_or_else(damaged)?;
             batches.push(self.batch_of(decision, ChainId(chain_id), seq)?);
         }

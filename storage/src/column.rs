@@ -2,7 +2,9 @@
 
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
 
-use crate::limits::{BLOB_BYTES_MIN, BLOB_FILE_BYTES, WRITE_BUFFER_BYTES};
+use crate::limits::{
+    BLOB_BYTES_MIN, BLOB_FILE_BYTES, REMOVALS_MAX, REMOVALS_WINDOW, WRITE_BUFFER_BYTES,
+};
 
 /// Bits of filter a key: one look-up in a hundred for an absent key touches the disk.
 const FILTER_BITS: f64 = 10.0;
@@ -61,6 +63,10 @@ impl Column {
         let mut options = Options::default().get_options_from_string(PROTECTED)?;
         options.set_write_buffer_size(WRITE_BUFFER_BYTES);
         options.set_compression_type(self.compression());
+        if self.is_pruned() {
+            let (window, removals) = (REMOVALS_WINDOW, REMOVALS_MAX);
+            options.add_compact_on_deletion_collector_factory(window, removals, 0.0);
+        }
         let mut tables = BlockBasedOptions::default();
         tables.set_block_cache(cache);
         tables.set_cache_index_and_filter_blocks(true);
@@ -83,6 +89,14 @@ impl Column {
             Self::Transactions | Self::Bundles => DBCompressionType::None,
             _ => DBCompressionType::Lz4,
         }
+    }
+
+    /// Old blocks are removed from it.
+    pub(crate) fn is_pruned(self) -> bool {
+        matches!(
+            self,
+            Self::Blocks | Self::Heights | Self::Batches | Self::Branches
+        )
     }
 
     /// W2 and the status calls ask for ids that mostly were never placed.

@@ -1,13 +1,14 @@
 //! RocksDB with the settings that make one synced write per block durable.
 
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rocksdb::{
-    Cache, ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, PrefixRange,
-    ReadOptions, WriteBatch, WriteOptions, properties,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, ErrorKind,
+    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
 };
 
 use crate::column::Column;
@@ -17,6 +18,14 @@ use crate::limits;
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
 const NO_RESUME: &str = "max_bgerror_resume_count=0";
+
+/// The file that RocksDB makes when a database is complete, and names its latest manifest.
+const CURRENT: &str = "CURRENT";
+
+/// RocksDB's properties of a column: bytes of its tables, of large values, and of what is in memory.
+const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
+const BLOB_BYTES: &str = "rocksdb.live-blob-file-size";
+const MEMORY_BYTES: &str = "rocksdb.cur-size-all-mem-tables";
 
 /// A key and its value.
 type Entry = (Box<[u8]>, Bytes);
@@ -41,6 +50,36 @@ impl Database {
         }
     }
 
+    /// Opens the database in a directory without changing it: what is in RocksDB's log alone is read
+    /// into memory.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_path_buf();
+        let opened = columns().and_then(|columns| {
+            let refuse_a_log = false;
+            DB::open_cf_descriptors_read_only(&options()?, &path, columns, refuse_a_log)
+        });
+        match opened {
+            Ok(db) => Ok(Self { db, path }),
+            Err(source) => Err(StoreError::Open { path, source }),
+        }
+    }
+
+    /// True if a database was ever made in a directory.
+    pub(crate) fn is_in(path: &Path) -> bool {
+        path.join(CURRENT).exists()
+    }
+
+    /// The bytes of a column on the disk, and those that are in RocksDB's log alone.
+    pub(crate) fn bytes_of(&self, column: Column) -> Result<(u64, u64), StoreError> {
+        let figure = |name: &str| {
+            let figure = self.db.property_int_value_cf(self.family(column), name);
+            let figure = figure.map_err(|source| self.unreadable(column, &[], source))?;
+            Ok(figure.unwrap_or_default())
+        };
+        let on_disk = figure(TABLE_BYTES)? + figure(BLOB_BYTES)?;
+        Ok((on_disk, figure(MEMORY_BYTES)?))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -48,7 +87,7 @@ impl Database {
     /// The value at a key.
     pub(crate) fn get(&self, column: Column, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let value = self.db.get_cf(self.family(column), key);
-        let value = value.map_err(|source| self.unreadable(source))?;
+        let value = value.map_err(|source| self.unreadable(column, key, source))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -63,17 +102,17 @@ impl Database {
             return Ok(None);
         };
         let read = read(&value);
-        let read = read.ok_or_else(|| self.damaged(format!("a value in {}", column.name())))?;
+        let read = read.ok_or_else(|| self.damaged(column, key, "no value of this column"))?;
         Ok(Some(read))
     }
 
     /// The entries whose keys begin with a prefix, in order.
-    pub(crate) fn with_prefix(
-        &self,
+    pub(crate) fn with_prefix<'a>(
+        &'a self,
         column: Column,
-        prefix: &[u8],
+        prefix: &'a [u8],
         direction: Direction,
-    ) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
+    ) -> impl Iterator<Item = Result<Entry, StoreError>> + 'a {
         let mut options = ReadOptions::default();
         options.set_iterate_range(PrefixRange(prefix));
         let mode = match direction {
@@ -81,16 +120,25 @@ impl Database {
             Direction::Reverse => IteratorMode::End,
         };
         let entries = self.db.iterator_cf_opt(self.family(column), options, mode);
-        entries.map(|entry| match entry {
+        entries.map(move |entry| match entry {
             Ok((key, value)) => Ok((key, Bytes::from(value))),
-            Err(source) => Err(self.unreadable(source)),
+            Err(source) => Err(self.unreadable(column, prefix, source)),
         })
     }
 
     /// Writes everything or nothing, and returns when it is durable.
     pub(crate) fn write_synced(&self, writes: Writes<'_>) -> Result<(), StoreError> {
+        self.write_with(writes, true)
+    }
+
+    /// Writes everything or nothing. It is durable with the next write that is synced.
+    pub(crate) fn write(&self, writes: Writes<'_>) -> Result<(), StoreError> {
+        self.write_with(writes, false)
+    }
+
+    fn write_with(&self, writes: Writes<'_>, is_synced: bool) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
-        options.set_sync(true);
+        options.set_sync(is_synced);
         let path = || self.path.clone();
         let written = self.db.write_opt(writes.batch, &options);
         written.map_err(|source| StoreError::Write {
@@ -100,10 +148,24 @@ impl Database {
         // A flush or compaction that failed leaves the write above durable, but the next one may
         // not be.
         let errors = self.db.property_int_value(properties::BACKGROUND_ERRORS);
-        match errors.map_err(|source| self.unreadable(source))? {
+        let source = |source| StoreError::Write {
+            path: path(),
+            source,
+        };
+        match errors.map_err(source)? {
             None | Some(0) => Ok(()),
             Some(_) => Err(StoreError::Stopped { path: path() }),
         }
+    }
+
+    /// Rewrites a column without what was removed from it.
+    pub(crate) fn compact(&self, column: Column) -> Result<(), StoreError> {
+        let (path, family) = (self.path.clone(), self.family(column));
+        let flushed = self.db.flush_cf(family);
+        flushed.map_err(|source| StoreError::Write { path, source })?;
+        self.db
+            .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+        Ok(())
     }
 
     /// Moves what is in memory into tables.
@@ -128,20 +190,43 @@ impl Database {
         }
     }
 
-    /// Says that what is stored is not what was written.
-    pub(crate) fn damaged(&self, what: impl Into<String>) -> StoreError {
-        let (path, what) = (self.path.clone(), what.into());
+    /// Says that what is stored at a key is not what was written; `why` says what is wrong with it.
+    pub(crate) fn damaged(&self, column: Column, key: &[u8], why: impl Display) -> StoreError {
+        let (path, place) = (self.path.clone(), Place { column, key });
+        let what = format!("{place}: {why}");
         StoreError::Damaged { path, what }
     }
 
-    fn unreadable(&self, source: rocksdb::Error) -> StoreError {
-        let path = self.path.clone();
-        StoreError::Read { path, source }
+    /// A failed checksum is damage, and RocksDB's text names the file; all else is the disk's fault.
+    fn unreadable(&self, column: Column, key: &[u8], source: rocksdb::Error) -> StoreError {
+        if source.kind() == ErrorKind::Corruption {
+            return self.damaged(column, key, source);
+        }
+        let (path, place) = (self.path.clone(), Place { column, key }.to_string());
+        StoreError::Read {
+            path,
+            place,
+            source,
+        }
     }
 
     fn family(&self, column: Column) -> &ColumnFamily {
         let family = self.db.cf_handle(column.name());
         family.expect("every column is opened with the database")
+    }
+}
+
+/// A column and a key in it, as errors name them.
+struct Place<'a> {
+    column: Column,
+    key: &'a [u8],
+}
+
+impl Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "column {}, key 0x", self.column.name())?;
+        let mut bytes = self.key.iter();
+        bytes.try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -164,10 +249,13 @@ impl Writes<'_> {
 }
 
 fn open(path: &Path) -> Result<DB, rocksdb::Error> {
+    DB::open_cf_descriptors(&options()?, path, columns()?)
+}
+
+fn columns() -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
     let cache = Cache::new_lru_cache(limits::CACHE_BYTES);
     let columns = Column::ALL.iter().map(|column| column.descriptor(&cache));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    DB::open_cf_descriptors(&options()?, path, columns)
+    columns.collect()
 }
 
 fn options() -> Result<Options, rocksdb::Error> {

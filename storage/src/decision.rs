@@ -46,6 +46,8 @@ impl Decision {
         header.network == network
             && header.height == height
             && header.hash() == self.certificate.block_hash
+            && self.certificate.height == height
+            && self.certificate.round >= header.round
             && cut_hash(&self.cut) == header.cut_hash
             && bundles_tree(&self.manifests).root() == header.bundles_root
     }

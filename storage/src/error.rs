@@ -62,10 +62,12 @@ pub enum StoreError {
         expected: u32,
     },
     /// A read failed: the disk's fault.
-    #[error("the store {path} cannot be read: {source}; check the disk")]
+    #[error("the store {path} cannot be read at {place}: {source}; check the disk")]
     Read {
         /// The store's directory.
         path: PathBuf,
+        /// The column and the key, or what keys begin with.
+        place: String,
         /// What RocksDB said.
         source: rocksdb::Error,
     },
@@ -91,7 +93,7 @@ pub enum StoreError {
     Damaged {
         /// The store's directory.
         path: PathBuf,
-        /// What was read and what is wrong with it.
+        /// The column, the key and what is wrong there, with the file when RocksDB names it.
         what: String,
     },
     /// The caller's fault: heights are committed one by one.

@@ -7,8 +7,9 @@
 //! * Nothing is readable before it is durable, and height follows height without a gap, from the first
 //!   block or from the lowest that was not pruned.
 //! * What is read is what was decided: a header is hashed and compared with its certificate, a
-//!   batch's header is led to the block's `heads_root`, all else is under RocksDB's checksums;
-//!   [`Store::block`] hashes every transaction again. Damage is an error, never another answer.
+//!   batch's transactions are hashed again and its header is led to the block's `heads_root`.
+//!   Signatures, places and the list of a block's batches are under RocksDB's checksums alone. Damage
+//!   is an error that names column and key, never another answer.
 //! * After a failed write or sync the store refuses all further commits: the system may have
 //!   dropped the data that it could not write, so trying again proves nothing (the node ends).
 //! * A directory belongs to one network and one process.
@@ -19,6 +20,7 @@
 //! column        key                value
 //! meta          name               network: 32 bytes · format: 4 bytes
 //!                                  tip: height ‖ block hash · state: as the caller encodes it
+//!                                  first: height, once blocks were removed
 //! blocks        height             rlp([header, [cut entry, …], certificate, [manifest, …]])
 //! heights       height ‖ chain_id  seq
 //! batches       chain_id ‖ seq     the batch as it is streamed, in blob files
@@ -34,6 +36,8 @@
 //! Opening replays RocksDB's own log. A record that was torn at its end was never acknowledged and
 //! is cut off; damage before that refuses to open, since what follows it was acknowledged. Whether
 //! the tip is as high as it must be, only the journal's watermark can say.
+//!
+//! [`Store::check`] reads everything and holds it against everything else, without changing anything.
 //!
 //! # Limits
 //! [`limits`] bounds memory, files and logs. A store keeps everything until [`Store::prune`] is called.
@@ -61,11 +65,16 @@ mod batches;
 mod blocks;
 mod prune;
 
+mod check;
+mod stats;
+
 pub use batches::StoredBatch;
+pub use check::{Checked, FINDINGS_MAX, Finding};
 pub use commit::Commit;
 pub use decision::Decision;
 pub use error::StoreError;
 pub use places::{BundlePlace, TransactionPlace};
+pub use stats::{ColumnSize, RollupSpan, Stats};
 pub use store::Store;
 
 #[cfg(test)]

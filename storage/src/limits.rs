@@ -27,6 +27,13 @@ pub const BLOB_BYTES_MIN: u64 = 4 * 1024;
 /// Batches in one file, in bytes.
 pub const BLOB_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Entries in a row of a table among which removals are counted.
+pub const REMOVALS_WINDOW: usize = 256;
+
+/// Removals among those after which the table is rewritten, so that pruned blocks give their space back
+/// and nobody reads past more of them.
+pub const REMOVALS_MAX: usize = 128;
+
 /// RocksDB's own text logs: how many.
 pub const TEXT_LOGS_MAX: usize = 4;
 

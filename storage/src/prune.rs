@@ -1,48 +1,102 @@
 //! Forgets old blocks.
 
+use cloverleaf_bundle::Window;
 use cloverleaf_types::{ChainId, Height};
 use rocksdb::Direction;
 
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::keys;
-use crate::store::Store;
+use crate::store::{Store, meta};
 
 impl Store {
-    /// The lowest block that is still stored; nothing before the first.
+    /// The lowest block that is still whole; nothing before the first.
     ///
     /// # Errors
     /// The disk failed or is damaged.
     pub fn first_height(&self) -> Result<Option<Height>, StoreError> {
+        let Some((tip, _)) = self.tip() else {
+            return Ok(None);
+        };
+        let first = self.pruned_below()?;
+        if first > Height(1) {
+            return Ok(Some(first.min(tip)));
+        }
         let database = self.database();
         let mut entries = database.with_prefix(Column::Blocks, &[], Direction::Forward);
         let Some(entry) = entries.next() else {
             return Ok(None);
         };
-        let height = keys::number(&entry?.0).map(Height);
-        let height = height.ok_or_else(|| database.damaged("a key of a block"))?;
+        let (key, _) = entry?;
+        let height = keys::number(&key).map(Height);
+        let height = height.ok_or_else(|| database.damaged(Column::Blocks, &key, "no height"))?;
         Ok(Some(height))
     }
 
-    /// Removes the blocks below a height and their batches, lowest first, each block in one synced
-    /// write; how many that were. The latest block always stays. The places of transactions and
-    /// bundles stay too: what they name is gone, but an author still knows them (W2).
+    /// The lowest height that was not removed, as the last removal wrote it.
+    pub(crate) fn pruned_below(&self) -> Result<Height, StoreError> {
+        let first = self
+            .database()
+            .get_as(Column::Meta, meta::FIRST, keys::number)?;
+        Ok(first.map_or(Height(1), Height))
+    }
+
+    /// Where pruning may go to when so many of the latest heights are to be kept: never past what the
+    /// replay window holds at the tip, nor past the block before it, where a starting node sees that
+    /// the window has ended (W1).
     ///
-    /// The caller keeps what the replay window (W1) and its readers need. A read of what is being
-    /// removed may say that the store is damaged.
+    /// # Errors
+    /// The disk failed or is damaged.
+    pub fn prunable_below(
+        &self,
+        keep_heights: u64,
+        replay_window_ms: u64,
+    ) -> Result<Height, StoreError> {
+        let (Some((tip, _)), Some(first)) = (self.tip(), self.first_height()?) else {
+            return Ok(Height::GENESIS);
+        };
+        let tip_ms = self.timestamp_ms(tip)?;
+        let window = Window::new(replay_window_ms);
+        let is_held = |height| {
+            let timestamp_ms = self.timestamp_ms(height)?;
+            Ok(window.reaches(height, timestamp_ms, tip, tip_ms))
+        };
+        let wanted = tip.back(keep_heights.saturating_sub(1)).max(first);
+        if !is_held(wanted)? {
+            return Ok(wanted);
+        }
+        // Time rises with height: the last block that is not held is found by halving.
+        let (mut free, mut held) = (first.0, wanted.0);
+        while held.saturating_sub(free) > 1 {
+            let middle = free + (held - free) / 2;
+            if is_held(Height(middle))? {
+                held = middle;
+            } else {
+                free = middle;
+            }
+        }
+        Ok(Height(free))
+    }
+
+    /// Removes up to `blocks_max` blocks below a height and their batches, lowest first; how many that
+    /// were. The latest block always stays. Chain 0's batches stay too, with the headers, certificates
+    /// and branches that prove them: they say who decides. So do the places of transactions and bundles:
+    /// what they name is gone, but an author still knows them (W2).
+    ///
+    /// Each block goes in one write, which is not synced: what a crash of the machine brings back is
+    /// removed again. The caller keeps what the replay window and its readers need
+    /// ([`Store::prunable_below`]).
     ///
     /// # Errors
     /// The disk failed or is damaged; what was removed before stays removed.
-    pub fn prune(&self, below: Height) -> Result<u64, StoreError> {
+    pub fn prune(&self, below: Height, blocks_max: u64) -> Result<u64, StoreError> {
         let tip = self.tip().map_or(Height::GENESIS, |(height, _)| height);
         let below = below.min(tip);
-        let mut removed = 0;
-        // Looked up once: what is removed stays in the way of whoever reads from the start, until the
-        // database is compacted.
         let Some(mut next) = self.first_height()? else {
-            return Ok(removed);
+            return Ok(0);
         };
-        while next < below {
+        let mut removed = 0;
+        while next < below && removed < blocks_max {
             // A commit waits for one block, not for all.
             let mut writer = self.writer();
             if let Err(error) = self.remove(next) {
@@ -55,21 +109,51 @@ impl Store {
         Ok(removed)
     }
 
+    /// Gives the space of what was removed back to the system: rewrites the tables. Takes long.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn reclaim(&self) -> Result<(), StoreError> {
+        let columns = Column::ALL.iter().filter(|column| column.is_pruned());
+        for column in columns {
+            self.database().compact(*column)?;
+        }
+        Ok(())
+    }
+
     fn remove(&self, height: Height) -> Result<(), StoreError> {
         let database = self.database();
         let mut writes = database.writes();
         let prefix = keys::height(height);
+        let mut has_control = false;
         for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
             let (key, seq) = entry?;
             let listed = keys::second_number(&key).zip(keys::number(&seq));
-            let damaged = || database.damaged(format!("the list of batches of block {height}"));
+            let damaged = || database.damaged(Column::Heights, &key, "names no batch");
             let (chain_id, seq) = listed.ok_or_else(damaged)?;
+            writes.delete(Column::Heights, &key);
+            if ChainId(chain_id) == ChainId::CONTROL {
+                has_control = true;
+                continue;
+            }
             let batch = keys::rollup_seq(ChainId(chain_id), seq);
             writes.delete(Column::Batches, &batch);
             writes.delete(Column::Branches, &batch);
-            writes.delete(Column::Heights, &key);
         }
-        writes.delete(Column::Blocks, &prefix);
-        database.write_synced(writes)
+        if !has_control {
+            writes.delete(Column::Blocks, &prefix);
+        }
+        let first = height.next().0.to_be_bytes();
+        writes.put(Column::Meta, meta::FIRST, &first);
+        database.write(writes)
+    }
+
+    fn timestamp_ms(&self, height: Height) -> Result<u64, StoreError> {
+        let header = self.header(height)?;
+        let missing = || {
+            let key = keys::height(height);
+            self.database().damaged(Column::Blocks, &key, "missing")
+        };
+        Ok(header.ok_or_else(missing)?.timestamp_ms)
     }
 }

@@ -21,6 +21,8 @@ pub(crate) mod meta {
     pub(crate) const FORMAT: &[u8] = b"format";
     pub(crate) const TIP: &[u8] = b"tip";
     pub(crate) const STATE: &[u8] = b"state";
+    /// Written when blocks are removed: the lowest that is whole.
+    pub(crate) const FIRST: &[u8] = b"first";
 }
 
 /// A node's decided blocks. Clones are the same store; reads run in parallel and beside a commit,
@@ -52,18 +54,42 @@ impl Store {
     /// # Errors
     /// The directory belongs to another network, format or process, is damaged, or the disk failed.
     pub fn open(path: &Path, network: NetworkId) -> Result<Self, StoreError> {
+        let store = Self::on(Database::open(path)?, network);
+        if !store.is_owned()? {
+            store.write_owner()?;
+        }
+        store.read_tip()?;
+        store.check_tip()?;
+        Ok(store)
+    }
+
+    /// Opens a network's store to look at it: nothing in it changes, and nothing but its tip's name is
+    /// looked at yet. Nothing when the directory has no store, or an empty one.
+    ///
+    /// # Errors
+    /// The directory belongs to another network or format, is damaged, or the disk failed.
+    pub fn open_to_read(path: &Path, network: NetworkId) -> Result<Option<Self>, StoreError> {
+        if !Database::is_in(path) {
+            return Ok(None);
+        }
+        let store = Self::on(Database::open_to_read(path)?, network);
+        if !store.is_owned()? {
+            return Ok(None);
+        }
+        store.read_tip()?;
+        Ok(store.tip().is_some().then_some(store))
+    }
+
+    fn on(database: Database, network: NetworkId) -> Self {
         let shared = Shared {
-            database: Database::open(path)?,
+            database,
             network,
             tip: RwLock::default(),
             writer: Mutex::default(),
         };
-        let store = Self {
+        Self {
             shared: Arc::new(shared),
-        };
-        store.check_owner()?;
-        store.load_tip()?;
-        Ok(store)
+        }
     }
 
     /// The network that it belongs to.
@@ -102,18 +128,16 @@ impl Store {
         *current.expect("nothing panics while it is locked") = Some(tip);
     }
 
-    /// Writes whose directory it is when it is new, else compares.
-    fn check_owner(&self) -> Result<(), StoreError> {
+    /// False if it is new and nobody's; an error if it is another's.
+    fn is_owned(&self) -> Result<bool, StoreError> {
         let (database, expected) = (self.database(), self.network());
         let network = |value: &[u8]| B256::try_from(value).ok();
         let Some(found) = database.get_as(Column::Meta, meta::NETWORK, network)? else {
             if database.get(Column::Meta, meta::TIP)?.is_some() {
-                return Err(database.damaged("it has blocks, but names no network"));
+                let why = "missing, though there are blocks";
+                return Err(database.damaged(Column::Meta, meta::NETWORK, why));
             }
-            let mut writes = database.writes();
-            writes.put(Column::Meta, meta::NETWORK, expected.as_slice());
-            writes.put(Column::Meta, meta::FORMAT, &FORMAT.to_be_bytes());
-            return database.write_synced(writes);
+            return Ok(false);
         };
         let path = database.path().to_path_buf();
         if found != expected {
@@ -125,8 +149,9 @@ impl Store {
         }
         let format = |value: &[u8]| Some(u32::from_be_bytes(value.try_into().ok()?));
         let found = database.get_as(Column::Meta, meta::FORMAT, format)?;
-        match found.ok_or_else(|| database.damaged("the format's number is missing"))? {
-            FORMAT => Ok(()),
+        let missing = || database.damaged(Column::Meta, meta::FORMAT, "missing");
+        match found.ok_or_else(missing)? {
+            FORMAT => Ok(true),
             found => Err(StoreError::OtherFormat {
                 path,
                 found,
@@ -135,18 +160,32 @@ impl Store {
         }
     }
 
-    fn load_tip(&self) -> Result<(), StoreError> {
+    fn write_owner(&self) -> Result<(), StoreError> {
+        let mut writes = self.database().writes();
+        writes.put(Column::Meta, meta::NETWORK, self.network().as_slice());
+        writes.put(Column::Meta, meta::FORMAT, &FORMAT.to_be_bytes());
+        self.database().write_synced(writes)
+    }
+
+    fn read_tip(&self) -> Result<(), StoreError> {
         let database = self.database();
         let tip = database.get_as(Column::Meta, meta::TIP, keys::read_tip)?;
-        let Some((height, hash)) = tip else {
+        if let Some(tip) = tip {
+            self.set_tip(tip);
+        }
+        Ok(())
+    }
+
+    fn check_tip(&self) -> Result<(), StoreError> {
+        let Some((height, hash)) = self.tip() else {
             return Ok(());
         };
         match self.header(height)? {
-            Some(header) if header.hash() == hash => {
-                self.set_tip((height, hash));
-                Ok(())
+            Some(header) if header.hash() == hash => Ok(()),
+            _ => {
+                let why = format!("the block at the tip, {height}, is not {hash}");
+                Err(self.database().damaged(Column::Meta, meta::TIP, why))
             }
-            _ => Err(database.damaged(format!("the block at the tip, {height}, is not {hash}"))),
         }
     }
 }

@@ -13,7 +13,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("consensus", &["types"]),
     ("network", &["types"]),
     ("journal", &["types"]),
-    ("storage", &["types"]),
+    // Its check follows blocks to the state of the tip.
+    ("storage", &["types", "bundle"]),
     ("stream", &["types"]),
     ("client", &["types", "bundle", "api"]),
     ("replica", &["types", "bundle", "mempool", "consensus"]),

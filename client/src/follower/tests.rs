@@ -251,6 +251,31 @@ async fn batch_pruned_everywhere_ends_in_a_clear_error() {
 }
 
 #[tokio::test]
+async fn batch_of_chain_0_that_the_root_needs_and_nobody_keeps_is_named_as_such() {
+    let mut network = Network::new();
+    let blocks = blocks_over_changes(&mut network);
+    let refusal = RpcError::new(Reason::Pruned).with("firstAvailable", "0x2");
+    let forgets = Node::Forgets(all_items(&blocks), refused(&refusal));
+    let mut follower = follower(&network, vec![serve(forgets).await]);
+    let error = loop {
+        if let Err(error) = follower.next().await {
+            break error;
+        }
+    };
+    assert!(
+        matches!(
+            error,
+            Error::Pruned {
+                chain_id: ChainId::CONTROL,
+                wanted: 1,
+                first: 2,
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn batch_pruned_at_one_upstream_comes_from_another() {
     let mut network = Network::new();
     let blocks = four_blocks(&mut network);

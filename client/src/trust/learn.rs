@@ -8,6 +8,7 @@ use cloverleaf_api::proto::stream::v1::{Proofs, StreamBatchesRequest};
 use cloverleaf_types::{B256, ChainId, Height, Secp256k1, TrustRoot};
 use tokio::time::timeout;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use crate::error::{Error, ItemFault};
 use crate::follower::{Failure, ITEM_BYTES_MAX, endpoint, off_async_threads};
@@ -77,12 +78,13 @@ pub(crate) async fn learn(
     let stream = timeout(wait, client.stream_batches(request)).await;
     let mut stream = stream
         .map_err(|_| Failure::Silent)?
-        .map_err(Failure::Refused)?
+        .map_err(|status| refused(status, chain.next_seq()))?
         .into_inner();
     while !until.is_reached(&trust) && !until.is_refuted(&trust) {
         let item = timeout(wait, stream.message()).await;
         let item = item.map_err(|_| Failure::Silent)?;
-        let item = item.map_err(Failure::Refused)?.ok_or(Failure::Ended)?;
+        let item = item.map_err(|status| refused(status, chain.next_seq()))?;
+        let item = item.ok_or(Failure::Ended)?;
         let known = Arc::new(trust.clone());
         let work = move || check(item, ChainId::CONTROL, &known, &Secp256k1);
         let checked = off_async_threads(work).await;
@@ -97,6 +99,14 @@ pub(crate) async fn learn(
         return Ok(trust);
     }
     Err(Failure::Silent)
+}
+
+/// What is pruned is chain 0's batch, whichever rollup is followed.
+fn refused(status: Status, wanted: u64) -> Failure {
+    match status.code() {
+        Code::OutOfRange => Failure::ControlPruned { wanted, status },
+        _ => Failure::Refused(status),
+    }
 }
 
 /// The root of the present: follows chain 0 from `trust` to a node's latest block, which the then

@@ -3,6 +3,7 @@
 mod bundle;
 mod config;
 mod control;
+mod db;
 mod dev;
 mod health;
 mod init;
@@ -48,6 +49,9 @@ enum Command {
     /// Show, check and explain a node's settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look at, check and shorten the blocks that a stopped node keeps.
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Ask a running process whether it is well; exits 0 when it is, else 1 with what is not.
     Health(health::HealthArguments),
     /// Make networks of several processes, and run one in containers.
@@ -101,6 +105,7 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
         Command::Node(arguments) => node::run(&arguments, format),
         Command::Init(arguments) => init::run(&arguments, format),
         Command::Config(command) => config::run(&command, format),
+        Command::Db(command) => db::run(&command, format),
         Command::Health(arguments) => health::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
         Command::Load(arguments) => load::run(&arguments, format),

@@ -84,7 +84,7 @@ impl Home {
     /// Where decided blocks are kept.
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
-        self.dir.join("db")
+        store_dir(&self.dir)
     }
 
     /// Where the vote journal, the lane log and parcels are kept.
@@ -92,6 +92,12 @@ impl Home {
     pub fn journal_dir(&self) -> PathBuf {
         self.dir.join("journal")
     }
+}
+
+/// Where a node's decided blocks are kept.
+#[must_use]
+pub fn store_dir(dir: &Path) -> PathBuf {
+    dir.join("db")
 }
 
 /// The file of a node's settings.

@@ -177,6 +177,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Body {
 }
 
 fn parse_call(call: &RawValue) -> Result<Call, NoCall> {
+    // Serde would read a list as the fields of a call, in their order.
+    if !call.get().starts_with('{') {
+        return Err(RpcError::because(Reason::MalformedJson, "a call is an object").into());
+    }
     serde_json::from_str(call.get()).map_err(|error| {
         let error = RpcError::because(Reason::MalformedJson, error);
         let Id { id } = serde_json::from_str(call.get()).unwrap_or_default();
@@ -261,6 +265,14 @@ mod tests {
         for none in ["7", "[]", "{", "{}", r#"{"id":1,"id":2}"#] {
             assert_eq!(id(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_list_is_no_call() {
+        let Body::Batch(calls) = parse(br#"[[1, "m", []], {"id": 1, "method": "m"}]"#) else {
+            panic!("a batch");
+        };
+        assert!(matches!(&calls[..], [Err(NoCall { id: None, .. }), Ok(_)]));
     }
 
     #[test]

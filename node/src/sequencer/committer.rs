@@ -11,6 +11,7 @@ use cloverleaf_stream::StreamItem;
 use super::completions::Completions;
 use super::fatal::{Fatal, Watch};
 use super::handle::Shared;
+use super::pruner::Pruner;
 use crate::clock::Stopwatch;
 
 /// Work that can wait: one commit at a time, and one read for each peer.
@@ -40,6 +41,7 @@ impl Committer {
         store: Store,
         shared: Arc<Shared>,
         completions: Completions,
+        pruner: Option<Pruner>,
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE_MAX);
@@ -47,7 +49,7 @@ impl Committer {
             .name("commit".to_owned())
             .spawn(move || {
                 let _watch = watch;
-                if let Err(error) = run(&store, &shared, &work, &completions) {
+                if let Err(error) = run(&store, &shared, &work, &completions, pruner.as_ref()) {
                     fatal.store(&error);
                 }
             })?;
@@ -68,6 +70,7 @@ fn run(
     shared: &Shared,
     work: &Receiver<StoreWork>,
     completions: &Completions,
+    pruner: Option<&Pruner>,
 ) -> Result<(), StoreError> {
     while let Ok(work) = work.recv() {
         shared.vitals.commit.begin();
@@ -87,6 +90,9 @@ fn run(
                     height,
                     StreamItem::of_block(&commit.block, &commit.branches),
                 );
+                if let Some(pruner) = pruner {
+                    pruner.committed();
+                }
             }
             StoreWork::Read(range) => {
                 let count = usize::try_from(range.to.0.saturating_sub(range.from.0))

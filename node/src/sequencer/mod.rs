@@ -4,7 +4,7 @@
 //!  rpc ──Handle──► requests ─┐                       ┌─► votes journal (inline, synced)
 //!  network ─► inbound ───────┼─► engine ─► Replica ──┼─► parcel writer ─┐
 //!      ▲      (verifies)     │     ▲                 ├─► committer ─► store, streams
-//!      └─────────────────────┼─────┼─── sends ───────┘         │
+//!      └─────────────────────┼─────┼─── sends ───────┘         ├─► pruner
 //!                            └─────┴──── completions ◄─────────┴──────────┘
 //! ```
 //! Start order: disk, network, threads, engine. Stop order: the reverse.
@@ -20,6 +20,7 @@ mod journals;
 mod meter;
 mod parcel_writer;
 mod peers;
+mod pruner;
 mod recover;
 mod vitals;
 mod waiting;
@@ -30,6 +31,7 @@ use std::thread::JoinHandle;
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_network::{ConnectionMetrics, Network, NetworkConfig, NetworkHandle};
 use cloverleaf_replica::Input;
+use cloverleaf_storage::Store;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
 use eyre::{Context as _, Result};
@@ -49,6 +51,7 @@ use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
 use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
+use pruner::{Keep, Pruner};
 use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
@@ -103,12 +106,8 @@ impl Sequencer {
             Arc::clone(&shared),
             watched("the parcels' thread"),
         )?;
-        let (committer, commit_thread) = Committer::start(
-            disk.store,
-            Arc::clone(&shared),
-            done,
-            watched("the commits' thread"),
-        )?;
+        let first_kept = disk.store.first_height()?.unwrap_or(Height(1));
+        let (committer, disk_threads) = start_commits(&home, disk.store, &shared, done, watched)?;
         let engine = Engine {
             replica: disk.replica,
             votes: disk.votes,
@@ -124,7 +123,7 @@ impl Sequencer {
         };
         let start = Input::Start {
             votes: disk.entries,
-            first_kept: Height(1),
+            first_kept,
         };
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
@@ -139,7 +138,10 @@ impl Sequencer {
             stop,
             network,
             tasks: vec![network_task, carrier],
-            threads: vec![engine_thread, parcel_thread, commit_thread],
+            threads: [engine_thread, parcel_thread]
+                .into_iter()
+                .chain(disk_threads)
+                .collect(),
             hub,
             _home: home,
         })
@@ -220,6 +222,31 @@ fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
         completions: Completions::default(),
     };
     (Mailboxes { urgent, bulk }, requests, inboxes)
+}
+
+/// The thread that commits, and the one that removes old blocks when not all are kept.
+fn start_commits(
+    home: &Home,
+    store: Store,
+    shared: &Arc<Shared>,
+    done: Completions,
+    watched: impl Fn(&'static str) -> (Fatal, Watch),
+) -> Result<(Committer, Vec<JoinHandle<()>>)> {
+    let keep = Keep {
+        heights: home.config.store.keep_heights,
+        replay_window_ms: home.genesis.parameters.replay_window_ms,
+    };
+    let (mut pruner, mut threads) = (None, Vec::new());
+    if keep.heights > 0 {
+        let ends = watched("the thread that removes old blocks");
+        let (started, thread) = Pruner::start(store.clone(), keep, done.clone(), ends)?;
+        pruner = Some(started);
+        threads.push(thread);
+    }
+    let ends = watched("the commits' thread");
+    let (committer, thread) = Committer::start(store, Arc::clone(shared), done, pruner, ends)?;
+    threads.push(thread);
+    Ok((committer, threads))
 }
 
 async fn start_network(

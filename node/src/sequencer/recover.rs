@@ -47,8 +47,8 @@ pub(super) fn open(
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
     let key = home.keys.address();
     let journals = journals::open(&disk, key)?;
-    let state = match store.state()? {
-        Some(bytes) => State::decode(&bytes)?,
+    let state = match store.checked_state()? {
+        Some(state) => state,
         None => State::genesis(&home.genesis)?,
     };
     let window = window(&store, &state, &home.store_dir())?;
@@ -132,9 +132,6 @@ fn window(store: &Store, state: &State, path: &Path) -> Result<Window> {
         what,
     };
     let (tip, tip_ms) = (state.height(), state.timestamp_ms());
-    if store.tip().map_or(Height::GENESIS, |(height, _)| height) != tip {
-        return Err(damaged(format!("its state is not of its tip but of height {tip}")).into());
-    }
     let missing =
         |height: Height| damaged(format!("block {height} is missing, later ones are not"));
     let mut window = Window::new(state.parameters().replay_window_ms);

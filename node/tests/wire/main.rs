@@ -11,6 +11,8 @@ mod bundles;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod db;
+#[cfg(test)]
 mod endpoint;
 #[cfg(test)]
 mod envelope;

@@ -76,6 +76,7 @@ pub(crate) async fn start_node(name: &str, limits: Limits, faucet: bool) -> Test
         dir,
         limits,
         executions,
+        keep_heights: 0,
         faucet,
     })
     .await

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
@@ -31,6 +31,8 @@ pub(crate) struct TestOptions {
     pub(crate) limits: Limits,
     /// The rollups' own JSON-RPC URLs.
     pub(crate) executions: BTreeMap<ChainId, String>,
+    /// How many heights it keeps, of a network with a short replay window; all, of a usual one, if 0.
+    pub(crate) keep_heights: u64,
     /// It has a faucet, whose account nobody else knows.
     pub(crate) faucet: bool,
 }
@@ -59,6 +61,13 @@ impl TestNode {
             empty_block_interval_ms: 100,
             ..Parameters::default()
         };
+        let parameters = match options.keep_heights {
+            0 => parameters,
+            _ => Parameters {
+                replay_window_ms: 1,
+                ..parameters
+            },
+        };
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 1,
@@ -70,6 +79,7 @@ impl TestNode {
         let genesis = with_more_rollups(network.genesis);
         write_genesis(&network.homes[0].join("genesis.json"), &genesis)?;
         let mut home = Home::open(&network.homes[0])?;
+        home.config.store.keep_heights = options.keep_heights;
         let executions = options.executions.into_iter();
         home.config.execution = executions
             .map(|(chain_id, url)| ExecutionRpc { chain_id, url })
@@ -94,6 +104,11 @@ impl TestNode {
             dir: network.homes[0].clone(),
             service,
         })
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What can be asked inside the node.

@@ -80,6 +80,7 @@ pub(crate) async fn start_asking(name: &str, url: String) -> TestNode {
         dir,
         limits: Limits::default(),
         executions: BTreeMap::from([(ChainId(ALPHA), url)]),
+        keep_heights: 0,
         faucet: false,
     };
     TestNode::start(options).await.unwrap()

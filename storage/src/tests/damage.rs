@@ -11,7 +11,12 @@ use crate::column::Column;
 use crate::{Decision, Store, StoreError, keys};
 
 /// Replaces a stored value behind the store's back.
-fn replace(store: &Store, column: Column, key: &[u8], change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+pub(super) fn replace(
+    store: &Store,
+    column: Column,
+    key: &[u8],
+    change: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) {
     let database = store.database();
     let value = database.get(column, key).unwrap().unwrap_or_default();
     let mut writes = database.writes();
@@ -95,15 +100,69 @@ fn batch_that_the_block_does_not_commit_to_is_damage() {
     assert_damaged(store.block_bytes(Height(1)), &home.path());
 }
 
+/// Flips a bit of each byte of a value in turn, and puts the value back.
+fn flip_each_byte(store: &Store, column: Column, key: &[u8], check: impl Fn(usize)) {
+    let original = store.database().get(column, key).unwrap().unwrap();
+    for position in 0..original.len() {
+        replace(store, column, key, |mut bytes| {
+            bytes[position] ^= 1 << (position % 8);
+            bytes
+        });
+        check(position);
+        replace(store, column, key, |_| original.to_vec());
+    }
+}
+
 #[test]
-fn transaction_changed_within_a_batch_is_found_when_the_block_is_read() {
+fn every_flipped_byte_of_a_batch_or_its_branch_is_damage_wherever_the_batch_is_served() {
     let (home, store, _) = store_with(1);
+    let key = keys::rollup_seq(ROLLUPS[0], 1);
+    for column in [Column::Batches, Column::Branches] {
+        flip_each_byte(&store, column, &key, |_| {
+            assert_damaged(store.batch(ROLLUPS[0], 1), &home.path());
+            assert_damaged(store.block_bytes(Height(1)), &home.path());
+            assert_damaged(store.block(Height(1)), &home.path());
+        });
+    }
+    assert!(store.batch(ROLLUPS[0], 1).unwrap().is_some());
+}
+
+#[test]
+fn every_flipped_byte_of_the_list_of_a_blocks_batches_is_damage() {
+    let (home, store, _) = store_with(2);
+    let key = keys::height_rollup(Height(1), ROLLUPS[1]);
+    flip_each_byte(&store, Column::Heights, &key, |_| {
+        assert_damaged(store.block_bytes(Height(1)), &home.path());
+    });
+}
+
+#[test]
+fn damage_is_named_by_its_column_and_key() {
+    let (_home, store, _) = store_with(1);
     let key = keys::rollup_seq(ROLLUPS[0], 1);
     replace(&store, Column::Batches, &key, |mut bytes| {
         *bytes.last_mut().unwrap() ^= 1;
         bytes
     });
-    assert_damaged(store.block(Height(1)), &home.path());
+    let error = store.batch(ROLLUPS[0], 1).unwrap_err().to_string();
+    let place = "column batches, key 0x00000000000003850000000000000001: batch 1 of rollup 901";
+    assert!(error.contains(place), "{error}");
+}
+
+#[test]
+fn certificate_of_another_height_or_of_a_round_before_the_block_is_damage() {
+    let (home, store, _) = store_with(1);
+    let key = keys::height(Height(1));
+    let original = store.decision(Height(1)).unwrap().unwrap();
+    let mut other = original.clone();
+    other.certificate.height = Height(2);
+    replace(&store, Column::Blocks, &key, |_| alloy_rlp::encode(&other));
+    assert_damaged(store.decision(Height(1)), &home.path());
+    let mut early = original;
+    early.header.round = Round(1);
+    early.certificate.block_hash = early.header.hash();
+    replace(&store, Column::Blocks, &key, |_| alloy_rlp::encode(&early));
+    assert_damaged(store.decision(Height(1)), &home.path());
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The store on a real RocksDB in a temporary directory.
 
+mod check;
 mod damage;
 mod durability;
 mod fixture;
+mod flips;
 mod model;
 mod prune;
 mod reads;
+mod real;
 
 use std::fs;
 use std::path::{Path, PathBuf};

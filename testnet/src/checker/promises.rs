@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloverleaf_mempool::Name;
 use cloverleaf_mempool::pool::State;
-use cloverleaf_types::{Address, B256, Block, ChainId, Height, Terms};
+use cloverleaf_types::{Address, B256, Block, ChainId, DropReason, Height, Terms};
 
 use super::Violation;
 use super::replay::Left;
@@ -21,6 +21,8 @@ pub struct Promises {
     /// Of these, whose author's disk was wiped since.
     forgotten: BTreeSet<Name>,
     made: BTreeMap<Address, u64>,
+    /// Who was removed: it may still promise until it knows, and then takes it back.
+    removed: BTreeSet<Address>,
     height: Height,
     time_ms: u64,
 }
@@ -69,7 +71,12 @@ impl Promises {
         if *how == State::Rejected {
             return Err(lost(node, &name));
         }
-        if self.put_off.contains_key(&name) {
+        let is_of_removal = |reason: &DropReason| *reason == DropReason::AuthorRemoved;
+        let is_removed = self.removed.contains(&node)
+            && matches!(how, State::Dropped { reason, .. } if is_of_removal(reason));
+        if is_removed {
+            self.open.remove(&name);
+        } else if self.put_off.contains_key(&name) {
             self.end(name);
         }
         Ok(())
@@ -78,6 +85,7 @@ impl Promises {
     /// A node is removed from the validators: what no block has taken of its lane ends there (L2).
     /// Returns what it was.
     pub fn removed(&mut self, node: Address) -> Vec<Name> {
+        self.removed.insert(node);
         let of_node = self.open.extract_if(.., |_, maker| *maker == node);
         let ended: Vec<Name> = of_node.map(|(name, _)| name).collect();
         for name in &ended {

@@ -127,6 +127,15 @@ section!(
 );
 
 section!(
+    /// What is kept on the disk.
+    StoreSettings, "store.", {
+        /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
+        /// need is kept besides.
+        keep_heights: u64,
+    }
+);
+
+section!(
     /// All settings of one node.
     NodeConfig, "", {
         /// The ports follow from it: JSON-RPC has this one, gRPC the next, metrics 3 and validators 4
@@ -148,6 +157,8 @@ section!(
         keys: KeySettings,
         /// What the pool holds at most.
         pool: PoolSettings,
+        /// What is kept on the disk.
+        store: StoreSettings,
         /// The other validators: a list of `peer_id` (as genesis names it) and `address` (`IP:port`).
         peers: Vec<Peer>,
         /// Rollups' own JSON-RPC, asked for reads and nonces: a list of `chain_id` and `url`.
@@ -235,6 +246,7 @@ impl NodeConfig {
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
             },
+            store: StoreSettings { keep_heights: 0 },
             peers: Vec::new(),
             execution: Vec::new(),
         }
@@ -273,6 +285,7 @@ impl NodeConfig {
             LogSettings::SETTINGS,
             KeySettings::SETTINGS,
             PoolSettings::SETTINGS,
+            StoreSettings::SETTINGS,
         ];
         let is_section = |top: &&Setting| {
             let mut keys = sections.iter().flat_map(|section| section.iter());

@@ -15,14 +15,14 @@
 
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::{
-    At, BatchOutput, Quantity, TransactionOutcome, TransactionStatus, quantity,
+    BatchOutput, Quantity, TransactionOutcome, TransactionStatus, quantity,
 };
 use cloverleaf_mempool::Envelope;
 use cloverleaf_types::{Address, Batch, ChainId, TransactionKey};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Desk, broken};
+use super::{Desk, broken, unreadable};
 use crate::clock::now_ms;
 use crate::rpc::execution::Untold;
 use crate::rpc::limits::RECEIPTS_KEPT_MS;
@@ -154,8 +154,10 @@ impl Desk {
         seq: u64,
         index: u32,
     ) -> Result<Option<Sent>, RpcError> {
-        let Some(stored) = self.batch(chain_id, At::Number(seq)).await? else {
-            return Ok(None);
+        let read =
+            move |store: &cloverleaf_storage::Store| store.batch(chain_id, seq).map_err(unreadable);
+        let Some(stored) = self.read(read).await? else {
+            return Ok(None); // it was pruned
         };
         let block_ms = stored.decision.header.timestamp_ms;
         let recover = move |_: &cloverleaf_storage::Store| {

@@ -9,7 +9,7 @@ use cloverleaf_types::{
     B256, Batch, ChainId, Height, Manifest, ManifestLeg, TransactionId, transaction_id,
 };
 
-use super::{Desk, known, unreadable};
+use super::{Desk, known, pruned, unreadable};
 
 impl Desk {
     /// Proves that a bundle's legs are all in one block; nothing until it is committed.
@@ -89,7 +89,14 @@ fn bundle_proof(store: &Store, hash: B256) -> Result<Option<BundleProof>, RpcErr
 
 fn ids_of_leg(store: &Store, leg: &ManifestLeg) -> Result<Vec<TransactionId>, RpcError> {
     let stored = store.batch(leg.chain_id, leg.seq).map_err(unreadable)?;
-    let stored = stored.ok_or_else(|| broken(format_args!("batch {} is missing", leg.seq)))?;
+    let Some(stored) = stored else {
+        return match store.first_available(leg.chain_id).map_err(unreadable)? {
+            Some(first) if first <= leg.seq => {
+                Err(broken(format_args!("batch {} is missing", leg.seq)))
+            }
+            first => Err(pruned(leg.seq, first.unwrap_or(leg.seq + 1))),
+        };
+    };
     let batch = Batch::decode(stored.bytes).map_err(broken)?;
     let [first, count] = [leg.first, leg.count].map(|it| usize::try_from(it).unwrap_or(usize::MAX));
     let raws = batch
@@ -103,7 +110,13 @@ fn ids_of_leg(store: &Store, leg: &ManifestLeg) -> Result<Vec<TransactionId>, Rp
 
 fn decision(store: &Store, height: Height) -> Result<Decision, RpcError> {
     let decision = store.decision(height).map_err(unreadable)?;
-    decision.ok_or_else(|| missing("decision", height))
+    if let Some(decision) = decision {
+        return Ok(decision);
+    }
+    match store.first_height().map_err(unreadable)? {
+        Some(first) if height < first => Err(pruned(height.0, first.0)),
+        _ => Err(missing("decision", height)),
+    }
 }
 
 fn missing(what: &str, height: Height) -> RpcError {
