@@ -188,8 +188,7 @@ fn store_that_knows_less_than_the_journals_is_amnesia() {
 fn amnesia_survives_a_restart_though_the_journal_looks_whole_again() {
     let (mut network, _) = busy();
     network.crash(0);
-    network.machines[0].disk.logged.clear();
-    let logged = network.machines[0].disk.logged.clone();
+    let logged = std::mem::take(&mut network.machines[0].disk.logged);
     network.passes = Box::new(|frame| frame.to != 0);
     network.start(0);
     network.run_ms(100);
