@@ -231,6 +231,13 @@ fn restore_pool(
     let uncut = sealed.iter().flat_map(|(_, submissions)| submissions);
     let mut taken: BTreeSet<_> = uncut.clone().flat_map(nonces).collect();
     taken.extend(tell_placed(pool, uncut.chain(&decided), index));
+    // S1: how far those are who change the network, the state knows.
+    for transaction in decided.iter().flat_map(Submission::transactions) {
+        if transaction.chain_id == ChainId::CONTROL {
+            let nonce = state.control_nonce(transaction.sender);
+            pool.expect(ChainId::CONTROL, transaction.sender, nonce);
+        }
+    }
     let mut put_off = BTreeSet::new();
     for submission in latest_of_each_nonce(decided, taken) {
         let name = submission.name();
