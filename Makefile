@@ -24,7 +24,7 @@ STAGES := format lint unit rules simulation network evm node processes benches
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup build binary dev test clients bench fuzz testnet testnet-down testnet-smoke
+.PHONY: help setup build binary dev test clients bench fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
 .PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
@@ -35,6 +35,8 @@ help:
 	@echo '              testnet-smoke loads, perturbs and checks them'
 	@echo 'make bench    the ordering hot path'
 	@echo 'make fuzz     every decoder against bytes that a fuzzer makes up, each for SECONDS=15'
+	@echo 'make faults   everything broken on purpose, within 20 minutes; faults-long, faults-full ROW=…'
+	@echo '              and faults-repeat ROW=… UNIT=… are in docs/faults.md'
 	@echo 'make setup    what the others do first: install clang, libclang-dev, ccache if missing'
 
 setup:
@@ -81,6 +83,17 @@ fuzz:
 	@.ci/setup
 	@fuzz/run $(or $(SECONDS),15) $(TARGETS)
 
+# The programme of docs/faults.md; its binary is built beside the tests of its package. It wants root for what it does to disks and links.
+faults faults-long faults-full faults-repeat: setup
+	@.ci/setup faults
+	$(binary) --test simulation
+	@"$(CARGO_TARGET_DIR)/debug/faults" $(FAULTS)
+
+faults: FAULTS = short $(ROWS)
+faults-long: FAULTS = long $(ROWS)
+faults-full: FAULTS = full $(ROW) $(UNITS)
+faults-repeat: FAULTS = repeat $(ROW) $(UNIT)
+
 stage-format:
 	cargo fmt --all --check -- -l
 	cargo fmt --manifest-path fuzz/Cargo.toml --check -- -l
@@ -91,6 +104,7 @@ stage-lint:
 # Every crate's unit tests and examples; RocksDB's are among them.
 stage-unit:
 	cargo test --workspace --lib
+	cargo test --workspace --bin faults
 	cargo test --workspace --doc
 
 # Formats, order, consensus, journals, one validator, and what the tree must look like.

@@ -1,0 +1,153 @@
+//! `faults`: breaks networks on purpose, in every way that docs/faults.md lists, and says what it saw.
+//!
+//! ```text
+//! faults short [ROW…]        every row, small counts: within 20 minutes
+//! faults long [ROW…]         every row, the counts of a nightly run
+//! faults full ROW [UNITS]    goes on where the record in docs/faults.md ends, and adds to it
+//! faults repeat ROW UNIT     one unit, to look into
+//! faults rows                what there is
+//! ```
+//! Ends with 1 when anything broke, or when a row never met what it is there to meet.
+#![forbid(unsafe_code)]
+
+mod record;
+mod row;
+mod rows;
+mod table;
+
+use std::process::ExitCode;
+
+use cloverleaf_testnet::process::Stopwatch;
+
+use record::Record;
+use row::{Counts, Ended, Row};
+use table::{Line, Table};
+
+const USAGE: &str = "usage: faults short|long [ROW…] | full ROW [UNITS] | repeat ROW UNIT | rows";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match words.as_slice() {
+        ["short", names @ ..] => run_rows(names, |counts| counts.short),
+        ["long", names @ ..] => run_rows(names, |counts| counts.long),
+        ["full", name] => run_full(name, None),
+        ["full", name, units] => number(units).and_then(|units| run_full(name, Some(units))),
+        ["repeat", name, unit] => number(unit).and_then(|unit| repeat(name, unit)),
+        ["rows"] => Ok(list()),
+        _ => Err(USAGE.to_owned()),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs rows, each from its first unit; true when nothing broke.
+fn run_rows(names: &[&str], count: fn(&Counts) -> u64) -> Result<bool, String> {
+    let chosen = choose(names)?;
+    let mut table = Table::default();
+    for row in chosen {
+        eprintln!("== {} ({} × {})", row.name, count(&row.counts), row.unit);
+        let watch = Stopwatch::start();
+        let ended = (row.run)(0..count(&row.counts));
+        table.add(Line::new(row, count(&row.counts), &ended, watch.elapsed()));
+        explain(row, &ended);
+    }
+    println!("{table}");
+    Ok(table.is_unbroken())
+}
+
+/// Goes on with a row where the record ends.
+fn run_full(name: &str, units: Option<u64>) -> Result<bool, String> {
+    let row = find(name)?;
+    let mut record = Record::open()?;
+    let from = record.next_unit(row.name);
+    let to = units.map_or(row.counts.full, |units| from + units);
+    let mut is_unbroken = true;
+    let mut at = from;
+    while at < to {
+        let until = to.min(at + row.counts.slice);
+        let watch = Stopwatch::start();
+        let ended = (row.run)(at..until);
+        explain(row, &ended);
+        let Ended::Done(tally) = ended else {
+            return Ok(false);
+        };
+        is_unbroken &= tally.violations.is_empty();
+        record.add(row.name, at..until, &tally, watch.elapsed())?;
+        println!(
+            "{} {at}..{until} of {to}: {} violations",
+            row.name,
+            tally.violations.len()
+        );
+        at = until;
+    }
+    Ok(is_unbroken)
+}
+
+fn repeat(name: &str, unit: u64) -> Result<bool, String> {
+    let row = find(name)?;
+    let ended = (row.run)(unit..unit + 1);
+    explain(row, &ended);
+    Ok(matches!(&ended, Ended::Done(tally) if tally.violations.is_empty()))
+}
+
+fn list() -> bool {
+    for row in rows::ALL {
+        let Counts {
+            short, long, full, ..
+        } = row.counts;
+        println!(
+            "{:<14} {short:>6} {long:>6} {full:>6}  {}",
+            row.name, row.unit
+        );
+    }
+    true
+}
+
+/// Says what broke and how to repeat it.
+fn explain(row: &Row, ended: &Ended) {
+    match ended {
+        Ended::Skipped(reason) => eprintln!("SKIPPED: {} WAS NOT TESTED: {reason}", row.name),
+        Ended::Done(tally) => {
+            for (what, times) in &tally.met {
+                eprintln!("{times:>12} {what}");
+            }
+            for (what, figure) in &tally.figures {
+                eprintln!("{figure:>12} {what}");
+            }
+            for broken in &tally.violations {
+                eprintln!(
+                    "{} {} breaks this: {}\nrepeat it with: make faults-repeat ROW={} UNIT={}",
+                    row.name, broken.unit, broken.what, row.name, broken.unit
+                );
+            }
+        }
+    }
+}
+
+fn choose(names: &[&str]) -> Result<Vec<&'static Row>, String> {
+    if names.is_empty() {
+        return Ok(rows::ALL.iter().collect());
+    }
+    names.iter().map(|name| find(name)).collect()
+}
+
+fn find(name: &str) -> Result<&'static Row, String> {
+    let found = rows::ALL.iter().find(|row| row.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = rows::ALL.iter().map(|row| row.name).collect();
+        format!("no row is named {name}; there are: {}", names.join(", "))
+    })
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.replace(',', "")
+        .parse()
+        .map_err(|_| format!("{word} is no number; {USAGE}"))
+}
