@@ -166,6 +166,12 @@ impl Host {
         self.running.as_ref().map(|running| &running.replica)
     }
 
+    /// While the machine is up: its key signs, and its journal says so durably.
+    pub(crate) fn signs(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|it| !it.syncing_votes && !it.replica.observe().is_amnesiac)
+    }
+
     /// The length of its journals together, in bytes, while the machine is up.
     pub(crate) fn journal_bytes(&self) -> Option<u64> {
         Some(self.running.as_ref()?.files.len_bytes())

@@ -264,9 +264,7 @@ impl Simulation {
 
     /// A wiped machine's key signs again.
     fn note_remembered(&mut self, host: usize) {
-        let replica = self.hosts[host].replica();
-        let signs = replica.is_some_and(|replica| !replica.observe().is_amnesiac);
-        if signs && self.wiped.remove(&host) {
+        if self.hosts[host].signs() && self.wiped.remove(&host) {
             self.counts.remembered += 1;
         }
     }
