@@ -1,7 +1,9 @@
 //! Everything that is broken on purpose, a file each, cheapest first.
 
 mod controls;
+mod fuzz;
 mod simulation;
+mod steps;
 mod twins;
 
 use super::row::Row;
@@ -9,4 +11,15 @@ use super::row::Row;
 /// Threads that share what is simulated.
 const THREADS: usize = 2;
 
-pub(crate) const ALL: &[Row] = &[controls::ROW, twins::ROW, simulation::ROW];
+pub(crate) const ALL: &[Row] = &[
+    controls::ROW,
+    twins::ROW,
+    steps::ROW,
+    simulation::ROW,
+    fuzz::PARCEL_AND_BLOCK,
+    fuzz::MESSAGES,
+    fuzz::RPC,
+    fuzz::JOURNAL,
+    fuzz::STREAM,
+    fuzz::ORDER,
+];

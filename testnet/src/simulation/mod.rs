@@ -28,6 +28,7 @@ mod network;
 mod queue;
 pub mod random;
 pub mod script;
+pub mod steps;
 mod store;
 pub mod suite;
 mod workload;
