@@ -82,6 +82,8 @@ counts! {
     gave_way,
     /// Items that were announced as available.
     available,
+    /// Networks with a clock that is ahead of all others.
+    fast_clocks,
     /// Machines that lost power.
     crashes,
     /// Times that all machines lost power at once.

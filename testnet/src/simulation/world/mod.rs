@@ -166,7 +166,10 @@ impl Simulation {
             was_isolated: false,
             judge: Judge::new(&genesis, recover),
             alarms: Alarms::default(),
-            counts: Counts::default(),
+            counts: Counts {
+                fast_clocks: u64::from(config.fast_clock.is_some()),
+                ..Counts::default()
+            },
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),
