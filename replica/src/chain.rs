@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Ordered, State, Window};
-use cloverleaf_types::{B256, Height};
+use cloverleaf_types::{B256, Bound, Height, TransactionKey};
 
 /// Blocks computed for the next height and not decided yet: one per proposed value. A height sees
 /// few, since a new value needs a new round; the oldest go first beyond this.
@@ -42,6 +42,11 @@ impl Chain {
         self.state.height()
     }
 
+    /// How many computed blocks are kept, and at most.
+    pub(crate) fn bound(&self) -> Bound {
+        Bound::new("candidates", self.candidates.len(), CANDIDATES_MAX)
+    }
+
     pub(crate) fn candidate(&self, block_hash: B256) -> Option<&Arc<Ordered>> {
         self.candidates.get(&block_hash)
     }
@@ -56,8 +61,13 @@ impl Chain {
         }
     }
 
+    /// The first of the next block's ids that it may not place (W1, B7).
+    pub(crate) fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
+        self.window.repeated(keys)
+    }
+
     /// Takes a decided block as the new tip; all other candidates are void.
-    pub(crate) fn advance(&mut self, state: State, keys: Vec<cloverleaf_types::TransactionKey>) {
+    pub(crate) fn advance(&mut self, state: State, keys: Vec<TransactionKey>) {
         self.window.push(state.height(), state.timestamp_ms(), keys);
         self.state = state;
         self.candidates.clear();
