@@ -105,6 +105,7 @@ fn power_cut_at(step: u32, hosts: &[usize]) -> Result<Report, Box<dyn std::error
     Ok(network.finish()?)
 }
 
+// Espresso ignores exactly this test: all nodes are restarted.
 #[test]
 fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
     let mut network = started(Config::calm(3));
@@ -118,6 +119,7 @@ fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
     network.finish().unwrap();
 }
 
+// Espresso ignores exactly this test: a rolling restart.
 #[test]
 fn validators_restart_one_after_the_other_under_load() {
     let mut network = started(Config::calm(4));

@@ -8,6 +8,7 @@ use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::files::{Files, Found};
+use super::heard::Heard;
 use super::{Host, Running, Sighting, Store};
 
 /// What a start found.
@@ -66,6 +67,7 @@ impl Host {
             syncing_votes: false,
             woken_ms: None,
             fuse: None,
+            heard: Heard::default(),
         });
         let first_kept = Height(1);
         self.input(now_us, Input::Start { votes, first_kept });
