@@ -52,6 +52,7 @@ mod submit;
 mod sync_flow;
 
 pub use amnesia::{signing_record, signs_from};
+pub use chain::Order;
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};

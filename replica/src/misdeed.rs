@@ -166,7 +166,8 @@ impl Misdeed {
     pub fn verify(&self, recover: &dyn Recover) -> Result<(), NotProven> {
         match &self.signed {
             SignedMisdeed::Twice(Evidence::Votes(first, second)) => {
-                let slot = |it: &cloverleaf_consensus::Vote| (it.height, it.round, it.kind, it.voter);
+                let slot =
+                    |it: &cloverleaf_consensus::Vote| (it.height, it.round, it.kind, it.voter);
                 if slot(&first.message) != slot(&second.message) {
                     return Err(NotProven::Slot);
                 }
@@ -293,9 +294,8 @@ impl Misdeed {
     #[must_use]
     pub fn slot(&self) -> String {
         let at = |height: Height, round: Round| format!("height {height}, round {round}");
-        let of_parcel = |header: &ParcelHeader| {
-            format!("lane epoch {}, parcel {}", header.epoch.0, header.seq)
-        };
+        let of_parcel =
+            |header: &ParcelHeader| format!("lane epoch {}, parcel {}", header.epoch.0, header.seq);
         match &self.signed {
             SignedMisdeed::Twice(Evidence::Votes(first, _)) => {
                 let vote = &first.message;
@@ -306,10 +306,15 @@ impl Misdeed {
                 format!("{}, {kind}", at(vote.height, vote.round))
             }
             SignedMisdeed::Twice(Evidence::Proposals(first, _)) => {
-                format!("{}, proposal", at(first.message.height, first.message.round))
+                format!(
+                    "{}, proposal",
+                    at(first.message.height, first.message.round)
+                )
             }
             SignedMisdeed::Parcels(first, _) => of_parcel(&first.header),
-            SignedMisdeed::Mark(_) => self.marked().map_or_else(String::new, |it| of_parcel(&it.header)),
+            SignedMisdeed::Mark(_) => self
+                .marked()
+                .map_or_else(String::new, |it| of_parcel(&it.header)),
         }
     }
 

@@ -32,7 +32,10 @@ impl Misdeeds {
             MisdeedKind::Mark => self.false_senders += 1,
             MisdeedKind::Votes | MisdeedKind::Proposals => {}
         }
-        let (key, range) = ((misdeed.offender(), misdeed.kind()), height.0 / MISDEED_HEIGHTS);
+        let (key, range) = (
+            (misdeed.offender(), misdeed.kind()),
+            height.0 / MISDEED_HEIGHTS,
+        );
         let known = self.first.get(&key);
         if known.is_some_and(|(latest, _)| *latest == range) {
             return None;

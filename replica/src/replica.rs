@@ -13,7 +13,7 @@ use cloverleaf_mempool::pool::Pool;
 use cloverleaf_types::{Address, Height, Signer, Value};
 
 use crate::amnesia::Signing;
-use crate::chain::Chain;
+use crate::chain::{Chain, Order};
 use crate::commit::Committing;
 use crate::config::Halt;
 use crate::index::PlacedIndex;
@@ -69,6 +69,20 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// Orders by another function. It is for the simulator, whose judge must notice a faulty one.
+    #[must_use]
+    pub fn ordering_by(mut self, order: Order) -> Self {
+        self.chain.order_by(order);
+        self
+    }
+
+    /// Commits blocks that place something twice. It is for the simulator, whose judge must notice it.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.chain.unwatch();
+        self
+    }
+
     /// Takes one input and says what must be done, in order. `now_ms` is this machine's clock, in
     /// milliseconds since 1970. After [`Output::Halt`] there is no more output.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Vec<Output> {

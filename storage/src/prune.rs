@@ -98,12 +98,7 @@ impl Store {
     /// # Errors
     /// Somebody needs what it would remove: nothing has changed. The disk failed or is damaged; what was
     /// removed before stays removed.
-    pub fn prune(
-        &self,
-        below: Height,
-        needed: Needed,
-        blocks_max: u64,
-    ) -> Result<u64, StoreError> {
+    pub fn prune(&self, below: Height, needed: Needed, blocks_max: u64) -> Result<u64, StoreError> {
         let tip = self.tip().map_or(Height::GENESIS, |(height, _)| height);
         let below = below.min(tip);
         let Some(mut next) = self.first_height()? else {

@@ -514,5 +514,11 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
         assert_eq!(node.toy.checks, 1, "node {proposer}");
         assert_eq!(node.decisions[0].certificate.round, Round(2));
     }
-    assert_eq!(ready.map(|node| net.nodes[node].toy.builds).iter().sum::<u32>(), 1);
+    assert_eq!(
+        ready
+            .map(|node| net.nodes[node].toy.builds)
+            .iter()
+            .sum::<u32>(),
+        1
+    );
 }

@@ -31,10 +31,7 @@ pub(super) enum StoreWork {
     /// Read blocks for a peer.
     Read(BlockRange),
     /// Keep what somebody did.
-    Evidence {
-        misdeed: Arc<Misdeed>,
-        range: u64,
-    },
+    Evidence { misdeed: Arc<Misdeed>, range: u64 },
 }
 
 /// The thread's mailbox.

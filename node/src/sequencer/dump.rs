@@ -145,7 +145,9 @@ impl Dumps {
     fn value(&self, cause: &Cause<'_>, scene: &Scene) -> Value {
         let what: String = cause.what.chars().take(WHAT_BYTES_MAX / 4).collect();
         let invariant = cause.invariant;
-        let tip = scene.tip.map(|(height, hash)| json!({"height": height.0, "hash": hash}));
+        let tip = scene
+            .tip
+            .map(|(height, hash)| json!({"height": height.0, "hash": hash}));
         let block = scene.block.as_ref().map(|(header, cut)| block(header, cut));
         json!({
             "format": 1,

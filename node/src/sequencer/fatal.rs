@@ -138,13 +138,7 @@ impl Fatal {
             .clone()
     }
 
-    fn set(
-        &self,
-        code: ExitCode,
-        invariant: Option<Invariant>,
-        what: &str,
-        scene: Option<Scene>,
-    ) {
+    fn set(&self, code: ExitCode, invariant: Option<Invariant>, what: &str, scene: Option<Scene>) {
         let mut first = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_some() {
             tracing::debug!(code = code.number(), "{what}");
@@ -180,7 +174,10 @@ impl Fatal {
         match dumps.write(cause, &scene.unwrap_or_else(last)) {
             Ok(Some(path)) => Some(path),
             Ok(None) => {
-                tracing::warn!(dumps = DUMPS_MAX, "there are dumps enough; none was written");
+                tracing::warn!(
+                    dumps = DUMPS_MAX,
+                    "there are dumps enough; none was written"
+                );
                 None
             }
             Err(error) => {

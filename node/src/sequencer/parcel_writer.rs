@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use cloverleaf_journal::{JournalError, SegmentedJournal};
 use cloverleaf_replica::{Input, KeptParcel};
-use cloverleaf_types::{Bound, Height};
 use cloverleaf_types::limits::{LANE_WINDOW_PARCELS, VALIDATORS_MAX};
+use cloverleaf_types::{Bound, Height};
 
 use super::completions::Completions;
 use super::depth::Depth;

@@ -170,16 +170,24 @@ async fn two_parcels_of_one_slot_are_kept_served_and_verified_by_whoever_trusts_
     assert_eq!(two.listed().await, listed);
     let network = Network::of(&two.node);
     let name = listed[0].name.clone();
-    let called = network.http.result("/", "seq_getEvidence", json!([name])).await;
+    let called = network
+        .http
+        .result("/", "seq_getEvidence", json!([name]))
+        .await;
     let path = format!("/v1/evidence/{name}");
     assert_eq!(network.http.get(&path).await.body, called);
     let listed_by_path = network.http.get("/v1/evidence").await.body;
     assert_eq!(listed_by_path, serde_json::to_value(&listed).unwrap());
     let evidence: Evidence = serde_json::from_value(called).unwrap();
-    let mut proofs = ProofServiceClient::connect(network.grpc.clone()).await.unwrap();
+    let mut proofs = ProofServiceClient::connect(network.grpc.clone())
+        .await
+        .unwrap();
     let names = proofs.list_evidence(ListEvidenceRequest {}).await.unwrap();
     assert_eq!(names.into_inner().names, [name.clone()]);
-    let streamed = proofs.get_evidence(GetEvidenceRequest { name }).await.unwrap();
+    let streamed = proofs
+        .get_evidence(GetEvidenceRequest { name })
+        .await
+        .unwrap();
     assert_eq!(streamed.into_inner().evidence, evidence.encoded.0);
     let unknown = GetEvidenceRequest {
         name: "../keys/consensus".to_owned(),

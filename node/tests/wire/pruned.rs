@@ -32,7 +32,12 @@ async fn pruned_node() -> TestNode {
     let handle = node.handle();
     let store = &handle.shared().store;
     let last = store.batch(ChainId(ALPHA), 3).unwrap().unwrap();
-    assert!(store.prune(last.height, Needed::ByNobody, u64::MAX).unwrap() > 0);
+    assert!(
+        store
+            .prune(last.height, Needed::ByNobody, u64::MAX)
+            .unwrap()
+            > 0
+    );
     node
 }
 

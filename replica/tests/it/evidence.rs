@@ -84,7 +84,10 @@ fn parcel(byte: u8, checked: bool) -> Parcel {
 fn all() -> Vec<Misdeed> {
     let header = |byte| Box::new(SignedHeader::of(&parcel(byte, false)));
     let signed = [
-        SignedMisdeed::Twice(Evidence::Votes(vote(None), vote(Some(B256::repeat_byte(1))))),
+        SignedMisdeed::Twice(Evidence::Votes(
+            vote(None),
+            vote(Some(B256::repeat_byte(1))),
+        )),
         SignedMisdeed::Twice(Evidence::Proposals(proposal(1), proposal(2))),
         SignedMisdeed::Parcels(header(1), header(2)),
         SignedMisdeed::Mark(parcel(1, true).encoded().clone()),
@@ -142,7 +145,10 @@ fn what_correct_validators_sign_is_no_evidence() {
         (votes(&one, &of_another), "signature"),
         (SignedMisdeed::Parcels(header(1), header(1)), "conflict"),
         (SignedMisdeed::Parcels(header(1), elsewhere), "slot"),
-        (SignedMisdeed::Mark(parcel(1, false).encoded().clone()), "mark"),
+        (
+            SignedMisdeed::Mark(parcel(1, false).encoded().clone()),
+            "mark",
+        ),
     ];
     for (signed, step) in cases {
         let network = NETWORK;

@@ -1,10 +1,11 @@
 //! What ends a replica because it cannot be: nothing after it is released.
 
+use cloverleaf_bundle::{LaneSlice, Ordered, State, Window, order};
 use cloverleaf_consensus::{Candidate, CheckedValue, JournalEntry, Signable, Signed, Vote};
 use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Halt, Input, MisdeedKind, Output};
 use cloverleaf_types::{
-    Address, B256, Height, Parameters, Secp256k1, Signer as _, Transaction, VoteKind,
+    Address, B256, Height, Parameters, Plan, Secp256k1, Signer as _, Transaction, VoteKind,
 };
 
 use crate::support::{Network, WIDE, Write, parameters};
@@ -13,6 +14,47 @@ fn halt(outputs: &[Output]) -> &Halt {
     match outputs.last() {
         Some(Output::Halt(halt)) => halt,
         _ => panic!("{outputs:?}"),
+    }
+}
+
+/// Places what is in the replay window once more.
+fn without_window(parent: &State, _: &Window, plan: &Plan, lanes: &[LaneSlice]) -> Ordered {
+    order(parent, &Window::new(0), plan, lanes)
+}
+
+// W1, B7
+#[test]
+fn block_that_places_once_more_what_the_window_holds_ends_every_replica_before_its_commit() {
+    for is_watched in [true, false] {
+        let mut network = Network::off(4, parameters());
+        for index in 0..3 {
+            network.start(index);
+            let replica = network.machines[index].replica.take();
+            let replica = replica.map(|replica| match is_watched {
+                true => replica.ordering_by(without_window),
+                false => replica.ordering_by(without_window).unwatched(),
+            });
+            network.machines[index].replica = replica;
+        }
+        let key = network.submit(0, WIDE, 9);
+        network.until_placed(&[key]);
+        let placed = network.machines[0].placed(&key);
+        let transaction = Transaction {
+            sender: Address::repeat_byte(7),
+            checked: false,
+            raw: vec![9; 100].into(),
+        };
+        let again = network.first_parcel(3, WIDE, transaction);
+        let message = Message::Parcel(again.encoded().clone()).encode();
+        for to in 0..3 {
+            network.inject(3, to, Class::Parcels, message.clone());
+        }
+        network.run_ms(2_000);
+        for index in 0..3 {
+            assert_eq!(network.halted(index), is_watched, "machine {index}");
+            let still = network.machines[index].placed(&key) == placed;
+            assert_eq!(still, is_watched, "machine {index}");
+        }
     }
 }
 
@@ -117,8 +159,13 @@ fn decided_block_that_does_not_follow_from_the_state_ends_the_replica() {
             assert!(outputs.iter().any(commits), "{outputs:?}");
             continue;
         }
-        let is_refused =
-            matches!(halt(&outputs), Halt::CertifiedBlockRefused { height: Height(1), .. });
+        let is_refused = matches!(
+            halt(&outputs),
+            Halt::CertifiedBlockRefused {
+                height: Height(1),
+                ..
+            }
+        );
         assert!(is_refused, "{outputs:?}");
         assert_eq!(replica.in_question().unwrap().header.state_root, root);
     }
@@ -209,7 +256,10 @@ fn two_votes_for_one_slot_are_kept_as_evidence_that_anybody_can_verify() {
     assert_eq!(misdeed.kind(), MisdeedKind::Votes);
     assert_eq!(misdeed.offender(), key.address());
     assert_eq!(misdeed.verify(&Secp256k1), Ok(()));
-    assert!(network.machines[1].disk.evidence.is_empty(), "nobody else saw it");
+    assert!(
+        network.machines[1].disk.evidence.is_empty(),
+        "nobody else saw it"
+    );
 }
 
 fn at_once() -> Parameters {

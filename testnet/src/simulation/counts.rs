@@ -70,6 +70,12 @@ counts! {
     later_bundles,
     /// Messages about decided blocks that a Byzantine validator made false.
     false_blocks,
+    /// Votes and proposals that a Byzantine validator sent in the place of its replica's.
+    false_words,
+    /// Parcels and acks that a Byzantine validator sent in the place of its replica's.
+    false_parcels,
+    /// Messages that a Byzantine validator kept from its replica.
+    unheard,
     /// Items that nodes refused.
     refused,
     /// Items that gave way in a full pool.

@@ -74,7 +74,10 @@ fn node_whose_key_has_voted_otherwise_ends_with_71_at_every_start_and_the_others
         assert_eq!(end_of(&mut network, 0), Some(GUARD), "start {start}");
         let dump = fs::read(home.join(format!("invariant-1-{start}.json"))).unwrap();
         let dump: Value = serde_json::from_slice(&dump).unwrap();
-        assert_eq!((&dump["exitCode"], &dump["invariant"]["number"]), (&71.into(), &2.into()));
+        assert_eq!(
+            (&dump["exitCode"], &dump["invariant"]["number"]),
+            (&71.into(), &2.into())
+        );
     }
     for node in 1..4 {
         network.start(node).unwrap();

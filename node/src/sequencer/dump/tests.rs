@@ -66,7 +66,10 @@ fn invariant_that_does_not_hold_is_written_down_before_anybody_hears_of_it() {
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["invariant"]["number"], 5);
     assert_eq!((&value["height"], &value["round"]), (&json!(7), &json!(2)));
-    assert_eq!((&value["exitCode"], &value["evidence"]), (&json!(72), &json!(["ab"])));
+    assert_eq!(
+        (&value["exitCode"], &value["evidence"]),
+        (&json!(72), &json!(["ab"]))
+    );
     assert_eq!(value["validator"], json!(home.keys.address()));
     for file in ["consensus.key", "network.key"] {
         let secret = fs::read_to_string(home.dir.join("keys").join(file)).unwrap();

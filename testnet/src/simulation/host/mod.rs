@@ -21,7 +21,7 @@ use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
     BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
 };
-use cloverleaf_types::{Address, ChainId, Genesis, NetworkId, Parcel, Signer, Verified};
+use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
 
 use super::config::{Controls, DiskConfig};
 use super::disk::PoweredDisk;
@@ -97,6 +97,8 @@ pub(crate) struct Host {
     disk: PoweredDisk,
     store: Store,
     running: Option<Running>,
+    /// From which height its key signs, whatever it signed before (D4): its operator's word.
+    accepted: Option<Height>,
     /// A block that is being written.
     writing: Option<Arc<Commit>>,
     now_us: u64,
@@ -114,6 +116,18 @@ struct Running {
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
     heard: Heard,
+}
+
+impl Running {
+    /// One step of the fuse; true when power fails before what comes next.
+    fn burn(&mut self) -> bool {
+        let Some(left) = &mut self.fuse else {
+            return false;
+        };
+        let is_over = *left == 0;
+        *left = left.saturating_sub(1);
+        is_over
+    }
 }
 
 impl Host {
@@ -141,6 +155,7 @@ impl Host {
             disk,
             store: Store::default(),
             running: None,
+            accepted: None,
             writing: None,
             now_us: 0,
             effects: Vec::new(),
@@ -154,6 +169,12 @@ impl Host {
     /// The replica, while the machine is up.
     pub(crate) fn replica(&self) -> Option<&Replica> {
         self.running.as_ref().map(|running| &running.replica)
+    }
+
+    /// While the machine is up: its key signs, and its journal says so durably.
+    pub(crate) fn signs(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|it| !it.syncing_votes && !it.replica.observe().is_amnesiac)
     }
 
     /// The length of its journals together, in bytes, while the machine is up.
@@ -171,7 +192,12 @@ impl Host {
         GENESIS_MS + 1 + self.skew_ms + now_us / 1_000
     }
 
-    /// Power fails before the n-th output from now on, or not.
+    /// The next start accepts that its key signs from a height on, whatever it signed before.
+    pub(crate) fn accept(&mut self, from: Height) {
+        self.accepted = Some(from);
+    }
+
+    /// Power fails before the n-th output from now on, or not. A sync of the vote journal counts too.
     pub(crate) fn light_fuse(&mut self, outputs: Option<u32>) {
         if let Some(running) = &mut self.running {
             running.fuse = outputs;
@@ -255,6 +281,8 @@ impl Host {
             return;
         };
         match done {
+            // Power may fail between what is written and its sync, too.
+            Done::VotesSynced if running.burn() => self.lose_power(),
             Done::VotesSynced => {
                 running.files.votes.sync().expect("the power is there");
                 running.syncing_votes = false;

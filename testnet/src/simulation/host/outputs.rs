@@ -16,13 +16,9 @@ impl Host {
         let Some(running) = &mut self.running else {
             return;
         };
-        if let Some(left) = &mut running.fuse {
-            if *left == 0 {
-                self.effects.push(Effect::Down);
-                self.cut_power();
-                return;
-            }
-            *left -= 1;
+        if running.burn() {
+            self.lose_power();
+            return;
         }
         match output {
             Output::Journal(records) => {
@@ -56,8 +52,7 @@ impl Host {
             Output::Progress { name, state } => self.saw(Sighting::Progress(name, state)),
             Output::Halt(halt) => {
                 self.saw(Sighting::Halted(halt.to_string()));
-                self.effects.push(Effect::Down);
-                self.cut_power();
+                self.lose_power();
             }
         }
     }

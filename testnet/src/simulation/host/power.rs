@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use cloverleaf_bundle::State;
+use cloverleaf_bundle::{State, Window};
 use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::files::{Files, Found};
 use super::heard::Heard;
-use super::{Host, Running, Sighting, Store};
+use super::{Effect, Host, Running, Sighting, Store};
 
 /// What a start found.
 pub(crate) struct Start {
@@ -41,23 +41,34 @@ impl Host {
         }
         let genesis = || State::genesis(&surroundings.genesis).expect("a genesis");
         let state = self.store.state().unwrap_or_else(genesis);
-        let window = self.store.window(&state);
+        let window = match surroundings.controls.window_forgotten {
+            true => Window::new(state.parameters().replay_window_ms),
+            false => self.store.window(&state),
+        };
         let tip = state.height();
         let mut signs_from = signs_from(&votes, self.address, tip);
         if surroundings.controls.amnesia_ignored {
             signs_from = Some(Height::GENESIS);
         }
+        let votes = match surroundings.controls.votes_forgotten {
+            true => Vec::new(),
+            false => votes,
+        };
         let recovered = Recovered {
             signer: Arc::<cloverleaf_consensus::LocalSigner>::clone(&self.signer),
             recover: Arc::<super::Memo>::clone(&surroundings.recover),
             state,
             window,
             signs_from,
-            amnesia_accepted: None,
+            amnesia_accepted: self.accepted.take(),
             logged,
             stored,
         };
-        let replica = Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
+        let mut replica =
+            Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
+        if let Some(ordering) = surroundings.controls.ordering {
+            replica = replica.ordering_by(ordering.function()).unwatched();
+        }
         let forgot = replica.observe().is_amnesiac;
         self.running = Some(Running {
             replica,
@@ -84,6 +95,12 @@ impl Host {
         if all {
             self.store = Store::default();
         }
+    }
+
+    /// Power fails, and the world hears of it.
+    pub(super) fn lose_power(&mut self) {
+        self.effects.push(Effect::Down);
+        self.cut_power();
     }
 
     /// Power fails: syncs are interrupted; a block that is being written is there or not.

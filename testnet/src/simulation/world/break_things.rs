@@ -52,6 +52,13 @@ impl Simulation {
         self.workload.distrust(&promised);
     }
 
+    /// The next start of a machine that has no power accepts that its key signs from the block after the
+    /// tip on, whatever it signed before (D4).
+    pub fn accept_amnesia(&mut self, host: usize) {
+        let next = self.judge.state().height().next();
+        self.hosts[host].accept(next);
+    }
+
     /// At most f are Byzantine or have amnesia, or nothing is decided any more. Who changes the
     /// validators does not ask for that.
     fn may_wipe(&self, host: usize) -> bool {

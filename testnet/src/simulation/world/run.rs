@@ -9,9 +9,9 @@ use super::{Report, Simulation};
 use crate::checker::Violation;
 use crate::simulation::config::Config;
 
-/// Most virtual time, in milliseconds, that a network may need for its heights while things break: an
-/// hour, since more than f may be faulty for most of it.
-const RUN_MS: u64 = 3_600_000;
+/// Most virtual time, in milliseconds, that a network may need for its next height while things break:
+/// long, since more than f may be faulty for most of it.
+const HEIGHT_MS: u64 = 300_000;
 
 /// Most virtual time, in milliseconds, until everything is well again after the last repair.
 const HEAL_MS: u64 = 60_000;
@@ -29,7 +29,10 @@ impl Simulation {
             let mut simulation = Self::new(config);
             simulation.start()?;
             let heights = simulation.config.heights;
-            simulation.run_until(RUN_MS, |world| world.height() >= heights)?;
+            while simulation.height() < heights {
+                let height = simulation.height();
+                simulation.run_until(HEIGHT_MS, |world| world.height() > height)?;
+            }
             simulation.finish()
         });
         catch_unwind(network).unwrap_or_else(|panic| {
