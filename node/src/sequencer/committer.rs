@@ -70,9 +70,14 @@ impl Committer {
         Ok((Self { queue, depth }, thread))
     }
 
-    /// What waits, and may wait at most.
+    /// What waits or has just been taken, and the most of both.
     pub(super) fn bound(&self) -> Bound {
-        Bound::new("store_work", self.depth.get(), QUEUE_MAX)
+        Bound::new("store_work", self.depth.get(), QUEUE_MAX + 1)
+    }
+
+    /// Whether no work finds room.
+    pub(super) fn is_full(&self) -> bool {
+        self.depth.get() >= QUEUE_MAX
     }
 
     /// Queues work. False when the queue is full or the thread has ended.

@@ -18,7 +18,7 @@ impl Depth {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How much waits.
+    /// How much waits, and how much was taken a moment ago.
     pub(super) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }

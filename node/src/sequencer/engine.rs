@@ -325,10 +325,12 @@ impl Engine {
                 }
             };
             if !done {
-                let full = self.disk_bounds().into_iter().find(|it| it.len == it.cap);
-                match full {
-                    Some(bound) => self.fatal.beyond(&bound),
-                    None => self.fatal.broken("a disk thread has ended"),
+                if self.committer.is_full() {
+                    self.fatal.beyond(&self.committer.bound());
+                } else if self.parcel_writer.is_full() {
+                    self.fatal.beyond(&self.parcel_writer.bound());
+                } else {
+                    self.fatal.broken("a disk thread has ended");
                 }
                 return false;
             }

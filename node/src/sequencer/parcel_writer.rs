@@ -80,9 +80,14 @@ impl ParcelWriter {
         Ok((Self { queue, depth }, thread))
     }
 
-    /// What waits, and may wait at most.
+    /// What waits or has just been taken, and the most of both.
     pub(super) fn bound(&self) -> Bound {
-        Bound::new("parcel_writes", self.depth.get(), QUEUE_MAX)
+        Bound::new("parcel_writes", self.depth.get(), QUEUE_MAX + GROUP_MAX)
+    }
+
+    /// Whether no write finds room.
+    pub(super) fn is_full(&self) -> bool {
+        self.depth.get() >= QUEUE_MAX
     }
 
     /// Queues a write. False when the queue is full or the thread has ended: the lanes' limits make

@@ -1,7 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use cloverleaf_replica::Halt;
-use cloverleaf_types::{ChainId, Parameters};
+use cloverleaf_types::{Bound, ChainId, Parameters};
 
 use super::super::fatal::Fatal;
 use super::*;
@@ -117,4 +117,33 @@ fn dumps_have_an_end_in_number_and_in_size() {
     for path in dumps(&home) {
         assert!(path.metadata().unwrap().len() < 2 * WHAT_BYTES_MAX as u64);
     }
+}
+
+#[test]
+fn whatever_holds_more_than_it_may_ends_the_node_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path());
+    let metrics = crate::metrics::Metrics::new();
+    let [within, beyond] = [Bound::new("within", 2, 2), Bound::new("beyond", 3, 2)];
+    assert_eq!(metrics.replica.bounds(&[within]), None);
+    let found = metrics.replica.bounds(&[within, beyond]);
+    assert_eq!(found, Some(beyond));
+    let text = metrics.metered.text();
+    for line in [
+        "bounded_len{of=\"beyond\"} 3",
+        "bounded_cap{of=\"beyond\"} 2",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let fatal = Fatal::of(&home);
+    fatal.beyond(&beyond);
+    let (code, reason) = fatal.get().unwrap();
+    assert_eq!(code, ExitCode::BROKEN);
+    assert!(
+        reason.starts_with("beyond hold 3, and may hold 2 at most"),
+        "{reason}"
+    );
+    let text = fs::read_to_string(home.dir.join("invariant-0-1.json")).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["invariant"]["number"], 12);
 }
