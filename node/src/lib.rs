@@ -27,6 +27,7 @@ mod embedded;
 mod grpc;
 mod health;
 mod metrics;
+mod misdeed;
 mod operator;
 mod rest;
 mod rpc;

@@ -8,7 +8,9 @@ use cloverleaf_mempool::parcels::{Accept, FalseSender, View};
 use cloverleaf_mempool::{AckEntry, Change, Fetch, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
+use crate::config::Halt;
 use crate::input::Intake;
+use crate::misdeed::{SignedHeader, SignedMisdeed};
 use crate::output::{Class, KeptParcel, Output, Recipient};
 use crate::replica::Replica;
 
@@ -144,7 +146,9 @@ impl Replica {
             Accept::Evidence { evidence, store } => {
                 let slot = evidence.second.parcel.slot();
                 tracing::warn!(%from, %slot, "an author signed two parcels for one slot");
-                self.misdeeds.two_parcels(evidence);
+                let [first, second] = [&evidence.first, &evidence.second]
+                    .map(|prepared| Box::new(SignedHeader::of(&prepared.parcel)));
+                self.accuse(SignedMisdeed::Parcels(first, second));
                 store
             }
             Accept::Duplicate | Accept::Old | Accept::Stranger | Accept::OutOfWindow => false,
@@ -162,7 +166,7 @@ impl Replica {
             return;
         }
         tracing::warn!(%from, %author, %found, "an author claims a sender that did not sign");
-        self.misdeeds.false_sender(found);
+        self.accuse(SignedMisdeed::Mark(found.parcel.parcel.encoded().clone()));
     }
 
     fn receive_ack(&mut self, from: Address, entries: &[AckEntry]) {
@@ -200,9 +204,10 @@ impl Replica {
                 .lane
                 .seal(items, applied, self.now_ms, self.signer.as_ref());
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
-            match self.parcels.accept(prepared) {
-                Accept::Store => {}
-                refused => tracing::error!(?refused, "the own parcel is refused"),
+            if let Some(why) = contradiction(&self.parcels.accept(prepared)) {
+                let slot = parcel.slot();
+                self.halt(Halt::OwnParcelRefused { slot, why });
+                return;
             }
             let height = self.chain.height();
             self.kept.log(parcel.hash(), height);
@@ -273,6 +278,18 @@ impl Replica {
             class: Class::Parcels,
             bytes: message.encode(),
         });
+    }
+}
+
+/// Why no parcel of the own lane can be met so. One that is ahead of what is held here can: its author
+/// forgot what it had signed twice before a block cut its lane (D4).
+fn contradiction(accepted: &Accept) -> Option<&'static str> {
+    match accepted {
+        Accept::Store | Accept::OutOfWindow => None,
+        Accept::Duplicate => Some("it is there already"),
+        Accept::Old => Some("a block has taken another one"),
+        Accept::Stranger => Some("its author is no validator"),
+        Accept::Evidence { .. } => Some("this key has signed another one"),
     }
 }
 

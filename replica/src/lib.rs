@@ -32,6 +32,7 @@ mod index;
 mod input;
 mod intake;
 mod kept;
+mod misdeed;
 mod misdeeds;
 mod output;
 mod served;
@@ -56,7 +57,10 @@ pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};
 pub use intake::{IntakeError, Lately, Step, Unverified, decode, intake};
-pub use misdeeds::Misdeed;
+pub use misdeed::{
+    MISDEED_BYTES_MAX, Misdeed, MisdeedKind, NotProven, SignedHeader, SignedMisdeed,
+};
+pub use misdeeds::MISDEED_HEIGHTS;
 pub use observation::Observation;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;

@@ -1,7 +1,7 @@
 //! What an operator sees of a replica: how far it is and how much it holds. Nothing depends on it.
 
 use cloverleaf_consensus::{JournalEntry, Status};
-use cloverleaf_types::{ChainId, Height};
+use cloverleaf_types::{Bound, ChainId, Height};
 
 use crate::replica::Replica;
 
@@ -49,6 +49,16 @@ pub struct Observation {
 }
 
 impl Replica {
+    /// What grows in the replica with what others send, each with its limit.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<Bound> {
+        let mut bounds = vec![self.chain.bound(), self.misdeeds.bound()];
+        bounds.extend(self.driver.bounds());
+        bounds.extend(self.parcels.bounds());
+        bounds.extend(self.pool.bounds(self.restored));
+        bounds
+    }
+
     /// Looks at the replica.
     #[must_use]
     pub fn observe(&self) -> Observation {

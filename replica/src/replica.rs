@@ -10,7 +10,7 @@ use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
-use cloverleaf_types::{Address, Height, Signer};
+use cloverleaf_types::{Address, Height, Signer, Value};
 
 use crate::amnesia::Signing;
 use crate::chain::{Chain, Order};
@@ -19,7 +19,8 @@ use crate::config::Halt;
 use crate::index::PlacedIndex;
 use crate::input::Input;
 use crate::kept::Kept;
-use crate::misdeeds::{Misdeed, Misdeeds};
+use crate::misdeed::{Misdeed, SignedMisdeed};
+use crate::misdeeds::Misdeeds;
 use crate::output::Output;
 use crate::served::Served;
 
@@ -61,6 +62,10 @@ pub struct Replica {
     pub(crate) served: Served,
     pub(crate) outputs: Vec<Output>,
     pub(crate) halted: bool,
+    /// The block that a halt is about.
+    pub(crate) in_question: Option<Value>,
+    /// Transactions and raw bytes that the lane log brought back into the pool.
+    pub(crate) restored: (usize, usize),
 }
 
 impl Replica {
@@ -68,6 +73,13 @@ impl Replica {
     #[must_use]
     pub fn ordering_by(mut self, order: Order) -> Self {
         self.chain.order_by(order);
+        self
+    }
+
+    /// Commits blocks that place something twice. It is for the simulator, whose judge must notice it.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.chain.unwatch();
         self
     }
 
@@ -108,7 +120,7 @@ impl Replica {
         self.misdeeds.false_senders()
     }
 
-    /// Proof against authors of lanes: the first of each kind against each.
+    /// Evidence against validators: the first of each kind against each, in a range of heights.
     pub fn misdeeds(&self) -> impl Iterator<Item = &Misdeed> {
         self.misdeeds.first()
     }
@@ -124,10 +136,25 @@ impl Replica {
         self.driver.status()
     }
 
+    /// The block that this replica halted at: header and cut.
+    #[must_use]
+    pub fn in_question(&self) -> Option<&Value> {
+        self.in_question.as_ref()
+    }
+
     /// The state after the latest durable block.
     #[must_use]
     pub fn state(&self) -> &State {
         self.chain.state()
+    }
+
+    /// Somebody did what no correct validator does: the first proof of it is kept and served.
+    pub(crate) fn accuse(&mut self, signed: SignedMisdeed) {
+        let (network, height) = (self.chain.state().network(), self.chain.height());
+        let noted = self.misdeeds.note(Misdeed { network, signed }, height);
+        if let Some((misdeed, range)) = noted {
+            self.outputs.push(Output::KeepEvidence { misdeed, range });
+        }
     }
 
     fn accept(&mut self, input: Input) {

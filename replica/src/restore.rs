@@ -52,6 +52,7 @@ impl Replica {
         pool.follow_registry(&state);
         end_removed(&mut pool, &state, &removed, index.as_ref());
         let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
+        let restored = (pool.len(), pool.bytes());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
         let held = |prepared: &&Arc<Prepared>| parcels.get(&prepared.parcel.hash()).is_some();
@@ -92,6 +93,8 @@ impl Replica {
             served: Served::default(),
             outputs: Vec::new(),
             halted: false,
+            in_question: None,
+            restored,
         }
     }
 

@@ -63,6 +63,7 @@ impl Replica {
             }),
             Err(error) => {
                 let reason = error.to_string();
+                self.in_question = Some(decided.block.value());
                 self.halt(Halt::CertifiedBlockRefused { height, reason });
             }
         }

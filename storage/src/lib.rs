@@ -74,6 +74,7 @@ pub use commit::Commit;
 pub use decision::Decision;
 pub use error::StoreError;
 pub use places::{BundlePlace, TransactionPlace};
+pub use prune::Needed;
 pub use stats::{ColumnSize, RollupSpan, Stats};
 pub use store::Store;
 

@@ -25,19 +25,22 @@ mod replay;
 mod running;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use cloverleaf_types::{Address, Height, NetworkId, Recover, Round, Signer, VoteKind};
+use cloverleaf_types::{Address, Bound, Height, NetworkId, Recover, Round, Signer, VoteKind};
 use malachite_core_consensus::{Error as CoreError, Input as CoreInput, process};
 use malachite_core_types::TimeoutKind;
 
 use crate::application::Application;
 use crate::context::{Ctx, to_certificate};
 use crate::error::{Discard, Halt};
-use crate::evidence::{Evidence, EvidenceLog};
+use crate::evidence::{EVIDENCE_KEPT_MAX, Evidence, EvidenceLog};
 use crate::journal_entry::JournalEntry;
 use crate::message::Message;
-use crate::verifier::Verifier;
+use crate::verifier::{self, Verifier};
 use buffer::Buffer;
 use effects::Effects;
 pub use guard::{SignSlot, SignStep};
@@ -166,6 +169,17 @@ impl Driver {
         self.evidence.iter()
     }
 
+    /// What grows in it with what others send.
+    #[must_use]
+    pub fn bounds(&self) -> [Bound; 3] {
+        let verifier = &self.effects.verifier;
+        [
+            Bound::new("early_messages", self.buffer.len(), buffer::MESSAGES_MAX),
+            Bound::new("signatures", verifier.len(), verifier::RESULTS_KEPT_MAX),
+            Bound::new("vote_evidence", self.evidence.len(), EVIDENCE_KEPT_MAX),
+        ]
+    }
+
     fn accept(&mut self, input: Input) -> Result<(), Halt> {
         match input {
             Input::Start { params, journal } => self.prepare(params, journal),
@@ -186,8 +200,7 @@ impl Driver {
             || self.propose_if_asked(application)
             || self.judge_waiting(application)?
         {}
-        self.note_decision();
-        Ok(())
+        self.note_decision()
     }
 
     // D1: journal and sync, sends, decision, the rest.
@@ -296,27 +309,37 @@ impl Driver {
         }
     }
 
-    fn note_decision(&mut self) {
+    fn note_decision(&mut self) -> Result<(), Halt> {
         let Some(running) = &mut self.running else {
-            return;
+            return Ok(());
         };
         let Some(certificate) = self.effects.decided.take() else {
-            return;
+            return Ok(());
         };
         let Some((_, candidate)) = running.core.decided_value() else {
-            return;
+            return Ok(());
         };
+        let validators = running.validators.set();
+        let certificate = to_certificate(&certificate, validators);
+        let (height, verifier) = (running.params.height, &mut self.effects.verifier);
+        let certified = verifier.check_certificate(&certificate, height, &candidate, validators);
+        certified.map_err(|reason| Halt::Uncertified {
+            height,
+            round: certificate.round,
+            block_hash: candidate.id(),
+            reason,
+        })?;
         running.waiting.clear();
         self.effects.timers.keep_repeating();
         let mut evidence = core::mem::take(&mut self.late_evidence);
         let found = core::mem::take(&mut self.effects.evidence);
         evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
-        let certificate = to_certificate(&certificate, running.validators.set());
         self.decision = Some(Box::new(Decision {
             candidate,
             certificate,
             evidence,
         }));
+        Ok(())
     }
 
     fn greet(&mut self, peer: Address) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use cloverleaf_storage::{Checked, Stats, Store, StoreError};
+use cloverleaf_storage::{Checked, Needed, Stats, Store, StoreError};
 use cloverleaf_types::{Genesis, Secp256k1};
 use eyre::{Result, eyre};
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ fn prune(held: &Held, keep_heights: u64, format: Format) -> Result<ExitCode> {
     let before = store.first_height()?.ok_or_else(nothing)?;
     let replay_window_ms = held.genesis.parameters.replay_window_ms;
     let below = store.prunable_below(keep_heights, replay_window_ms)?;
-    let removed = store.prune(below, u64::MAX)?;
+    let removed = store.prune(below, Needed::ByWindow { replay_window_ms }, u64::MAX)?;
     if removed > 0 {
         store.reclaim()?;
     }

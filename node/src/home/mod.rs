@@ -4,6 +4,7 @@
 //! genesis.json     the network                     keys/consensus.key   0600
 //! node.toml        this node's settings            keys/network.key     0600
 //! db/              decided blocks (RocksDB)        journal/             votes, own lane, parcels
+//! evidence/        what others signed             invariant-*.json     what did not hold here, and why
 //! lock             held while a process runs
 //! ```
 

@@ -223,6 +223,7 @@ mod tests {
         assert_eq!(started(&disk), None, "though the lane log is there again");
     }
 
+    // Malachite 0.8.2: after a bad byte in its log the second start finds nothing, and the node votes again.
     // D4
     #[test]
     fn damage_of_a_guard_is_amnesia_at_every_start_until_the_key_signs_again() {

@@ -11,11 +11,15 @@
 
 mod committer;
 mod completions;
+mod depth;
+mod dump;
 mod engine;
+mod evidence;
 mod fatal;
 mod handle;
 mod inbound;
 mod index;
+mod invariant;
 mod journals;
 mod meter;
 mod parcel_writer;
@@ -84,13 +88,13 @@ impl Sequencer {
         limits: Limits,
         amnesia_accepted: Option<Height>,
     ) -> Result<Self> {
-        let (fatal, stop) = (Fatal::default(), CancellationToken::new());
+        let (fatal, stop) = (Fatal::of(&home), CancellationToken::new());
         let (home, disk) = open(home, limits, amnesia_accepted, fatal.clone()).await?;
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
         let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
-        let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub)));
+        let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
         let peers = Peers::new(network.clone(), &home.config.peers, Arc::clone(&shared));

@@ -19,6 +19,8 @@ mod envelope;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod forwarders;

@@ -106,6 +106,27 @@ impl TestNode {
         })
     }
 
+    /// Starts the node of a directory, with its settings.
+    ///
+    /// # Errors
+    /// The directory is not in order, or a port is taken.
+    pub(crate) async fn of(dir: PathBuf) -> Result<Self> {
+        let listeners = Listeners {
+            http: listener().await?,
+            grpc: listener().await?,
+            metrics: listener().await?,
+        };
+        let home = Home::open(&dir)?;
+        let service = Service::start_on(home, ServiceOptions::default(), listeners).await?;
+        Ok(Self {
+            http_url: service.http_url(),
+            grpc_url: service.grpc_url(),
+            metrics_url: service.metrics_url(),
+            dir,
+            service,
+        })
+    }
+
     /// Its directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
@@ -179,7 +200,7 @@ async fn listener() -> Result<TcpListener> {
 }
 
 /// A base whose network port was free a moment ago.
-async fn free_base() -> Result<u16> {
+pub(crate) async fn free_base() -> Result<u16> {
     loop {
         let port = listener().await?.local_addr()?.port();
         let base = port.saturating_sub(NETWORK_OFFSET);
@@ -190,7 +211,7 @@ async fn free_base() -> Result<u16> {
 }
 
 /// The network begins now: bundles' windows are told from its latest block's time.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = std::time::SystemTime::UNIX_EPOCH
         .elapsed()
         .expect("after 1970");

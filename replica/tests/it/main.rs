@@ -7,6 +7,10 @@ mod durable;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod judging;
 #[cfg(test)]
 mod limits;

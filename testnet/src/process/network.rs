@@ -141,6 +141,12 @@ impl Network {
         self.ports.http_url(node)
     }
 
+    /// Metrics of a node, as `host:port`.
+    #[must_use]
+    pub fn metrics(&self, node: usize) -> String {
+        self.ports.metrics(node)
+    }
+
     /// gRPC of every node.
     #[must_use]
     pub fn grpc_urls(&self) -> Vec<String> {

@@ -18,6 +18,8 @@ mod ending;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod membership;

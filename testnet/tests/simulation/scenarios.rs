@@ -76,6 +76,7 @@ fn power_cut_between_any_two_steps_of_any_part_costs_nothing() {
     }
 }
 
+// Espresso ignores exactly this test: all nodes are restarted.
 #[test]
 fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
     let mut network = started(Config::calm(3));
@@ -89,6 +90,7 @@ fn all_validators_lose_power_at_once_and_go_on_from_the_same_tip() {
     network.finish().unwrap();
 }
 
+// Espresso ignores exactly this test: a rolling restart.
 #[test]
 fn validators_restart_one_after_the_other_under_load() {
     let mut network = started(Config::calm(4));

@@ -7,6 +7,7 @@
 //!             └──────────── done: synced, written, read ◄┘
 //! ```
 
+mod heard;
 mod outputs;
 mod power;
 
@@ -29,6 +30,7 @@ use super::memo::Memo;
 use super::network::GENESIS_MS;
 use super::random::Random;
 use super::store::Store;
+use heard::Heard;
 
 /// What all machines of a network share.
 pub(crate) struct Surroundings {
@@ -76,6 +78,8 @@ pub(crate) enum Sighting {
     Progress(Name, State),
     /// The replica must not go on.
     Halted(String),
+    /// It heard two votes of this validator in one slot, and has no evidence of it.
+    NotAccused(Address),
     /// A peer's message is worthless.
     Worthless { from: Address, what: String },
 }
@@ -111,6 +115,7 @@ struct Running {
     woken_ms: Option<u64>,
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
+    heard: Heard,
 }
 
 impl Running {
@@ -310,8 +315,16 @@ impl Host {
             if let Some(output) = running.outputs.pop_front() {
                 self.perform(output);
             } else if let Some(input) = running.inbox.pop_front() {
-                let outputs = running.replica.handle(now_ms, input);
+                let Surroundings {
+                    network, recover, ..
+                } = &*self.surroundings;
+                let (heard, replica) = (&mut running.heard, &mut running.replica);
+                heard.note(&input, replica, self.address, (*network, &**recover));
+                let outputs = replica.handle(now_ms, input);
                 running.outputs.extend(outputs);
+                if let Some(offender) = heard.not_accused(replica) {
+                    self.saw(Sighting::NotAccused(offender));
+                }
             } else {
                 break;
             }

@@ -47,6 +47,8 @@ impl Host {
                 running.files.parcels.remove_below(stored_below);
                 running.files.lane.remove_below(logged_below);
             }
+            // It is looked at in the replica.
+            Output::KeepEvidence { .. } => {}
             Output::Progress { name, state } => self.saw(Sighting::Progress(name, state)),
             Output::Halt(halt) => {
                 self.saw(Sighting::Halted(halt.to_string()));

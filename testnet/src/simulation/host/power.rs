@@ -8,6 +8,7 @@ use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::files::{Files, Found};
+use super::heard::Heard;
 use super::{Effect, Host, Running, Sighting, Store};
 
 /// What a start found.
@@ -66,7 +67,7 @@ impl Host {
         let mut replica =
             Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
         if let Some(ordering) = surroundings.controls.ordering {
-            replica = replica.ordering_by(ordering.function());
+            replica = replica.ordering_by(ordering.function()).unwatched();
         }
         let forgot = replica.observe().is_amnesiac;
         self.running = Some(Running {
@@ -77,6 +78,7 @@ impl Host {
             syncing_votes: false,
             woken_ms: None,
             fuse: None,
+            heard: Heard::default(),
         });
         let first_kept = Height(1);
         self.input(now_us, Input::Start { votes, first_kept });

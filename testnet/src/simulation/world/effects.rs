@@ -6,7 +6,7 @@ use cloverleaf_consensus::Message;
 use cloverleaf_mempool::pool::State;
 use cloverleaf_replica::{Class, Commit, Recipient};
 use cloverleaf_types::rollup::{Policy, Verification};
-use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round};
+use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round, Secp256k1};
 
 use super::{Event, Simulation};
 use crate::checker::{Violation, promises};
@@ -167,6 +167,11 @@ impl Simulation {
                     return Err(self.misdeed(host, what));
                 }
             }
+            Sighting::NotAccused(accused) => {
+                if self.is_correct(host) {
+                    return Err(Violation::NoEvidence { node, accused });
+                }
+            }
             Sighting::Worthless { from, what } => {
                 let sender = self.index_of(from);
                 if let Some(sender) = sender.filter(|sender| self.is_correct(*sender)) {
@@ -250,7 +255,8 @@ impl Simulation {
             .collect();
         for evidence in fresh {
             let offender = self.index_of(evidence.offender());
-            if offender.is_none_or(|offender| self.is_correct(offender)) {
+            let holds = evidence.holds(self.genesis.network(), &Secp256k1);
+            if !holds || offender.is_none_or(|offender| self.is_correct(offender)) {
                 return Err(Violation::FalseEvidence {
                     accused: evidence.offender(),
                     what: format!("{evidence:?}"),

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cloverleaf_replica::Misdeed;
+use cloverleaf_types::Secp256k1;
 
 use super::{Report, Simulation};
 use crate::checker::Violation;
@@ -145,21 +146,23 @@ impl Simulation {
             .unwrap_or(0)
     }
 
-    /// Evidence must accuse nobody who is correct. It is in memory, so it is looked at now and then.
-    pub(super) fn judge_misdeeds(&self, host: usize) -> Result<(), Violation> {
+    /// Evidence must hold, and accuse nobody who is correct. What a replica has seen last is in its
+    /// memory, so it is looked at now and then.
+    pub(super) fn judge_misdeeds(&mut self, host: usize) -> Result<(), Violation> {
         let Some(replica) = self.hosts[host].replica() else {
             return Ok(());
         };
-        for misdeed in replica.misdeeds() {
-            let accused = match misdeed {
-                Misdeed::TwoParcels(found) => found.second.parcel.slot().author,
-                Misdeed::FalseSender(found) => found.slot().author,
-            };
+        let is_new = |misdeed: &&Misdeed| !self.evidence.contains(&misdeed.encode());
+        let fresh: Vec<Misdeed> = replica.misdeeds().filter(is_new).cloned().collect();
+        for misdeed in fresh {
+            let accused = misdeed.offender();
             let offender = self.index_of(accused);
-            if offender.is_none_or(|offender| self.is_correct(offender)) {
-                let what = format!("{misdeed:?}");
+            let verified = misdeed.verify(&Secp256k1);
+            if verified.is_err() || offender.is_none_or(|offender| self.is_correct(offender)) {
+                let what = format!("{verified:?}: {misdeed:?}");
                 return Err(Violation::FalseEvidence { accused, what });
             }
+            self.evidence.insert(misdeed.encode());
         }
         Ok(())
     }
