@@ -12,6 +12,7 @@ use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis, TransactionKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::floors::Floors;
 use super::vitals::Vitals;
 use crate::home::Home;
 use crate::metrics::Metrics;
@@ -130,6 +131,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// How its threads are.
     pub vitals: Vitals,
+    /// How much room its disk has.
+    pub floors: Floors,
     /// What is counted.
     pub(crate) metrics: Metrics,
     pub(super) connected: AtomicU32,
@@ -144,6 +147,7 @@ impl Shared {
             store,
             hub,
             vitals: Vitals::default(),
+            floors: Floors::new(home),
             metrics: Metrics::new(),
             connected: AtomicU32::new(0),
         }

@@ -68,6 +68,12 @@ impl PortBase {
         url(self.of_node(node) + 1)
     }
 
+    /// Metrics and health of a node.
+    #[must_use]
+    pub fn metrics_url(self, node: usize) -> String {
+        url(self.of_node(node) + 3)
+    }
+
     /// Where a node listens for other validators.
     #[must_use]
     pub fn peer_address(self, node: usize) -> SocketAddr {

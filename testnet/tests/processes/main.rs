@@ -18,6 +18,8 @@ mod ending;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod membership;
