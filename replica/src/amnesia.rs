@@ -122,7 +122,8 @@ impl Replica {
         let next = state.height().next();
         let is_past = state.timestamp_ms() > self.signing.silent_ms;
         let is_accepted = self.signing.accepted == Some(next);
-        if self.signing.is_amnesiac() && (is_past || is_accepted) {
+        // D6: the next block will do.
+        if self.signing.is_amnesiac() && (is_past || is_accepted) && self.may_write() {
             self.signing.from = Some(next);
             self.journal_signing();
             tracing::warn!(height = %next, is_accepted, "this key signs again, from this height on");

@@ -97,6 +97,9 @@ impl Replica {
 
     /// Asks for parcels that a proposal or an ack names and that did not come.
     pub(crate) fn fetch_parcels(&mut self) {
+        if !self.may_write() {
+            return; // D6: they could not be kept.
+        }
         for (peer, fetch) in self.parcels.fetches(self.now_ms) {
             self.send_parcels(Recipient::One(peer), &Message::Fetch(fetch));
         }
@@ -137,7 +140,7 @@ impl Replica {
 
     fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {
         let parcel = Arc::clone(&prepared.parcel);
-        if !self.kept.has_room(parcel.encoded().len()) {
+        if !self.may_write() || !self.kept.has_room(parcel.encoded().len()) {
             tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
             return;
         }
@@ -189,7 +192,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !self.may_seal() {
+        if self.halted || !self.may_write() || !self.may_seal() {
             return;
         }
         while let Some(due) = self
@@ -256,7 +259,12 @@ impl Replica {
         self.lane
             .on_decided(state.last_cut(self.own), Arc::clone(&validators));
         let height = state.height();
-        for hash in self.kept.overdue(height) {
+        let overdue = if self.may_write() {
+            self.kept.overdue(height)
+        } else {
+            Vec::new() // D6
+        };
+        for hash in overdue {
             if let Some(prepared) = self.parcels.get(&hash) {
                 self.store_parcel(Arc::clone(&prepared.parcel));
             }

@@ -20,7 +20,7 @@
 //! ```
 //! [`Replica::handle`] takes an [`Input`] and returns [`Output`]s, to be done in their order. The files
 //! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`;
-//! `membership` and `amnesia` say when a node takes part.
+//! `membership`, `amnesia` and `room` say when a node takes part.
 //!
 //! # Not here
 //! Threads, files and sockets (`node`), virtual ones (`testnet`). Verifying a parcel's signature takes
@@ -48,6 +48,7 @@ mod membership;
 mod observation;
 mod planner;
 mod restore;
+mod room;
 mod submit;
 mod sync_flow;
 
@@ -64,3 +65,4 @@ pub use misdeeds::MISDEED_HEIGHTS;
 pub use observation::Observation;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;
+pub use room::Room;

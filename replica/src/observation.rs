@@ -4,6 +4,7 @@ use cloverleaf_consensus::{JournalEntry, Status};
 use cloverleaf_types::{Bound, ChainId, Height};
 
 use crate::replica::Replica;
+use crate::room::Room;
 
 /// A replica at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Observation {
     pub is_validator: bool,
     /// Whether its journals do not show all that its key signed, so that it signs nothing (D4).
     pub is_amnesiac: bool,
+    /// What its disk has room for (D6).
+    pub room: Room,
     /// Validators that are marked absent (P1).
     pub absent: usize,
     /// Kept proofs of double votes and proposals.
@@ -73,6 +76,7 @@ impl Replica {
             validators: state.validators().len(),
             is_validator: state.validators().index_of(self.own).is_some(),
             is_amnesiac: self.signing.is_amnesiac(),
+            room: self.room,
             absent: state.absent().len(),
             evidence: self.driver.evidence().count(),
             equivocations: self.equivocations(),

@@ -10,7 +10,7 @@ use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
-use cloverleaf_types::{Address, Height, Signer, Value};
+use cloverleaf_types::{Address, DecidedBlock, Height, Signer, Value, Verified};
 
 use crate::amnesia::Signing;
 use crate::chain::{Chain, Order};
@@ -22,6 +22,7 @@ use crate::kept::Kept;
 use crate::misdeed::{Misdeed, SignedMisdeed};
 use crate::misdeeds::Misdeeds;
 use crate::output::Output;
+use crate::room::Room;
 use crate::served::Served;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
@@ -45,6 +46,9 @@ pub struct Replica {
     pub(crate) lane: Lane,
     pub(crate) parcels: Parcels,
     pub(crate) committing: Option<Committing>,
+    /// What the disk has room for, and the synced block that waits for more (D6).
+    pub(crate) room: Room,
+    pub(crate) deferred: Option<Box<Verified<DecidedBlock>>>,
     pub(crate) first_kept: Height,
     pub(crate) wakes: Wakes,
     pub(crate) now_ms: u64,
@@ -162,6 +166,7 @@ impl Replica {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
             // Peers hear of it with the next block.
             Input::Pruned { first_kept } => self.first_kept = first_kept,
+            Input::Disk(room) => self.follow_room(room),
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
             Input::Disconnected(peer) => {

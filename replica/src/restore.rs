@@ -20,6 +20,7 @@ use crate::kept::Kept;
 use crate::membership::is_validator;
 use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
+use crate::room::Room;
 use crate::served::Served;
 
 impl Replica {
@@ -81,6 +82,8 @@ impl Replica {
             lane,
             parcels,
             committing: None,
+            room: Room::Ample,
+            deferred: None,
             first_kept: Height(1),
             wakes: Wakes::default(),
             now_ms: 0,

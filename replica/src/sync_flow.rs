@@ -51,10 +51,15 @@ impl Replica {
         }
     }
 
-    fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
+    /// A block whose certificate holds. Without room for it, it waits (D6).
+    pub(crate) fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
         let height = decided.height();
         if self.committing.is_some() || height != self.chain.height().next() {
             return; // Consensus decided it meanwhile.
+        }
+        if !self.may_write() {
+            self.deferred = Some(decided);
+            return;
         }
         match apply(self.chain.state(), &decided.block) {
             Ok(state) => self.commit_synced(decided.into_inner(), state),

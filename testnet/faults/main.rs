@@ -13,6 +13,7 @@
 mod record;
 mod row;
 mod rows;
+mod stage;
 mod table;
 
 use std::process::ExitCode;

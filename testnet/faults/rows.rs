@@ -1,9 +1,12 @@
 //! Everything that is broken on purpose, a file each, cheapest first.
 
 mod controls;
+mod disk_full;
 mod fuzz;
+mod power_cuts;
 mod simulation;
 mod steps;
+mod syscalls;
 mod twins;
 
 use super::row::Row;
@@ -22,4 +25,7 @@ pub(crate) const ALL: &[Row] = &[
     fuzz::JOURNAL,
     fuzz::STREAM,
     fuzz::ORDER,
+    power_cuts::ROW,
+    syscalls::ROW,
+    disk_full::ROW,
 ];

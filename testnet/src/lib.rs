@@ -29,6 +29,7 @@
 
 pub mod checker;
 pub mod containers;
+pub mod disks;
 pub mod external;
 pub mod load;
 pub mod process;

@@ -80,6 +80,7 @@ pub struct Driver {
     discarded: Vec<(Address, Discard)>,
     changed: bool,
     woken_at_ms: Option<u64>,
+    paused: bool,
     halted: bool,
 }
 
@@ -102,6 +103,7 @@ impl Driver {
             discarded: Vec::new(),
             changed: false,
             woken_at_ms: None,
+            paused: false,
             halted: false,
         }
     }
@@ -183,17 +185,24 @@ impl Driver {
     fn accept(&mut self, input: Input) -> Result<(), Halt> {
         match input {
             Input::Start { params, journal } => self.prepare(params, journal),
+            // D6: the core may sign on any message.
+            Input::Message { .. } if self.paused => {}
             Input::Message { from, message } => return self.receive(from, message),
             Input::Connected { peer } => self.greet(peer),
             Input::Certified { height } => self.pacing.certify(height),
             Input::Changed => self.changed = true,
             Input::Tick => self.woken_at_ms = None,
+            Input::Pause => self.paused = true,
+            Input::Resume => self.paused = false,
         }
         Ok(())
     }
 
     /// Goes on until nothing more follows from what is known at this time.
     fn settle(&mut self, application: &mut dyn Application) -> Result<(), Halt> {
+        if self.paused {
+            return Ok(()); // D6
+        }
         while self.begin_if_due(application)?
             || self.fire_due_timer()?
             || self.leave_dead_round()?
@@ -219,6 +228,9 @@ impl Driver {
     }
 
     fn next_wake_ms(&self) -> Option<u64> {
+        if self.paused {
+            return None;
+        }
         let now_ms = self.effects.now_ms;
         let pacing = self
             .next

@@ -522,3 +522,25 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
         1
     );
 }
+
+// D6
+#[test]
+fn paused_validator_says_nothing_new_whatever_comes_and_goes_on_where_it_was() {
+    let mut net = Cluster::new(4, 5);
+    net.with_sync = true;
+    net.start_all();
+    assert!(net.run_until(2_000, |net| net.tip(3) >= 2));
+    net.input(3, Input::Pause);
+    let (signed, journalled) = (net.nodes[3].signed.clone(), net.nodes[3].journal.len());
+    let tip = net.tip(0);
+    net.run_for(5_000);
+    assert!(net.tip(0) > tip + 5, "the others go on");
+    assert_eq!(net.nodes[3].signed, signed);
+    assert_eq!(net.nodes[3].journal.len(), journalled);
+    net.input(3, Input::Resume);
+    net.crash(0);
+    let tip = net.tip(1);
+    let decided = |net: &Cluster| (1..4).all(|node| net.tip(node) >= tip + 3);
+    assert!(net.run_until(10_000, decided), "nothing goes on without it");
+    net.assert_agreement();
+}

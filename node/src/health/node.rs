@@ -46,6 +46,7 @@ impl Health for NodeHealth {
         let behind = vitals.behind_heights();
         let behind = (behind > BEHIND_MAX).then(|| format!("{behind} heights behind its peers"));
         let connected = self.handle.connected();
+        let full = self.handle.shared().floors.why_not();
         let alone = format!("connected to {connected} others, which is no quorum with this node");
         vec![
             self.running(),
@@ -54,6 +55,7 @@ impl Health for NodeHealth {
             Check::moves("sequencer", vitals.turn_ms()),
             Check::moves("journal", vitals.journal_ms()),
             Check::moves("store", vitals.store_ms()),
+            Check::new("disk", full),
         ]
     }
 }

@@ -61,6 +61,7 @@ pub(super) struct Engine {
 
 /// What an idle thread woke up for.
 enum Woken {
+    Start([Input; 2]),
     Input(Input),
     Request(Request),
 }
@@ -90,8 +91,13 @@ impl Inboxes {
 
 impl Engine {
     /// Runs until it is stopped, or must end.
-    pub(super) async fn run(mut self, start: Input, mut inboxes: Inboxes, stop: CancellationToken) {
-        let mut woken = Some(Woken::Input(start));
+    pub(super) async fn run(
+        mut self,
+        start: [Input; 2],
+        mut inboxes: Inboxes,
+        stop: CancellationToken,
+    ) {
+        let mut woken = Some(Woken::Start(start));
         while self.take_turns(woken, &mut inboxes) {
             let wake_in_ms = self.wake_in_ms();
             // Nothing is done here: what a thread is at is seen in its turns alone.
@@ -109,6 +115,7 @@ impl Engine {
     fn take_turns(&mut self, woken: Option<Woken>, inboxes: &mut Inboxes) -> bool {
         self.shared.vitals.turn.begin();
         let go_on = match woken {
+            Some(Woken::Start(inputs)) => inputs.into_iter().all(|input| self.handle(input)),
             Some(Woken::Input(input)) => self.handle(input),
             Some(Woken::Request(request)) => self.answer(request),
             None => true,

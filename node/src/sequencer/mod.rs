@@ -16,6 +16,7 @@ mod dump;
 mod engine;
 mod evidence;
 mod fatal;
+mod floors;
 mod handle;
 mod inbound;
 mod index;
@@ -34,7 +35,7 @@ use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_network::{ConnectionMetrics, Network, NetworkConfig, NetworkHandle};
-use cloverleaf_replica::Input;
+use cloverleaf_replica::{Input, Room};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
@@ -60,6 +61,7 @@ use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
+pub use floors::Floors;
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use journals::DamagedJournal;
 pub(crate) use journals::begin as begin_journals;
@@ -102,6 +104,7 @@ impl Sequencer {
         let (mailboxes, requests, inboxes) = mail();
         let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
         let done = inboxes.completions.clone();
+        let disk_completions = done.clone();
         let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);
         let (parcel_writer, parcel_thread) = ParcelWriter::start(
@@ -110,7 +113,7 @@ impl Sequencer {
             Arc::clone(&shared),
             watched("the parcels' thread"),
         )?;
-        let first_kept = disk.store.first_height()?.unwrap_or(Height(1));
+        let (first_kept, room) = found(&disk.store, &shared)?;
         let (committer, disk_threads) = start_commits(&home, disk.store, &shared, done, watched)?;
         let engine = Engine {
             replica: disk.replica,
@@ -129,6 +132,8 @@ impl Sequencer {
             votes: disk.entries,
             first_kept,
         };
+        // D6: a disk without room is known before anything is signed.
+        let start = [Input::Disk(room), start];
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
         let watch = fatal.watch("the network's reader", &stop);
@@ -136,12 +141,18 @@ impl Sequencer {
             let _watch = watch;
             carrier.await;
         });
+        let watch = fatal.watch("the watch of the disk", &stop);
+        let floors = floors::watch(Arc::clone(&shared), disk_completions, stop.clone());
+        let floors = spawn(async move {
+            let _watch = watch;
+            floors.await;
+        });
         Ok(Self {
             handle: Handle::new(requests, tip_receiver, shared),
             fatal,
             stop,
             network,
-            tasks: vec![network_task, carrier],
+            tasks: vec![network_task, carrier, floors],
             threads: [engine_thread, parcel_thread]
                 .into_iter()
                 .chain(disk_threads)
@@ -228,6 +239,17 @@ fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
     (Mailboxes { urgent, bulk }, requests, inboxes)
 }
 
+/// The lowest height that is kept, and what the disk has room for.
+fn found(store: &Store, shared: &Shared) -> Result<(Height, Room)> {
+    let first_kept = store.first_height()?.unwrap_or(Height(1));
+    let (free_bytes, room) = shared.floors.look()?;
+    shared.metrics.storage.disk(free_bytes, room);
+    if room != Room::Ample {
+        floors::say(&shared.floors, free_bytes);
+    }
+    Ok((first_kept, room))
+}
+
 /// The thread that commits, and the one that removes old blocks when not all are kept.
 fn start_commits(
     home: &Home,
@@ -284,7 +306,7 @@ async fn start_network(
 
 fn start_engine(
     engine: Engine,
-    start: Input,
+    start: [Input; 2],
     inboxes: Inboxes,
     stop: CancellationToken,
     watch: Watch,

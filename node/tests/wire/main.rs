@@ -25,6 +25,8 @@ mod formats;
 #[cfg(test)]
 mod forwarders;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod full_pool;
 #[cfg(test)]
 mod grpc;

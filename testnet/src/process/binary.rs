@@ -1,7 +1,7 @@
 //! The binary, and commands of it that end by themselves.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,11 @@ const BINARY_VARIABLE: &str = "CLOVERLEAF_BIN";
 
 /// The `cloverleaf` binary.
 #[derive(Clone, Debug)]
-pub struct Binary(PathBuf);
+pub struct Binary {
+    path: PathBuf,
+    /// What starts it, instead of nobody: a program and its arguments.
+    tracer: Vec<OsString>,
+}
 
 /// A command that has ended.
 #[derive(Clone, Debug)]
@@ -40,16 +44,25 @@ impl Binary {
             None => beside(&env::current_exe().map_err(Error::system("finding this executable"))?),
         };
         if path.is_file() {
-            Ok(Self(path))
+            let tracer = Vec::new();
+            Ok(Self { path, tracer })
         } else {
             Err(Error::NoBinary { path })
         }
     }
 
+    /// The same, started by a program that then becomes it, as `strace -D` does.
+    #[must_use]
+    pub fn traced(&self, tracer: Vec<OsString>) -> Self {
+        let path = self.path.clone();
+        Self { path, tracer }
+    }
+
     /// A command that is yet to be started.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.0);
-        command.stdin(Stdio::null());
+        let mut words = self.tracer.iter().map(OsString::as_os_str).chain([self.path.as_os_str()]);
+        let mut command = Command::new(words.next().expect("the binary at least"));
+        command.args(words).stdin(Stdio::null());
         command
     }
 

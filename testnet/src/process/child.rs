@@ -144,6 +144,23 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until it ends by itself; how it ended.
+    ///
+    /// # Errors
+    /// It is late.
+    pub fn ends(mut self) -> Result<ExitStatus, Error> {
+        self.wait()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        let ended = self.child.try_wait();
+        ended.map_err(Error::system(format!("asking for {}", self.name)))
+    }
+
     /// The end of what it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {

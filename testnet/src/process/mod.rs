@@ -20,6 +20,7 @@ mod binary;
 mod child;
 mod error;
 mod network;
+mod operator;
 mod ports;
 mod wait;
 
@@ -27,5 +28,6 @@ pub use binary::{Binary, Finished};
 pub use child::{Process, STOP_TIMEOUT};
 pub use error::Error;
 pub use network::{Joiner, Network, NetworkPlan, Started};
+pub use operator::{get, metric};
 pub use ports::PortBase;
 pub use wait::{Stopwatch, wait_until};

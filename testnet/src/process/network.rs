@@ -1,6 +1,7 @@
 //! A network of processes: one per validator, and the demo rollups.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -147,6 +148,12 @@ impl Network {
         self.ports.metrics(node)
     }
 
+    /// Metrics and health of a node.
+    #[must_use]
+    pub fn metrics_url(&self, node: usize) -> String {
+        self.ports.metrics_url(node)
+    }
+
     /// gRPC of every node.
     #[must_use]
     pub fn grpc_urls(&self) -> Vec<String> {
@@ -163,13 +170,56 @@ impl Network {
     /// # Panics
     /// There is no such node.
     pub fn start(&mut self, node: usize) -> Result<Started, Error> {
+        let process = self.launch(node, Vec::new(), &[])?;
+        self.adopt(node, process)
+    }
+
+    /// Starts a node that is down, under a tracer or with flags, without waiting for anything.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch(
+        &self,
+        node: usize,
+        tracer: Vec<OsString>,
+        flags: &[String],
+    ) -> Result<Process, Error> {
         let name = format!("node{node}");
         let home = self.dir.join(&name);
-        let arguments = ["node".as_ref(), "--home".as_ref(), home.as_os_str()];
-        let mut process = Process::start(&self.binary, &name, &self.dir, arguments)?;
+        let mut arguments: Vec<OsString> = vec!["node".into(), "--home".into(), home.into()];
+        arguments.extend(flags.iter().map(OsString::from));
+        Process::start(&self.binary.traced(tracer), &name, &self.dir, arguments)
+    }
+
+    /// Takes over a process that was launched.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn adopt(&mut self, node: usize, mut process: Process) -> Result<Started, Error> {
         let started = started(&process.ready()?)?;
         self.nodes[node] = Some(process);
         Ok(started)
+    }
+
+    /// How a node ended, if it ended by itself; it is down then.
+    ///
+    /// # Errors
+    /// The system does not say.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn has_ended(&mut self, node: usize) -> Result<Option<ExitStatus>, Error> {
+        let Some(process) = &mut self.nodes[node] else {
+            return Ok(None);
+        };
+        let ended = process.has_ended()?;
+        if ended.is_some() {
+            self.nodes[node] = None;
+        }
+        Ok(ended)
     }
 
     /// Starts all nodes that are down.
@@ -194,6 +244,19 @@ impl Network {
     /// There is no such node.
     pub fn kill(&mut self, node: usize) -> Result<(), Error> {
         self.nodes[node].take().map_or(Ok(()), Process::kill)
+    }
+
+    /// `kill -9` of a node that is up, without waiting for its end, which [`Network::kill`] then does.
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn strike(&mut self, node: usize) -> Result<(), Error> {
+        self.nodes[node]
+            .as_mut()
+            .map_or(Ok(()), Process::send_kill)
     }
 
     /// Asks a node to end, as a supervisor does, and waits; how it ended.

@@ -102,6 +102,8 @@ counts! {
     partitions,
     /// Partitions in one direction.
     one_way_partitions,
+    /// Disks that were nearly full for a while.
+    full_disks,
     /// Times of heavy loss.
     loss_phases,
     /// Times that a replica was woken by its clock.

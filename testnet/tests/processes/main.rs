@@ -19,6 +19,7 @@ mod ending;
 mod forwarding;
 #[cfg(test)]
 mod guard;
+mod full_disk;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]

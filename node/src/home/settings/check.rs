@@ -41,7 +41,23 @@ impl NodeConfig {
                 bail!("peers names {} twice", peer.peer_id);
             }
         }
+        self.check_floors()?;
         self.check_pool()
+    }
+
+    /// D6: what is not taken in must be less than what is not written.
+    fn check_floors(&self) -> Result<()> {
+        let (soft, hard) = (
+            self.store.disk_soft_floor_bytes,
+            self.store.disk_hard_floor_bytes,
+        );
+        if soft < hard {
+            bail!(
+                "store.disk_soft_floor_bytes = {soft} is below store.disk_hard_floor_bytes = {hard}; \
+                 raise the one or lower the other"
+            );
+        }
+        Ok(())
     }
 
     fn check_pool(&self) -> Result<()> {
@@ -159,6 +175,19 @@ mod tests {
                 "{refusal}"
             );
         }
+    }
+
+    // D6
+    #[test]
+    fn soft_floor_below_the_hard_one_is_refused_and_no_floor_is_none() {
+        let refusal = refusal(&[("store.disk_soft_floor_bytes", "7")]);
+        assert!(
+            refusal.starts_with("store.disk_soft_floor_bytes = 7 is below"),
+            "{refusal}"
+        );
+        let none = Layers::new().flag("store.disk_soft_floor_bytes", "0");
+        let none = none.unwrap().flag("store.disk_hard_floor_bytes", "0");
+        assert!(none.unwrap().load().is_ok());
     }
 
     #[test]

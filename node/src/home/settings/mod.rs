@@ -132,6 +132,11 @@ section!(
         /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
         /// need is kept besides.
         keep_heights: u64,
+        /// Free bytes of the disk below which nothing new is taken in; 0 sets no floor.
+        disk_soft_floor_bytes: u64,
+        /// Free bytes of the disk below which nothing is written: no vote, no parcel, no block. At most
+        /// the soft floor; 0 sets no floor.
+        disk_hard_floor_bytes: u64,
     }
 );
 
@@ -199,6 +204,14 @@ pub struct ExecutionRpc {
 /// What is logged when nobody says otherwise: what an operator should see.
 pub const DEFAULT_LOG_FILTER: &str = "warn";
 
+/// The soft floor when nobody says otherwise: twice the hard one, so that what was taken in can still
+/// be decided, and somebody can come and look.
+const SOFT_FLOOR_BYTES: u64 = 2 * HARD_FLOOR_BYTES;
+
+/// The hard floor when nobody says otherwise: what the store may write by itself after the node has
+/// stopped asking it to, when it merges its files.
+const HARD_FLOOR_BYTES: u64 = 1024 * 1024 * 1024;
+
 impl NodeConfig {
     /// A node on loopback that asks no rollups.
     #[must_use]
@@ -246,7 +259,11 @@ impl NodeConfig {
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
             },
-            store: StoreSettings { keep_heights: 0 },
+            store: StoreSettings {
+                keep_heights: 0,
+                disk_soft_floor_bytes: SOFT_FLOOR_BYTES,
+                disk_hard_floor_bytes: HARD_FLOOR_BYTES,
+            },
             peers: Vec::new(),
             execution: Vec::new(),
         }

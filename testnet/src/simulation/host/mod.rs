@@ -19,7 +19,7 @@ use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
-    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
+    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, intake,
 };
 use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
 
@@ -112,6 +112,8 @@ struct Running {
     inbox: VecDeque<Input>,
     outputs: VecDeque<Output>,
     syncing_votes: bool,
+    /// What the replica was told that its disk has room for.
+    room: Room,
     woken_ms: Option<u64>,
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
@@ -315,6 +317,9 @@ impl Host {
             if let Some(output) = running.outputs.pop_front() {
                 self.perform(output);
             } else if let Some(input) = running.inbox.pop_front() {
+                if let Input::Disk(room) = input {
+                    running.room = room;
+                }
                 let Surroundings {
                     network, recover, ..
                 } = &*self.surroundings;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{State, Window};
-use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
+use cloverleaf_replica::{Input, Recovered, Replica, Room, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::files::{Files, Found};
@@ -76,6 +76,7 @@ impl Host {
             inbox: VecDeque::new(),
             outputs: VecDeque::new(),
             syncing_votes: false,
+            room: Room::Ample,
             woken_ms: None,
             fuse: None,
             heard: Heard::default(),

@@ -1,7 +1,7 @@
 //! What becomes of an event.
 
 use cloverleaf_consensus::SyncMessage;
-use cloverleaf_replica::{Class, Input};
+use cloverleaf_replica::{Class, Input, Room};
 use cloverleaf_types::{Address, ChainId};
 
 use super::{Event, Repair, Simulation};
@@ -62,7 +62,7 @@ impl Simulation {
             }
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
-            Event::Repair(repair) => self.repair(&repair),
+            Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
             Event::Reshape => self.reshape()?,
@@ -165,9 +165,9 @@ impl Simulation {
         Ok(())
     }
 
-    fn repair(&mut self, repair: &Repair) {
+    fn repair(&mut self, repair: &Repair) -> Result<(), Violation> {
         if repair.phase != self.phase {
-            return;
+            return Ok(());
         }
         for (from, to) in &repair.unblock {
             self.links.unblock(*from, *to);
@@ -176,6 +176,10 @@ impl Simulation {
             self.links.lose_more(0);
         }
         self.refresh_links();
+        match repair.room {
+            Some(host) => self.set_room(host, Room::Ample),
+            None => Ok(()),
+        }
     }
 
     fn submit(&mut self) -> Result<(), Violation> {

@@ -65,10 +65,13 @@ pub(super) enum Event {
 }
 
 /// What a repair undoes, and in which phase of faults it was broken.
+#[derive(Default)]
 pub(super) struct Repair {
     pub(super) phase: u64,
     pub(super) unblock: Vec<(usize, usize)>,
     pub(super) loss: bool,
+    /// A machine whose disk has room again.
+    pub(super) room: Option<usize>,
 }
 
 /// How a run ended.
