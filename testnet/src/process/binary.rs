@@ -14,7 +14,11 @@ const BINARY_VARIABLE: &str = "CLOVERLEAF_BIN";
 
 /// The `cloverleaf` binary.
 #[derive(Clone, Debug)]
-pub struct Binary(PathBuf);
+pub struct Binary {
+    path: PathBuf,
+    /// The network namespace that it runs in, if not this process's own.
+    namespace: Option<String>,
+}
 
 /// A command that has ended.
 #[derive(Clone, Debug)]
@@ -40,15 +44,33 @@ impl Binary {
             None => beside(&env::current_exe().map_err(Error::system("finding this executable"))?),
         };
         if path.is_file() {
-            Ok(Self(path))
+            let namespace = None;
+            Ok(Self { path, namespace })
         } else {
             Err(Error::NoBinary { path })
         }
     }
 
-    /// A command that is yet to be started.
+    /// The same, run in a network namespace, which only root can.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self {
+            path: self.path.clone(),
+            namespace: Some(namespace.to_owned()),
+        }
+    }
+
+    /// A command that is yet to be started. `ip` becomes the process that it starts, so that signals
+    /// reach that.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.0);
+        let mut command = match &self.namespace {
+            None => Command::new(&self.path),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.path);
+                command
+            }
+        };
         command.stdin(Stdio::null());
         command
     }

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cloverleaf_mempool::pool;
+use cloverleaf_stream::limits::RECENT_BYTES_MAX;
 use cloverleaf_types::ChainId;
 use eyre::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,18 @@ section!(
         /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
         /// need is kept besides.
         keep_heights: u64,
+        /// Memory for blocks of tables that were read, in bytes.
+        cache_bytes: usize,
+        /// Memory for what is in no table yet, in bytes; at least 1 MiB.
+        write_buffers_bytes: usize,
+    }
+);
+
+section!(
+    /// What streams keep at hand.
+    StreamSettings, "streams.", {
+        /// Memory for recent batches, in bytes: who comes back soon is served without the disk.
+        recent_bytes: usize,
     }
 );
 
@@ -159,6 +172,8 @@ section!(
         pool: PoolSettings,
         /// What is kept on the disk.
         store: StoreSettings,
+        /// What streams keep at hand.
+        streams: StreamSettings,
         /// The other validators: a list of `peer_id` (as genesis names it) and `address` (`IP:port`).
         peers: Vec<Peer>,
         /// Rollups' own JSON-RPC, asked for reads and nonces: a list of `chain_id` and `url`.
@@ -212,6 +227,7 @@ impl NodeConfig {
     /// What holds when only the ports and the listening address are set.
     pub(in crate::home) fn defaults(ports: Ports, listen_address: IpAddr) -> Self {
         let limits = pool::Limits::default();
+        let memory = cloverleaf_storage::Memory::default();
         Self {
             port_base: ports.base(),
             listen_address,
@@ -246,7 +262,14 @@ impl NodeConfig {
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
             },
-            store: StoreSettings { keep_heights: 0 },
+            store: StoreSettings {
+                keep_heights: 0,
+                cache_bytes: memory.cache_bytes,
+                write_buffers_bytes: memory.write_buffers_bytes,
+            },
+            streams: StreamSettings {
+                recent_bytes: RECENT_BYTES_MAX,
+            },
             peers: Vec::new(),
             execution: Vec::new(),
         }
@@ -286,6 +309,7 @@ impl NodeConfig {
             KeySettings::SETTINGS,
             PoolSettings::SETTINGS,
             StoreSettings::SETTINGS,
+            StreamSettings::SETTINGS,
         ];
         let is_section = |top: &&Setting| {
             let mut keys = sections.iter().flat_map(|section| section.iter());
