@@ -14,6 +14,7 @@ use rocksdb::{
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::limits;
+use crate::memory::Memory;
 
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
@@ -38,12 +39,12 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens the database in a directory, or makes both.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
         }
-        match open(&path) {
+        match open(&path, memory) {
             Ok(db) => Ok(Self { db, path }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
             Err(source) => Err(StoreError::Open { path, source }),
@@ -54,9 +55,10 @@ impl Database {
     /// into memory.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_path_buf();
-        let opened = columns().and_then(|columns| {
+        let memory = Memory::default();
+        let opened = columns(memory).and_then(|columns| {
             let refuse_a_log = false;
-            DB::open_cf_descriptors_read_only(&options()?, &path, columns, refuse_a_log)
+            DB::open_cf_descriptors_read_only(&options(memory)?, &path, columns, refuse_a_log)
         });
         match opened {
             Ok(db) => Ok(Self { db, path }),
@@ -248,17 +250,19 @@ impl Writes<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<DB, rocksdb::Error> {
-    DB::open_cf_descriptors(&options()?, path, columns()?)
+fn open(path: &Path, memory: Memory) -> Result<DB, rocksdb::Error> {
+    DB::open_cf_descriptors(&options(memory)?, path, columns(memory)?)
 }
 
-fn columns() -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
-    let cache = Cache::new_lru_cache(limits::CACHE_BYTES);
-    let columns = Column::ALL.iter().map(|column| column.descriptor(&cache));
-    columns.collect()
+fn columns(memory: Memory) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
+    let cache = Cache::new_lru_cache(memory.cache_bytes);
+    let columns = Column::ALL.iter();
+    columns
+        .map(|column| column.descriptor(&cache, memory))
+        .collect()
 }
 
-fn options() -> Result<Options, rocksdb::Error> {
+fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
     let mut options = Options::default().get_options_from_string(NO_RESUME)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -267,7 +271,7 @@ fn options() -> Result<Options, rocksdb::Error> {
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_max_total_wal_size(limits::LOG_BYTES_MAX);
-    options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
+    options.set_db_write_buffer_size(memory.write_buffers_bytes);
     options.set_max_background_jobs(limits::BACKGROUND_JOBS);
     options.set_max_open_files(limits::OPEN_FILES_MAX);
     options.set_bytes_per_sync(limits::WRITEBACK_BYTES);

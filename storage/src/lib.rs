@@ -55,6 +55,7 @@ pub mod limits;
 mod column;
 mod database;
 mod keys;
+mod memory;
 
 mod commit;
 mod decision;
@@ -73,6 +74,7 @@ pub use check::{Checked, FINDINGS_MAX, Finding};
 pub use commit::Commit;
 pub use decision::Decision;
 pub use error::StoreError;
+pub use memory::Memory;
 pub use places::{BundlePlace, TransactionPlace};
 pub use prune::Needed;
 pub use stats::{ColumnSize, RollupSpan, Stats};

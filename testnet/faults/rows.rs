@@ -3,11 +3,18 @@
 mod controls;
 mod disk_full;
 mod fuzz;
+mod kills;
+mod membership;
+mod partitions;
 mod power_cuts;
 mod simulation;
+mod soak;
 mod steps;
 mod syscalls;
 mod twins;
+
+use cloverleaf_testnet::simulation::random::Random;
+use cloverleaf_testnet::stage::VALIDATORS;
 
 use super::row::Row;
 
@@ -28,4 +35,17 @@ pub(crate) const ALL: &[Row] = &[
     power_cuts::ROW,
     syscalls::ROW,
     disk_full::ROW,
+    kills::ROW,
+    membership::ROW,
+    partitions::ROW,
+    soak::ROW,
 ];
+
+/// All nodes, in an order of chance.
+fn shuffled(random: &mut Random) -> [usize; VALIDATORS] {
+    let mut nodes: [usize; VALIDATORS] = std::array::from_fn(|node| node);
+    for last in (1..nodes.len()).rev() {
+        nodes.swap(last, random.index(last + 1));
+    }
+    nodes
+}

@@ -95,7 +95,11 @@ impl Sequencer {
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
-        let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
+        let stream_limits = StreamLimits {
+            recent_bytes_max: home.config.streams.recent_bytes,
+            ..StreamLimits::default()
+        };
+        let hub = Arc::new(Hub::new(source.clone(), source, stream_limits)?);
         let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;

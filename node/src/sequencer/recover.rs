@@ -8,7 +8,7 @@ use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_replica::{Recovered, Replica, signs_from};
-use cloverleaf_storage::{Store, StoreError};
+use cloverleaf_storage::{Memory, Store, StoreError};
 use cloverleaf_types::vote::vote_digest;
 use cloverleaf_types::{
     Address, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
@@ -42,7 +42,11 @@ pub(super) fn open(
     fatal: Fatal,
 ) -> Result<Disk> {
     let network = home.genesis.network();
-    let store = Store::open(&home.store_dir(), network)?;
+    let memory = Memory {
+        cache_bytes: home.config.store.cache_bytes,
+        write_buffers_bytes: home.config.store.write_buffers_bytes,
+    };
+    let store = Store::open_within(&home.store_dir(), network, memory)?;
     let disk = FileDisk::open(home.journal_dir())
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
     let key = home.keys.address();

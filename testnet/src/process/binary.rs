@@ -58,9 +58,18 @@ impl Binary {
         Self { path, tracer }
     }
 
+    /// The same, run in a network namespace, which only root can. `ip` becomes the process that it
+    /// starts, so that signals reach that.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        let words = ["ip", "netns", "exec", namespace];
+        self.traced(words.map(OsString::from).to_vec())
+    }
+
     /// A command that is yet to be started.
     pub(super) fn command(&self) -> Command {
-        let mut words = self.tracer.iter().map(OsString::as_os_str).chain([self.path.as_os_str()]);
+        let tracer = self.tracer.iter().map(OsString::as_os_str);
+        let mut words = tracer.chain([self.path.as_os_str()]);
         let mut command = Command::new(words.next().expect("the binary at least"));
         command.args(words).stdin(Stdio::null());
         command

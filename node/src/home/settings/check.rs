@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use cloverleaf_storage::limits::WRITE_BUFFERS_BYTES_MIN;
 use eyre::{Result, bail, eyre};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -42,7 +43,19 @@ impl NodeConfig {
             }
         }
         self.check_floors()?;
-        self.check_pool()
+        self.check_pool()?;
+        self.check_store()
+    }
+
+    fn check_store(&self) -> Result<()> {
+        let found = self.store.write_buffers_bytes;
+        if found < WRITE_BUFFERS_BYTES_MIN {
+            bail!(
+                "store.write_buffers_bytes = {found}: it must be at least {WRITE_BUFFERS_BYTES_MIN}, or \
+                 there is a table for every few blocks"
+            );
+        }
+        Ok(())
     }
 
     /// D6: what is not taken in must be less than what is not written.
@@ -206,5 +219,11 @@ mod tests {
         let peers =
             r#"[{peer_id = "a", address = "1.1.1.1:1"}, {peer_id = "a", address = "1.1.1.1:2"}]"#;
         assert_eq!(refusal(&[("peers", peers)]), "peers names a twice");
+    }
+
+    #[test]
+    fn buffers_that_make_a_table_of_every_few_blocks_are_refused() {
+        let said = refusal(&[("store.write_buffers_bytes", "1000")]);
+        assert!(said.contains("at least 1048576"), "{said}");
     }
 }
