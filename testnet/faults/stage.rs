@@ -13,7 +13,7 @@ use cloverleaf_mempool::Name;
 use cloverleaf_testnet::external::{Node, Seen, Watched};
 use cloverleaf_testnet::load::{Answer, Grpc, Lives, Load, Plan, Targets, Told, Wallet};
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, metric, wait_until};
-use cloverleaf_types::B256;
+use cloverleaf_types::{Address, B256};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -38,7 +38,7 @@ pub(crate) struct Stage {
     binary: Binary,
     watched: Watched,
     lives: Lives,
-    validators: Vec<u32>,
+    validators: Vec<Address>,
     _watchers: JoinSet<()>,
     runtime: Runtime,
 }
@@ -73,19 +73,13 @@ impl Stage {
         let binary = Binary::find().map_err(text)?;
         let network = Network::init(&binary, dir, plan).map_err(text)?;
         let (genesis, count) = (network.genesis().clone(), plan.validators);
-        let (watched, runtime) = (
-            Watched::new(&genesis, count),
-            Runtime::new().map_err(text)?,
-        );
+        let (watched, runtime) = (Watched::new(&genesis, count), Runtime::new().map_err(text)?);
         let mut watchers = JoinSet::new();
         for (node, url) in network.grpc_urls().into_iter().enumerate() {
             watchers.spawn_on(watched.clone().blocks(node, url), runtime.handle());
         }
-        let set = genesis.validator_set().map_err(text)?;
-        let place = |address| set.index_of(address);
-        let validators = genesis.validators.iter().filter_map(|it| place(it.address));
         Ok(Self {
-            validators: validators.collect(),
+            validators: genesis.validators.iter().map(|it| it.address).collect(),
             network,
             binary,
             watched,
@@ -108,9 +102,8 @@ impl Stage {
         let settings = self.network.dir().join(format!("node{node}/node.toml"));
         let own = fs::read_to_string(&settings).map_err(text)?;
         // Tables of lists end the file, and one more may follow.
-        let floors = format!(
-            "\n[store]\ndisk_soft_floor_bytes = {soft}\ndisk_hard_floor_bytes = {hard}\n"
-        );
+        let floors =
+            format!("\n[store]\ndisk_soft_floor_bytes = {soft}\ndisk_hard_floor_bytes = {hard}\n");
         fs::write(&settings, own + &floors).map_err(text)
     }
 

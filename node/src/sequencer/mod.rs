@@ -140,17 +140,9 @@ impl Sequencer {
         let start = [Input::Disk(room), start];
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
-        let watch = fatal.watch("the network's reader", &stop);
-        let carrier = spawn(async move {
-            let _watch = watch;
-            carrier.await;
-        });
-        let watch = fatal.watch("the watch of the disk", &stop);
+        let carrier = spawn_watched(fatal.watch("the network's reader", &stop), carrier);
         let floors = floors::watch(Arc::clone(&shared), disk_completions, stop.clone());
-        let floors = spawn(async move {
-            let _watch = watch;
-            floors.await;
-        });
+        let floors = spawn_watched(fatal.watch("the watch of the disk", &stop), floors);
         Ok(Self {
             handle: Handle::new(requests, tip_receiver, shared),
             fatal,
@@ -193,6 +185,14 @@ impl Sequencer {
             tracing::error!("a thread ended with a panic");
         }
     }
+}
+
+/// A task whose end before the sequencer's is noticed.
+fn spawn_watched(watch: Watch, task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
+    spawn(async move {
+        let _watch = watch;
+        task.await;
+    })
 }
 
 async fn open(

@@ -17,9 +17,9 @@ mod devnet;
 mod ending;
 #[cfg(test)]
 mod forwarding;
+mod full_disk;
 #[cfg(test)]
 mod guard;
-mod full_disk;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
