@@ -30,6 +30,7 @@ mod metrics;
 mod operator;
 mod rest;
 mod rpc;
+mod snapshot;
 mod streams;
 mod terminal;
 
