@@ -19,6 +19,7 @@
 mod binary;
 mod child;
 mod error;
+mod metric;
 mod network;
 mod ports;
 mod wait;

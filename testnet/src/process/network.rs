@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
 
+use super::metric::metric;
 use super::{Binary, Error, PortBase, Process};
 
 /// The demo rollups, in the order of their ports.
@@ -139,6 +140,18 @@ impl Network {
     #[must_use]
     pub fn http_url(&self, node: usize) -> String {
         self.ports.http_url(node)
+    }
+
+    /// What a node counts under a name without labels; nothing when it does not answer.
+    #[must_use]
+    pub fn metric(&self, node: usize, name: &str) -> Option<u64> {
+        metric(self.ports.metrics(node), name)
+    }
+
+    /// The port from which those of a node follow, also of one that is not of this network.
+    #[must_use]
+    pub fn port_base(&self, node: usize) -> u16 {
+        self.ports.of_node(node)
     }
 
     /// gRPC of every node.
