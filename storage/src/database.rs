@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use rocksdb::{
     Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, ErrorKind,
-    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
+    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions,
+    checkpoint::Checkpoint, properties,
 };
 
 use crate::column::Column;
@@ -160,6 +161,14 @@ impl Database {
         }
     }
 
+    /// Writes a database with everything that is durable now into a new directory. What is in RocksDB's
+    /// log alone is moved into tables first.
+    pub(crate) fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|made| made.create_checkpoint(to));
+        let path = to.to_path_buf();
+        made.map_err(|source| StoreError::Snapshot { path, source })
+    }
+
     /// Rewrites a column without what was removed from it.
     pub(crate) fn compact(&self, column: Column) -> Result<(), StoreError> {
         let (path, family) = (self.path.clone(), self.family(column));
@@ -262,6 +271,10 @@ fn columns(memory: Memory) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error
         .collect()
 }
 
+/// Left as RocksDB has them: checksums are verified on each read; sizes of tables are compared with the
+/// manifest when opening, and their ids and counts of entries whenever they are used; nothing is recovered
+/// by best efforts; columns are not flushed together, since no write goes past the log. Closed logs are
+/// in the manifest; that the last one is not cut short, the journals' watermark says (D4).
 fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
     let mut options = Options::default().get_options_from_string(NO_RESUME)?;
     options.create_if_missing(true);

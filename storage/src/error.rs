@@ -85,6 +85,17 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// A copy of the store cannot be written.
+    #[error(
+        "the snapshot {path} cannot be written: {source}; it must be a new directory, with space \
+         beside it"
+    )]
+    Snapshot {
+        /// The copy's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
     /// What is stored is not what was decided.
     #[error(
         "the store {path} is damaged: {what}; keep it aside and start with an empty directory: the \

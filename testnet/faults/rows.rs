@@ -1,5 +1,6 @@
 //! Everything that is broken on purpose, a file each, cheapest first.
 
+mod bit_rot;
 mod controls;
 mod disk_full;
 mod fuzz;
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[Row] = &[
     fuzz::JOURNAL,
     fuzz::STREAM,
     fuzz::ORDER,
+    bit_rot::ROW,
     power_cuts::ROW,
     syscalls::ROW,
     disk_full::ROW,

@@ -64,7 +64,8 @@ pub use fatal::{Fatal, exit_code};
 pub use floors::Floors;
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use journals::DamagedJournal;
-pub(crate) use journals::begin as begin_journals;
+pub(crate) use journals::{begin as begin_journals, forget_signed};
+pub use recover::Found;
 pub use vitals::{Vitals, Work};
 
 /// A running validator.
@@ -156,6 +157,16 @@ impl Sequencer {
             hub,
             _home: home,
         })
+    }
+
+    /// Opens a directory's disk as a start does, and says what a start would go on from. What a start
+    /// mends is mended: a torn tail is cut off, a damaged journal is kept aside.
+    ///
+    /// # Errors
+    /// The disk is not in order.
+    pub fn look(home: &Home) -> Result<Found> {
+        let disk = recover::open(home, Limits::default(), None, Fatal::default())?;
+        Ok(disk.found)
     }
 
     /// Asks it.

@@ -11,9 +11,10 @@ use cloverleaf_replica::{Recovered, Replica, signs_from};
 use cloverleaf_storage::{Memory, Store, StoreError};
 use cloverleaf_types::vote::vote_digest;
 use cloverleaf_types::{
-    Address, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
+    Address, B256, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
 };
 use eyre::{Context as _, Result};
+use serde::Serialize;
 
 use super::fatal::Fatal;
 use super::index::StoreIndex;
@@ -32,6 +33,27 @@ pub(super) struct Disk {
     pub(super) parcel_store: SegmentedJournal,
     pub(super) entries: Vec<JournalEntry>,
     pub(super) replica: Replica,
+    pub(super) found: Found,
+}
+
+/// What a start goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The height of the latest block.
+    pub height: Height,
+    /// Its hash; nothing before the first.
+    pub block_hash: Option<B256>,
+    /// The root of the state after it.
+    pub state_root: B256,
+    /// Transactions that the replay window holds (W1).
+    pub window: usize,
+    /// Whether the key signs nothing until later blocks (D4).
+    pub is_amnesiac: bool,
+    /// Records in the vote journal, the lane log and the parcel store.
+    pub records: [usize; 3],
+    /// The hash of them all.
+    pub journals: B256,
 }
 
 /// Opens everything and reads what is there. The operators may let a key sign in spite of amnesia (D4).
@@ -61,6 +83,8 @@ pub(super) fn open(
         tracing::error!(%height, "the vote journal is older than the store: it lacks this key's vote");
         signs_from = None;
     }
+    let (tip, state_root, window_len) = (store.tip(), state.root(), window.len());
+    let (records, journals_hash) = (journals.records(), journals.hash());
     let recovered = Recovered {
         signer: Arc::new(home.keys.signer()),
         recover: Arc::new(Secp256k1),
@@ -75,13 +99,24 @@ pub(super) fn open(
         store: store.clone(),
         fatal,
     };
+    let replica = Replica::new(recovered, limits, Box::new(index));
+    let found = Found {
+        height: replica.state().height(),
+        block_hash: tip.map(|(_, hash)| hash),
+        state_root,
+        window: window_len,
+        is_amnesiac: replica.observe().is_amnesiac,
+        records,
+        journals: journals_hash,
+    };
     Ok(Disk {
         store,
         votes: journals.votes,
         lane_log: journals.lane_log,
         parcel_store: journals.parcel_store,
         entries: journals.entries,
-        replica: Replica::new(recovered, limits, Box::new(index)),
+        replica,
+        found,
     })
 }
 

@@ -48,6 +48,8 @@ mod reads;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod sse;
 #[cfg(test)]
 mod submit_stream;

@@ -2,11 +2,14 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::wait::wait_until;
 use super::Error;
 
 /// Names the binary when it is not beside the tests.
@@ -99,6 +102,47 @@ impl Binary {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs a command that may hang: it is killed when its time is over. What it says goes through files
+    /// in `dir`.
+    ///
+    /// # Errors
+    /// It cannot be started, or did not end.
+    pub fn run_within(
+        &self,
+        arguments: &[&OsStr],
+        dir: &Path,
+        timeout: Duration,
+    ) -> Result<Finished, Error> {
+        let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+        let words = words.join(" ");
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| dir.join(name));
+        let create = |path: &Path| {
+            File::create(path).map_err(Error::system(format!("writing {}", path.display())))
+        };
+        let mut command = self.command();
+        command.args(arguments);
+        command.stdout(create(&stdout)?).stderr(create(&stderr)?);
+        let started = command.spawn();
+        let mut child = started.map_err(Error::system(format!("running `cloverleaf {words}`")))?;
+        let mut status = None;
+        let ended = wait_until(format!("the end of `cloverleaf {words}`"), timeout, || {
+            status = child.try_wait().ok().flatten();
+            status.is_some()
+        });
+        if ended.is_err() {
+            let _has_ended_just_now = child.kill();
+            let _status = child.wait();
+        }
+        ended?;
+        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into();
+        Ok(Finished {
+            arguments: words,
+            code: status.and_then(|status| status.code()),
+            stdout: read(&stdout),
+            stderr: read(&stderr),
         })
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
 
-use super::{Binary, Error, PortBase, Process, pause};
+use super::{Binary, Error, PortBase, Process, metric, pause};
 
 /// The demo rollups, in the order of their ports.
 const DEMO_ROLLUPS: [u64; 2] = [901, 902];
@@ -203,6 +203,19 @@ impl Network {
     #[must_use]
     pub fn metrics_url(&self, node: usize) -> String {
         self.ports.metrics_url(node)
+    }
+
+    /// What a node counts under a name without labels; nothing when it does not answer.
+    #[must_use]
+    pub fn metric(&self, node: usize, name: &str) -> Option<u64> {
+        let value = metric(&self.metrics_url(node), name).ok().flatten()?;
+        Some(value as u64)
+    }
+
+    /// The port from which those of a node follow, also of one that is not of this network.
+    #[must_use]
+    pub fn port_base(&self, node: usize) -> u16 {
+        self.ports.of_node(node)
     }
 
     /// gRPC of every node.

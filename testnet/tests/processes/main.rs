@@ -31,6 +31,10 @@ mod registry;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod twins;
+#[cfg(test)]
 mod upstreams;
 #[cfg(test)]
 mod verify;
