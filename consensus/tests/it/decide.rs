@@ -473,8 +473,10 @@ fn proposer_of_an_earlier_round_still_judges_what_another_proposes() {
     assert_eq!(in_round_1(&net), Some(None));
     assert_eq!(net.nodes[early].toy.checks, checks + 1);
     let other = (early + 2) % 4;
-    let by_another = voted(&net, other, Round(1), VoteKind::Prevote);
-    assert!(by_another.flatten().is_some(), "it is valid to others");
+    let by_another = |net: &Cluster| voted(net, other, Round(1), VoteKind::Prevote);
+    assert!(net.run_until(5_000, |net| by_another(net).is_some()));
+    let valid = by_another(&net).flatten();
+    assert!(valid.is_some(), "it is valid to others");
 }
 
 #[test]
@@ -485,13 +487,19 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
         block_time_ms: 20_000,
         empty_block_interval_ms: 20_000,
     });
-    // One precommits nothing, and of the others' precommits each lacks one, for two rounds.
+    // One precommits nothing, and of the others' precommits each lacks one, for two rounds; nor does
+    // anybody else bring them.
     net.nodes[unready].toy.is_ready = false;
     let lacks = [(first, second), (second, third), (third, first)];
     net.rule = Box::new(move |from, to, message| {
-        let is_precommit = matches!(message, Message::Vote(signed)
-            if signed.message.kind == VoteKind::Precommit);
-        !(is_precommit && message.round() < Round(2) && lacks.contains(&(from, to)))
+        let is_kept_back = match message {
+            Message::Vote(signed) => {
+                signed.message.kind == VoteKind::Precommit && lacks.contains(&(from, to))
+            }
+            Message::Round(_) => true,
+            _ => false,
+        };
+        !(is_kept_back && message.round() < Round(2))
     });
     net.start_all();
     let ready = [first, second, third];

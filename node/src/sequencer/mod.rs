@@ -96,11 +96,8 @@ impl Sequencer {
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
-        let stream_limits = StreamLimits {
-            recent_bytes_max: home.config.streams.recent_bytes,
-            ..StreamLimits::default()
-        };
-        let hub = Arc::new(Hub::new(source.clone(), source, stream_limits)?);
+        let hub = Hub::new(source.clone(), source, stream_limits(&home))?;
+        let hub = Arc::new(hub);
         let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
@@ -288,6 +285,13 @@ fn start_commits(
     let (committer, thread) = Committer::start(store, Arc::clone(shared), done, pruner, ends)?;
     threads.push(thread);
     Ok((committer, threads))
+}
+
+fn stream_limits(home: &Home) -> StreamLimits {
+    StreamLimits {
+        recent_bytes_max: home.config.streams.recent_bytes,
+        ..StreamLimits::default()
+    }
 }
 
 async fn start_network(

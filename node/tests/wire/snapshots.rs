@@ -57,7 +57,9 @@ async fn node_with_blocks(name: &str) -> (TestNode, PathBuf) {
     let (network, wallet) = (Network::of(&node), Wallet::new());
     for nonce in 0..3 {
         let raw = wallet.transfer(ALPHA, nonce);
-        submit(&network, ALPHA, &raw, Wait::Committed).await.unwrap();
+        submit(&network, ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
     }
     let place = node.dir().parent().unwrap().to_owned();
     (node, place)
@@ -70,7 +72,15 @@ fn joiner(node: &TestNode, place: &Path, name: &str) -> String {
     let handle = node.handle();
     let peer_id = &handle.shared().genesis.validators[0].peer_id;
     let peer = format!("{peer_id}@127.0.0.1:4549");
-    succeed(&["init", "--home", &home, "--genesis", &genesis, "--peer", &peer]);
+    succeed(&[
+        "init",
+        "--home",
+        &home,
+        "--genesis",
+        &genesis,
+        "--peer",
+        &peer,
+    ]);
     home
 }
 
@@ -96,15 +106,31 @@ async fn snapshot_of_a_running_node_begins_the_directory_of_another_which_watche
     assert_eq!(succeed(&restore)["placesLeftOut"], 0);
     refuse(&restore, "is there already");
     let found = succeed(&["node", "--home", &joiner, "--check"]);
-    assert_eq!((&found["height"], &found["blockHash"]), (&made["last"], &made["blockHash"]));
-    assert_eq!((&found["isAmnesiac"], &found["window"]), (&true.into(), &3.into()));
+    assert_eq!(
+        (&found["height"], &found["blockHash"]),
+        (&made["last"], &made["blockHash"])
+    );
+    assert_eq!(
+        (&found["isAmnesiac"], &found["window"]),
+        (&true.into(), &3.into())
+    );
     let checked = succeed(&["db", "check", "--home", &joiner]);
     assert_eq!(checked["blockHash"], made["blockHash"]);
 
     node.stop().await;
     let stopped = succeed(&["snapshot", "create", "--home", &home, "--out", &later]);
-    assert!(stopped["last"].as_u64() >= made["last"].as_u64(), "{stopped}");
-    succeed(&["snapshot", "verify", "--from", &later, "--genesis", &genesis]);
+    assert!(
+        stopped["last"].as_u64() >= made["last"].as_u64(),
+        "{stopped}"
+    );
+    succeed(&[
+        "snapshot",
+        "verify",
+        "--from",
+        &later,
+        "--genesis",
+        &genesis,
+    ]);
 }
 
 /// Flips a bit in the middle of a file, and back when it is called again.
@@ -117,7 +143,8 @@ fn flip(path: &Path) {
 
 // D7
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshot_that_is_damaged_foreign_or_off_the_trusted_chain_is_refused_and_nothing_is_used() {
+async fn snapshot_that_is_damaged_foreign_or_off_the_trusted_chain_is_refused_and_nothing_is_used()
+{
     let (node, place) = node_with_blocks("snapshot-refused").await;
     let (home, out) = (text(node.dir()), text(&place.join("out")));
     succeed(&["snapshot", "create", "--home", &home, "--out", &out]);
@@ -174,7 +201,9 @@ async fn store_that_is_older_than_its_journals_is_amnesia_and_so_is_one_that_is_
     let (network, wallet) = (Network::of(&node), Wallet::new());
     for nonce in 0..3 {
         let raw = wallet.transfer(ALPHA, nonce);
-        submit(&network, ALPHA, &raw, Wait::Committed).await.unwrap();
+        submit(&network, ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
     }
     let dir = node.dir().to_owned();
     node.stop().await;

@@ -152,7 +152,11 @@ fn store_without_a_block_of_the_replay_window_is_not_whole() {
     let (_home, store, real) = real_store(70);
     let found = |store: &Store| {
         let checked = store.check(&real.genesis, &Believer).unwrap().unwrap();
-        checked.findings.iter().map(ToString::to_string).collect::<Vec<String>>()
+        checked
+            .findings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
     };
     store.prune(Height(6), u64::MAX).unwrap();
     assert_eq!(found(&store), Vec::<String>::new());

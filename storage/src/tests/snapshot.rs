@@ -138,10 +138,7 @@ fn chain_that_does_not_lead_to_the_trust_root_is_found() {
     let mut others = good.clone();
     others.validators = ValidatorSet::new(vec![stranger]).unwrap();
     let found = first_finding(&store, &real, others);
-    assert!(
-        found.starts_with("block 4: validators: "),
-        "{found}"
-    );
+    assert!(found.starts_with("block 4: validators: "), "{found}");
 
     let mut later = good.clone();
     later.height = Height(6);

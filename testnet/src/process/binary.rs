@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::wait::wait_until;
 use super::Error;
+use super::wait::wait_until;
 
 /// Names the binary when it is not beside the tests.
 const BINARY_VARIABLE: &str = "CLOVERLEAF_BIN";
@@ -137,7 +137,8 @@ impl Binary {
             let _status = child.wait();
         }
         ended?;
-        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into();
+        let read =
+            |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into();
         Ok(Finished {
             arguments: words,
             code: status.and_then(|status| status.code()),

@@ -41,11 +41,28 @@ fn node_that_begins_with_a_snapshot_and_one_that_fetches_all_blocks_come_to_be_t
     let load = scene.load_of(11, 2);
     scene.wait("load is ordered", |seen| seen.transactions_above(0) > 100);
     let snapshot = scene.dir().join("snapshot");
-    let (source, snapshot) = (scene.network().dir().join("node0"), snapshot.to_str().unwrap());
-    let create = ["snapshot", "create", "--home", source.to_str().unwrap(), "--out", snapshot];
+    let (source, snapshot) = (
+        scene.network().dir().join("node0"),
+        snapshot.to_str().unwrap(),
+    );
+    let create = [
+        "snapshot",
+        "create",
+        "--home",
+        source.to_str().unwrap(),
+        "--out",
+        snapshot,
+    ];
     scene.run(&create).succeeded().unwrap();
     let home = wipe(&mut scene, RESTORED);
-    let restore = ["snapshot", "restore", "--home", home.to_str().unwrap(), "--from", snapshot];
+    let restore = [
+        "snapshot",
+        "restore",
+        "--home",
+        home.to_str().unwrap(),
+        "--from",
+        snapshot,
+    ];
     scene.run(&restore).succeeded().unwrap();
     let begun = scene.network().start(RESTORED).unwrap();
     assert!(begun.height > 0);

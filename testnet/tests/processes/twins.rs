@@ -46,7 +46,13 @@ fn copy(from: &Path, to: &Path) {
 fn start(scene: &mut Scene, name: &str, home: &Path, port_base: u16) -> Process {
     let (binary, dir) = (Binary::find().unwrap(), scene.dir().to_owned());
     let base = port_base.to_string();
-    let arguments = ["node", "--home", home.to_str().unwrap(), "--port_base", &base];
+    let arguments = [
+        "node",
+        "--home",
+        home.to_str().unwrap(),
+        "--port_base",
+        &base,
+    ];
     let mut process = Process::start(&binary, name, &dir, arguments).unwrap();
     process.ready().unwrap();
     process
@@ -60,7 +66,10 @@ fn second_process_is_refused_its_directory_and_with_a_copy_of_it_is_found_out_wh
     let home = home(&mut scene);
     let second = scene.run(&["node", "--home", home.to_str().unwrap()]);
     assert_eq!(second.code, Some(1), "{second:?}");
-    assert!(second.stderr.contains("in use by another process"), "{second:?}");
+    assert!(
+        second.stderr.contains("in use by another process"),
+        "{second:?}"
+    );
 
     scene.stop(NODE);
     scene.let_go(NODE);

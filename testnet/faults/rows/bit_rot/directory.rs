@@ -166,7 +166,8 @@ impl Directory {
     }
 
     fn list(&mut self, folder: &Path) -> std::io::Result<()> {
-        let mut entries: Vec<_> = fs::read_dir(self.path.join(folder))?.collect::<Result<_, _>>()?;
+        let mut entries: Vec<_> =
+            fs::read_dir(self.path.join(folder))?.collect::<Result<_, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let file = folder.join(entry.file_name());

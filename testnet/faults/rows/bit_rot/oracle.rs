@@ -85,10 +85,15 @@ impl Oracle {
         let checked = self.check(copy)?;
         let found = answer(&checked)?;
         match checked.code {
-            Some(0) if found["last"] == started["height"] && outcome != Outcome::Same => Ok(outcome),
+            Some(0) if found["last"] == started["height"] && outcome != Outcome::Same => {
+                Ok(outcome)
+            }
             Some(0) if found == self.checked => Ok(outcome),
             Some(1) if names_entries(&found) => Ok(Outcome::RefusesEntry),
-            code => Err(format!("`db check` ends with {code:?}: {found} {}", checked.stderr)),
+            code => Err(format!(
+                "`db check` ends with {code:?}: {found} {}",
+                checked.stderr
+            )),
         }
     }
 
@@ -103,7 +108,10 @@ impl Oracle {
         if is_behind && started["journals"] == self.started["journals"] {
             return Ok(Outcome::Behind);
         }
-        Err(format!("goes on from {started}, and undamaged from {}", self.started))
+        Err(format!(
+            "goes on from {started}, and undamaged from {}",
+            self.started
+        ))
     }
 
     fn start(&self, home: &Path) -> Result<Finished, String> {
@@ -154,7 +162,9 @@ pub(super) fn refusal(damage: &Damage, code: Option<i32>, said: &str) -> Result<
     if damage.kind.is_of_store() && said.contains("/db ") {
         return Ok(Outcome::RefusesStore);
     }
-    Err(format!("refuses with {code:?} and does not name the file: {said}"))
+    Err(format!(
+        "refuses with {code:?} and does not name the file: {said}"
+    ))
 }
 
 fn names_entries(found: &Value) -> bool {

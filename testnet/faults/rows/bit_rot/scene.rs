@@ -72,11 +72,19 @@ impl Scene {
         self.network.start_all().map_err(text)?;
         let targets = Targets {
             grpc: self.network.grpc_urls(),
-            http: (0..VALIDATORS).map(|node| self.network.http_url(node)).collect(),
+            http: (0..VALIDATORS)
+                .map(|node| self.network.http_url(node))
+                .collect(),
             chain_ids: CHAINS.to_vec(),
         };
         let plan = Plan::of_rates(1, OFFERED.0, OFFERED.1);
-        let load = Load::start(plan, &targets, &Lives::new(VALIDATORS), self.runtime.handle()).map_err(text)?;
+        let load = Load::start(
+            plan,
+            &targets,
+            &Lives::new(VALIDATORS),
+            self.runtime.handle(),
+        )
+        .map_err(text)?;
         self.wait_for_blocks()?;
         self.network.kill(VICTIM).map_err(text)?;
         // What is in RocksDB's log goes into tables.
@@ -122,7 +130,11 @@ impl Scene {
     }
 
     /// Waits until it is so.
-    pub(super) fn wait(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) -> Result<(), String> {
+    pub(super) fn wait(
+        &self,
+        what: &str,
+        mut is_so: impl FnMut(&Self) -> bool,
+    ) -> Result<(), String> {
         wait_until(what, SOON, || is_so(self)).map_err(text)
     }
 }

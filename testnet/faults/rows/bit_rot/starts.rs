@@ -77,7 +77,10 @@ fn start_damaged(scene: &mut Scene, unit: u64) -> Result<Ended, String> {
 
 /// What the node writes itself, in turn.
 fn kind(unit: u64) -> Kind {
-    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| kind.is_written_by_node()).collect();
+    let kinds: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_written_by_node())
+        .collect();
     let turn = unit / super::UNITS_PER_START % kinds.len() as u64;
     kinds[usize::try_from(turn).expect("a turn is below the number of kinds")]
 }
@@ -110,7 +113,9 @@ fn ended(damage: &Damage, error: Error) -> Result<Ended, String> {
 fn mend(scene: &Scene, damage: &Damage, unit: u64) -> Result<(), String> {
     let (home, is_store) = (scene.home(), damage.kind.is_of_store());
     let path = home.join(&damage.file);
-    let aside = home.join("journal").join(format!("{}.damaged-1", damage.file_name()));
+    let aside = home
+        .join("journal")
+        .join(format!("{}.damaged-1", damage.file_name()));
     if aside.exists() {
         fs::rename(&aside, &path).map_err(text)?;
     }
@@ -139,7 +144,9 @@ fn check_blocks(scene: &Scene) -> Result<(), String> {
     for height in 1..=tip {
         let (served, decided) = (scene.block(VICTIM, height), scene.block(WITNESS, height));
         if served.is_some() && decided.is_some() && served != decided {
-            return Err(format!("block {height} is served as {served:?}, and was {decided:?}"));
+            return Err(format!(
+                "block {height} is served as {served:?}, and was {decided:?}"
+            ));
         }
     }
     Ok(())
