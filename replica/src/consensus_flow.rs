@@ -6,9 +6,10 @@ use cloverleaf_consensus::{Decision, Input as Drive, JournalEntry, Message, Outp
 use cloverleaf_consensus::{HeightParams, Pace, Timeouts};
 use cloverleaf_types::{Address, DecidedBlock};
 
-use crate::output::{Class, JournalRecord, Output, Recipient};
+use crate::output::{Class, Output, Recipient};
 use crate::planner::Planner;
 use crate::replica::Replica;
+use crate::vote_journal::record;
 
 impl Replica {
     /// Gives consensus an input and passes on what follows.
@@ -46,12 +47,8 @@ impl Replica {
     fn pass_on(&mut self, output: Driven) {
         match output {
             Driven::Journal(entries) => {
-                let record = |entry: JournalEntry| JournalRecord {
-                    height: entry.height(),
-                    bytes: entry.encode(),
-                };
-                self.outputs
-                    .push(Output::Journal(entries.into_iter().map(record).collect()));
+                let records = entries.iter().map(record).collect();
+                self.outputs.push(Output::Journal(records));
             }
             Driven::Send { to, message } => {
                 let to = match to {
@@ -69,6 +66,7 @@ impl Replica {
             Driven::Discarded { from, why } => {
                 tracing::debug!(%from, %why, "consensus message discarded");
             }
+            Driven::SignedElsewhere(slot) => self.signed_elsewhere(slot.height),
             Driven::WakeAt(at_ms) => self.wakes.consensus_ms = Some(at_ms),
             Driven::Halt(halt) => self.halt(halt.into()),
         }

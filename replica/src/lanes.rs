@@ -139,6 +139,7 @@ impl Replica {
             tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
             return;
         }
+        self.check_own_parcel(&parcel);
         let store = match self.parcels.accept(prepared) {
             Accept::Store => true,
             Accept::Evidence { evidence, store } => {
@@ -185,7 +186,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !self.may_seal() {
+        if self.halted || self.is_held || !self.may_seal() {
             return;
         }
         while let Some(due) = self
@@ -202,6 +203,7 @@ impl Replica {
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
             match self.parcels.accept(prepared) {
                 Accept::Store => {}
+                // What is not known of the own lane was noticed when it came, so this cannot be.
                 refused => tracing::error!(?refused, "the own parcel is refused"),
             }
             let height = self.chain.height();

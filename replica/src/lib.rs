@@ -20,7 +20,7 @@
 //! ```
 //! [`Replica::handle`] takes an [`Input`] and returns [`Output`]s, to be done in their order. The files
 //! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`;
-//! `membership` and `amnesia` say when a node takes part.
+//! `membership` and `amnesia`, with `vote_journal`, say when a node takes part.
 //!
 //! # Not here
 //! Threads, files and sockets (`node`), virtual ones (`testnet`). Verifying a parcel's signature takes
@@ -49,8 +49,8 @@ mod planner;
 mod restore;
 mod submit;
 mod sync_flow;
+mod vote_journal;
 
-pub use amnesia::{signing_record, signs_from};
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};
@@ -59,3 +59,4 @@ pub use misdeeds::Misdeed;
 pub use observation::Observation;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;
+pub use vote_journal::{Decided, signing_record, signs_from};

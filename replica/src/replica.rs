@@ -60,6 +60,8 @@ pub struct Replica {
     /// What peers that asked for parcels were served lately.
     pub(crate) served: Served,
     pub(crate) outputs: Vec<Output>,
+    /// Nothing is signed until peers have said how far they are (D4).
+    pub(crate) is_held: bool,
     pub(crate) halted: bool,
 }
 
@@ -149,8 +151,11 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
-        let votes = self.start_signing(votes);
+        let votes = self.start_signing(&votes);
         self.restore_named(&votes);
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
@@ -188,6 +193,7 @@ impl Replica {
     /// Does what follows from any input, and hands out what is to be done.
     pub(crate) fn settle(&mut self) -> Vec<Output> {
         if !self.halted {
+            self.follow_tips();
             self.tend_lanes();
         }
         let mut outputs = std::mem::take(&mut self.outputs);

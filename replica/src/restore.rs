@@ -91,6 +91,7 @@ impl Replica {
             misdeeds: Misdeeds::default(),
             served: Served::default(),
             outputs: Vec::new(),
+            is_held: false,
             halted: false,
         }
     }

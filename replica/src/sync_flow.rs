@@ -56,6 +56,7 @@ impl Replica {
         if self.committing.is_some() || height != self.chain.height().next() {
             return; // Consensus decided it meanwhile.
         }
+        self.check_own_vote(&decided);
         match apply(self.chain.state(), &decided.block) {
             Ok(state) => self.commit_synced(decided.into_inner(), state),
             Err(error) if error.is_of_batches() => self.synchronise(SyncInput::Refused {

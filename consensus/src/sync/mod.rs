@@ -101,6 +101,16 @@ impl BlockSync {
         validators.map_or(Height::GENESIS, |set| self.peers.vouched_tip(set))
     }
 
+    /// Whether enough peers have said how far they are: more power than may be faulty, or, with this
+    /// node's own, a quorum. Without so many connected nothing can be decided.
+    #[must_use]
+    pub fn is_informed(&self, own: Address) -> bool {
+        self.validators.as_deref().is_some_and(|set| {
+            let heard = self.peers.power_heard(set);
+            set.has_correct(heard) || set.is_quorum(heard.saturating_add(set.power_of(own)))
+        })
+    }
+
     /// Takes one input and says what must be done, in order.
     pub fn handle(&mut self, now_ms: u64, input: SyncInput) -> Vec<SyncOutput> {
         self.now_ms = self.now_ms.max(now_ms);

@@ -82,6 +82,11 @@ impl Peers {
         vouched.map_or(Height::GENESIS, |(tip, _)| tip)
     }
 
+    /// The power of those who have said something.
+    pub(crate) fn power_heard(&self, validators: &ValidatorSet) -> u64 {
+        validators.power_of_all(self.peers.keys().copied())
+    }
+
     pub(crate) fn open_requests(&self) -> usize {
         self.peers
             .values()
