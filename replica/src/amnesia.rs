@@ -301,8 +301,8 @@ impl Replica {
 
     fn journal_signing(&mut self, before: Vec<JournalEntry>) {
         let (key, from) = (self.own, self.signing.from);
-        let entries = before.iter().chain([&JournalEntry::Signing { key, from }]);
-        let records = entries.map(record).collect();
+        let said = JournalEntry::Signing { key, from };
+        let records = before.iter().chain([&said]).map(record).collect();
         self.outputs.push(Output::Journal(records));
     }
 }

@@ -22,6 +22,8 @@ use cloverleaf_replica::{
 };
 use cloverleaf_types::{Address, ChainId, Genesis, NetworkId, Parcel, Signer, Verified};
 
+pub(crate) use power::DiskCopy;
+
 use super::config::{Controls, DiskConfig};
 use super::disk::PoweredDisk;
 use super::files::Files;

@@ -121,7 +121,8 @@ impl Simulation {
     }
 
     fn is_well(&self, target: u64) -> bool {
-        self.lowest() >= target && self.wiped.is_empty() && self.kept_promises().is_ok()
+        let settled = self.wiped.is_empty() && self.rolled_back.is_empty();
+        self.lowest() >= target && settled && self.kept_promises().is_ok()
     }
 
     fn kept_promises(&self) -> Result<(), Violation> {
@@ -152,8 +153,7 @@ impl Simulation {
                 Misdeed::TwoParcels(found) => found.second.parcel.slot().author,
                 Misdeed::FalseSender(found) => found.slot().author,
             };
-            let offender = self.index_of(accused);
-            if offender.is_none_or(|offender| self.is_correct(offender)) {
+            if !self.may_accuse(accused) {
                 let what = format!("{misdeed:?}");
                 return Err(Violation::FalseEvidence { accused, what });
             }
