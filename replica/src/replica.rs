@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{
     BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
@@ -59,6 +60,8 @@ pub struct Replica {
     pub(crate) misdeeds: Misdeeds,
     /// What peers that asked for parcels were served lately.
     pub(crate) served: Served,
+    /// The same for blocks.
+    pub(crate) served_blocks: Served,
     pub(crate) outputs: Vec<Output>,
     /// Nothing is signed until peers have said how far they are (D4).
     pub(crate) is_held: bool,
@@ -128,8 +131,10 @@ impl Replica {
     fn accept(&mut self, input: Input) {
         match input {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
-            // Peers hear of it with the next block.
-            Input::Pruned { first_kept } => self.first_kept = first_kept,
+            Input::Pruned { first_kept } => {
+                self.first_kept = first_kept;
+                self.synchronise(SyncInput::Kept { first: first_kept });
+            }
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
             Input::Disconnected(peer) => {
@@ -144,6 +149,8 @@ impl Replica {
             Input::Committed { height } => self.committed(height),
             Input::BlocksRead { range, blocks } => {
                 let (peer, from) = (range.peer, range.from);
+                let bytes = blocks.iter().map(Bytes::len).sum();
+                self.served_blocks.note(peer, bytes, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }

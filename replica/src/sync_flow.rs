@@ -23,6 +23,13 @@ impl Replica {
                     class: Class::Sync,
                     bytes: message.encode(),
                 }),
+                SyncOutput::Read { peer, from, .. }
+                    if !self.served_blocks.may_serve(peer, self.now_ms) =>
+                {
+                    tracing::debug!(%peer, "a peer asks for more blocks than it can be sent");
+                    let blocks = Vec::new();
+                    self.synchronise(SyncInput::Blocks { peer, from, blocks });
+                }
                 SyncOutput::Read { peer, from, count } => {
                     let to = Height(from.0.saturating_add(count).saturating_sub(1));
                     let range = BlockRange {

@@ -11,13 +11,14 @@ use cloverleaf_types::{Address, ChainId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::committer::{Committer, StoreWork};
+use super::committer::Committer;
 use super::completions::Completions;
 use super::fatal::Fatal;
 use super::handle::{HandIn, HandedIn, Request, Shared, Taken};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
+use super::reader::Reader;
 use super::waiting::Waiting;
 use crate::clock::{SteadyClock, Stopwatch, pause};
 
@@ -48,6 +49,7 @@ pub(super) struct Engine {
     pub(super) votes: SegmentedJournal,
     pub(super) parcel_writer: ParcelWriter,
     pub(super) committer: Committer,
+    pub(super) reader: Reader,
     pub(super) peers: Peers,
     pub(super) shared: Arc<Shared>,
     pub(super) tip: watch::Sender<Arc<State>>,
@@ -266,8 +268,8 @@ impl Engine {
                     stored_below,
                     logged_below,
                 }),
-                Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
-                Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
+                Output::Commit(commit) => self.committer.push(commit),
+                Output::ReadBlocks(range) => self.reader.push(range),
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
                     Ok(_) => true,
                     Err(error) => {

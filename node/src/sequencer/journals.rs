@@ -21,8 +21,8 @@ const GUARDS: [&str; 2] = ["votes", "lane"];
 /// at every start, until somebody has looked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or replace \
-     the validator; then remove the files named `….damaged-…`"
+    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or do \
+     without it, then remove the files named `….damaged-…`: see `After 73` in docs/operations.md"
 )]
 pub struct DamagedJournal {
     file: String,

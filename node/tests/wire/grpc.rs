@@ -54,7 +54,7 @@ pub(crate) fn figure(status: &Status, (code, reason): (Code, &str), name: &str) 
     info.metadata[name].clone()
 }
 
-fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     ErrorInfo::from_details(status.details())
         .expect("every refusal says why")
         .reason

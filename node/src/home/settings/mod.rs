@@ -130,7 +130,8 @@ section!(
     /// What is kept on the disk.
     StoreSettings, "store.", {
         /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
-        /// need is kept besides.
+        /// need is kept besides. A validator that is away for longer than all others keep cannot follow any
+        /// more.
         keep_heights: u64,
     }
 );

@@ -1,0 +1,87 @@
+//! The thread that reads decided blocks for peers: what it reads is decoded and hashed, and no commit
+//! waits for that.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use cloverleaf_replica::{BlockRange, Input};
+use cloverleaf_storage::{Store, StoreError};
+
+use super::completions::Completions;
+use super::fatal::{Fatal, Watch};
+use super::handle::Shared;
+use crate::clock::Stopwatch;
+
+/// Reads that wait: one for each peer.
+const QUEUE_MAX: usize = 256;
+
+/// Blocks that one answer to a peer holds at most, whatever they weigh.
+const BLOCKS_PER_READ_MAX: usize = 16;
+
+/// The thread's mailbox.
+#[derive(Debug)]
+pub(super) struct Reader {
+    queue: SyncSender<BlockRange>,
+}
+
+impl Reader {
+    /// Starts the thread. It ends when the mailbox is dropped.
+    pub(super) fn start(
+        store: Store,
+        shared: Arc<Shared>,
+        completions: Completions,
+        (fatal, watch): (Fatal, Watch),
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (queue, ranges) = sync_channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("read".to_owned())
+            .spawn(move || {
+                let _watch = watch;
+                if let Err(error) = run(&store, &shared, &ranges, &completions) {
+                    fatal.store(&error);
+                }
+            })?;
+        Ok((Self { queue }, thread))
+    }
+
+    /// Queues a read. False when the queue is full or the thread has ended.
+    pub(super) fn push(&self, range: BlockRange) -> bool {
+        self.queue.try_send(range).is_ok()
+    }
+}
+
+fn run(
+    store: &Store,
+    shared: &Shared,
+    ranges: &Receiver<BlockRange>,
+    completions: &Completions,
+) -> Result<(), StoreError> {
+    while let Ok(range) = ranges.recv() {
+        shared.vitals.read.begin();
+        let took = Stopwatch::start();
+        let blocks = match read(store, &range) {
+            // A block that nobody needs here must not end the node whenever a peer asks for it.
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(peer = %range.peer, from = %range.from, "{error}");
+                shared.vitals.note_damage();
+                Vec::new()
+            }
+            read => read?,
+        };
+        shared.metrics.storage.read_seconds.observe(took.seconds());
+        completions.push([Input::BlocksRead { range, blocks }]);
+        shared.vitals.read.end();
+    }
+    Ok(())
+}
+
+fn read(store: &Store, range: &BlockRange) -> Result<Vec<Bytes>, StoreError> {
+    let count = usize::try_from(range.to.0.saturating_sub(range.from.0));
+    let count = count.map_or(BLOCKS_PER_READ_MAX, |above| {
+        (above + 1).min(BLOCKS_PER_READ_MAX)
+    });
+    let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
+    Ok(blocks.into_iter().map(|(_, block)| block).collect())
+}
