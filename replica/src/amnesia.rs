@@ -76,7 +76,9 @@ impl Signing {
     }
 
     fn silent_ms(&self) -> u64 {
-        let by_clock_ms = self.since_ms.saturating_add(self.drift_ms.saturating_mul(2));
+        let by_clock_ms = self
+            .since_ms
+            .saturating_add(self.drift_ms.saturating_mul(2));
         by_clock_ms.max(self.wrong_until_ms)
     }
 }
@@ -202,7 +204,9 @@ impl Replica {
     /// A block is durable: what it took of the own lane must be what this node sealed.
     pub(crate) fn check_own_cut(&mut self) {
         let cut = self.chain.state().last_cut(self.own).copied();
-        let known = |LastCut { epoch, seq, hash, .. }: LastCut| {
+        let known = |LastCut {
+                         epoch, seq, hash, ..
+                     }: LastCut| {
             let author = self.own;
             self.lane.knows(Slot { author, epoch, seq }, hash)
         };
@@ -252,7 +256,8 @@ impl Replica {
         let drift_ms = self.signing.drift_ms;
         if self.signing.is_amnesiac() && timestamp_ms > now_ms.saturating_add(drift_ms) {
             tracing::warn!(
-                block_ms = timestamp_ms, now_ms,
+                block_ms = timestamp_ms,
+                now_ms,
                 "this machine's clock is behind that of the blocks: the key signs nothing until it is right"
             );
             let until_ms = timestamp_ms.saturating_add(drift_ms.saturating_mul(2));

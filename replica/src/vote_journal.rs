@@ -184,11 +184,21 @@ mod tests {
         // Power fails while what is written once more is written: it is begun anew.
         let torn = [&first[..], &[none.clone(), timeout(9)]].concat();
         let told = Told::by(&torn, KEY);
-        assert_eq!((told.from, told.entries), (None, vec![timeout(8), timeout(9)]));
+        assert_eq!(
+            (told.from, told.entries),
+            (None, vec![timeout(8), timeout(9)])
+        );
 
-        let again = [&first[..], &[none.clone(), timeout(9), signing(Some(9)), timeout(10)]].concat();
+        let again = [
+            &first[..],
+            &[none.clone(), timeout(9), signing(Some(9)), timeout(10)],
+        ]
+        .concat();
         let told = Told::by(&again, KEY);
-        assert_eq!((told.from, told.highest), (Some(Height(9)), Some(Height(9))));
+        assert_eq!(
+            (told.from, told.highest),
+            (Some(Height(9)), Some(Height(9)))
+        );
         assert_eq!(told.entries, [timeout(9), timeout(10)]);
 
         let later = [&first[..], &[none.clone(), signing(Some(12)), timeout(12)]].concat();
@@ -213,7 +223,10 @@ mod tests {
             signs_from(votes, KEY, &decided).unwrap()
         };
         assert_eq!(from(&[], 0), None);
-        assert_eq!(from(&[signing(Some(0)), signing(Some(6))], 5), Some(Height(6)));
+        assert_eq!(
+            from(&[signing(Some(0)), signing(Some(6))], 5),
+            Some(Height(6))
+        );
         assert_eq!(from(&[signing(Some(0)), signing(Some(6))], 4), None);
         assert_eq!(from(&[signing(Some(0)), signing(None)], 9), None);
     }

@@ -46,7 +46,9 @@ impl Health for NodeHealth {
         let behind = vitals.behind_heights();
         let behind = (behind > BEHIND_MAX).then(|| format!("{behind} heights behind its peers"));
         let unkept = vitals.kept_from().map(|from| {
-            format!("no peer keeps the next block: they keep from {from} on; see `Removing old blocks`")
+            format!(
+                "no peer keeps the next block: they keep from {from} on; see `Removing old blocks`"
+            )
         });
         let connected = self.handle.connected();
         let alone = format!("connected to {connected} others, which is no quorum with this node");

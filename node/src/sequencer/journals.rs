@@ -294,7 +294,10 @@ mod tests {
         };
         assert_eq!(journals.entries, [none]);
         let files = disk.list().unwrap();
-        assert!(files.contains(&"kept-1-votes-0000000003".to_owned()), "{files:?}");
+        assert!(
+            files.contains(&"kept-1-votes-0000000003".to_owned()),
+            "{files:?}"
+        );
     }
 
     // D4

@@ -12,6 +12,7 @@ use cloverleaf_storage::{Store, StoreError};
 use super::completions::Completions;
 use super::fatal::{Fatal, Watch};
 use super::handle::Shared;
+use super::vitals::Vitals;
 use crate::clock::Stopwatch;
 
 /// Reads that wait: one for each peer.
@@ -61,20 +62,28 @@ fn run(
     while let Ok(range) = ranges.recv() {
         shared.vitals.read.begin();
         let took = Stopwatch::start();
-        let blocks = match read(store, &range) {
-            // A block that nobody needs here must not end the node whenever a peer asks for it.
-            Err(error @ StoreError::Damaged { .. }) => {
-                tracing::error!(peer = %range.peer, from = %range.from, "{error}");
-                shared.vitals.note_damage();
-                Vec::new()
-            }
-            read => read?,
-        };
+        let blocks = judge(read(store, &range), &range, &shared.vitals)?;
         shared.metrics.storage.read_seconds.observe(took.seconds());
         completions.push([Input::BlocksRead { range, blocks }]);
         shared.vitals.read.end();
     }
     Ok(())
+}
+
+/// A block that nobody needs here must not end the node whenever a peer asks for it: others have it.
+fn judge(
+    read: Result<Vec<Bytes>, StoreError>,
+    range: &BlockRange,
+    vitals: &Vitals,
+) -> Result<Vec<Bytes>, StoreError> {
+    match read {
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::error!(peer = %range.peer, from = %range.from, "{error}");
+            vitals.note_damage();
+            Ok(Vec::new())
+        }
+        read => read,
+    }
 }
 
 fn read(store: &Store, range: &BlockRange) -> Result<Vec<Bytes>, StoreError> {
@@ -84,4 +93,36 @@ fn read(store: &Store, range: &BlockRange) -> Result<Vec<Bytes>, StoreError> {
     });
     let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
     Ok(blocks.into_iter().map(|(_, block)| block).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::{Address, Height};
+
+    use super::*;
+
+    #[test]
+    fn damaged_block_that_a_peer_asks_for_is_told_and_ends_nothing() {
+        let (vitals, path) = (Vitals::default(), std::path::PathBuf::new);
+        let range = BlockRange {
+            peer: Address::ZERO,
+            from: Height(1),
+            to: Height(1),
+            bytes_max: 1,
+        };
+        let block = Bytes::from_static(b"block");
+        let read = judge(Ok(vec![block.clone()]), &range, &vitals);
+        assert_eq!(read.unwrap(), [block]);
+        assert!(!vitals.is_damaged());
+        let failed = StoreError::Stopped { path: path() };
+        assert!(judge(Err(failed), &range, &vitals).is_err());
+        assert!(!vitals.is_damaged());
+        let damaged = StoreError::Damaged {
+            path: path(),
+            what: "a byte".to_owned(),
+        };
+        let read = judge(Err(damaged), &range, &vitals);
+        assert!(read.unwrap().is_empty());
+        assert!(vitals.is_damaged());
+    }
 }

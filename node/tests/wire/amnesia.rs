@@ -11,7 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::grpc::{reason, submit};
+use crate::grpc::{connected, reason, submit};
 use crate::network::{ALPHA, Network, start_node};
 use crate::node::TestNode;
 use crate::wallet::Wallet;
@@ -55,7 +55,7 @@ async fn is_of_no_use(node: &TestNode) {
     let ready = network.metrics.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.text.starts_with("signs: "), "{}", ready.text);
-    let mut health = HealthClient::connect(network.grpc.clone()).await.unwrap();
+    let mut health = HealthClient::new(connected(&network).await);
     let asked = health.check(HealthCheckRequest::default()).await.unwrap();
     assert_eq!(asked.into_inner().status(), ServingStatus::NotServing);
     let raw = Wallet::new().transfer(ALPHA, 0);

@@ -333,7 +333,7 @@ async fn head_proof_is_true() {
     );
 }
 
-async fn connected(network: &Network) -> Channel {
+pub(crate) async fn connected(network: &Network) -> Channel {
     let endpoint = Channel::from_shared(network.grpc.clone()).unwrap();
     endpoint.connect().await.unwrap()
 }

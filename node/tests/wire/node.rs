@@ -106,6 +106,19 @@ impl TestNode {
         })
     }
 
+    /// Starts a node in a directory that is there.
+    ///
+    /// # Errors
+    /// The directory is not in order.
+    pub(crate) async fn start_in(dir: &Path) -> Result<Service> {
+        let listeners = Listeners {
+            http: listener().await?,
+            grpc: listener().await?,
+            metrics: listener().await?,
+        };
+        Service::start_on(Home::open(dir)?, ServiceOptions::default(), listeners).await
+    }
+
     /// Its directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir

@@ -128,7 +128,10 @@ async fn what_is_in_a_pruned_block_is_still_committed_there() {
             .unwrap();
     }
     let asked = json!([hash(&first)]);
-    let before = network.http.result("/", "seq_getTransactionStatus", asked.clone()).await;
+    let before = network
+        .http
+        .result("/", "seq_getTransactionStatus", asked.clone())
+        .await;
     assert!(before["timestamp"].is_string(), "{before}");
     // The pool remembers what ended; a restarted node has what is stored.
     let node = node.restart().await.unwrap();
@@ -137,7 +140,10 @@ async fn what_is_in_a_pruned_block_is_still_committed_there() {
     assert!(store.prune(last.height, u64::MAX).unwrap() > 0);
     drop(store);
     let network = Network::of(&node);
-    let after = network.http.result("/", "seq_getTransactionStatus", asked).await;
+    let after = network
+        .http
+        .result("/", "seq_getTransactionStatus", asked)
+        .await;
     assert_eq!(after["state"], "committed", "{after}");
     for known in ["height", "seq", "index"] {
         assert_eq!(after[known], before[known], "{after}");

@@ -238,6 +238,9 @@ fn two_of_four_with_amnesia_sign_nothing_until_their_operators_let_them() {
         network.machines[index].amnesia_accepted = Some(highest.next());
         network.start(index);
     }
+    network.until("signing", |network| {
+        !is_amnesiac(network, 0) && !is_amnesiac(network, 1)
+    });
     let key = network.submit(0, WIDE, 31);
     network.until_placed(&[key]);
 }
@@ -302,7 +305,10 @@ fn amnesia_is_accepted_once_for_a_height() {
     network.start(0);
     network.run_ms(5_000);
     assert_eq!(network.machines[0].height(), height);
-    assert!(is_amnesiac(&network, 0), "its lane would begin the same epoch again");
+    assert!(
+        is_amnesiac(&network, 0),
+        "its lane would begin the same epoch again"
+    );
 }
 
 // D4
@@ -404,9 +410,10 @@ fn validator_that_starts_signs_nothing_before_enough_peers_have_said_how_far_the
     network.submit(0, WIDE, 30);
     network.run_ms(5_000);
     let signed = |network: &Network| {
-        let votes = network.machines[0].did.iter().filter(|did| {
-            matches!(did, Did::Journalled(_) | Did::Logged)
-        });
+        let votes = network.machines[0]
+            .did
+            .iter()
+            .filter(|did| matches!(did, Did::Journalled(_) | Did::Logged));
         votes.count()
     };
     assert_eq!(signed(&network), 0, "it has heard one of three");

@@ -11,9 +11,9 @@ use cloverleaf_types::{TransactionKey, Verified};
 
 use super::chain::{ChainChecker, Seen};
 use super::replay::{Left, Replay};
+use super::signatures::Signed;
 use super::streams::Streams;
 use super::window::Window;
-use super::signatures::Signed;
 use super::{Promises, SignatureWatch, Violation, atomicity, marks};
 
 /// Judges one network.

@@ -12,8 +12,8 @@ use cloverleaf_mempool::{Limits, Message as ParcelMessage};
 use cloverleaf_replica::{Class, Commit, Input, Output, PlacedIndex, Recipient, Recovered};
 use cloverleaf_replica::{Decided, KeptParcel, Replica, signs_from};
 use cloverleaf_types::{
-    Address, B256, DecidedBlock, Genesis, Height, NetworkId, Parcel, Secp256k1, Signer, TransactionKey,
-    Verified,
+    Address, B256, DecidedBlock, Genesis, Height, NetworkId, Parcel, Secp256k1, Signer,
+    TransactionKey, Verified,
 };
 
 /// A message, decoded.

@@ -255,7 +255,10 @@ impl Simulation {
         let Some(blocks) = blocks.filter(|_| !self.was_isolated) else {
             return false;
         };
-        if self.height() < ISOLATION_HEIGHT || !self.wiped.is_empty() || !self.rolled_back.is_empty() {
+        if self.height() < ISOLATION_HEIGHT
+            || !self.wiped.is_empty()
+            || !self.rolled_back.is_empty()
+        {
             return false;
         }
         let host = (0..self.hosts.len()).find(|host| self.is_correct(*host));
