@@ -38,6 +38,8 @@ pub(crate) struct Signing {
     highest: Option<Height>,
     /// With amnesia: what the vote journal holds of the life before, if it is whole.
     remains: Vec<JournalEntry>,
+    /// Nothing shows it that it has signed elsewhere.
+    is_unaware: bool,
 }
 
 impl Signing {
@@ -50,7 +52,12 @@ impl Signing {
             accepted,
             highest: None,
             remains: Vec::new(),
+            is_unaware: false,
         }
+    }
+
+    pub(crate) fn be_unaware(&mut self) {
+        self.is_unaware = true;
     }
 
     pub(crate) fn is_amnesiac(&self) -> bool {
@@ -148,7 +155,8 @@ impl Replica {
         }
         let (tip, timestamp_ms) = (self.chain.height(), self.chain.state().timestamp_ms());
         let is_past = timestamp_ms > self.signing.silent_ms();
-        if is_past && self.sync.vouched_tip() <= tip {
+        // D6: without room the next block will do.
+        if is_past && self.sync.vouched_tip() <= tip && self.may_write() {
             self.sign_again(tip.next(), Vec::new());
         }
         self.await_acceptance(tip.next())
@@ -156,7 +164,7 @@ impl Replica {
 
     /// Peers have said more: whether what is held may begin. Called after every input.
     pub(crate) fn follow_tips(&mut self) {
-        if !self.is_held || self.committing.is_some() {
+        if !self.is_held || self.committing.is_some() || !self.may_write() {
             return;
         }
         let (tip, next) = (self.chain.height(), self.chain.height().next());
@@ -182,7 +190,7 @@ impl Replica {
     /// Something shows that this key signed what its journals do not hold: a disk of before was put
     /// back, or the key is in use twice. From now on it has amnesia.
     pub(crate) fn forget(&mut self, proof: &str) {
-        if self.signing.is_amnesiac() {
+        if self.signing.is_amnesiac() || self.signing.is_unaware {
             return;
         }
         tracing::warn!(

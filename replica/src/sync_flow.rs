@@ -58,10 +58,15 @@ impl Replica {
         }
     }
 
-    fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
+    /// A block whose certificate holds. Without room for it, it waits (D6).
+    pub(crate) fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
         let height = decided.height();
         if self.committing.is_some() || height != self.chain.height().next() {
             return; // Consensus decided it meanwhile.
+        }
+        if !self.may_write() {
+            self.deferred = Some(decided);
+            return;
         }
         self.check_own_vote(&decided);
         match apply(self.chain.state(), &decided.block) {
@@ -71,6 +76,7 @@ impl Replica {
             }),
             Err(error) => {
                 let reason = error.to_string();
+                self.in_question = Some(decided.block.value());
                 self.halt(Halt::CertifiedBlockRefused { height, reason });
             }
         }

@@ -85,6 +85,17 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// A copy of the store cannot be written.
+    #[error(
+        "the snapshot {path} cannot be written: {source}; it must be a new directory, with space \
+         beside it"
+    )]
+    Snapshot {
+        /// The copy's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
     /// What is stored is not what was decided.
     #[error(
         "the store {path} is damaged: {what}; keep it aside and start again: the node fetches the \
@@ -115,6 +126,30 @@ pub enum StoreError {
         found: B256,
         /// The hash of the store's tip; the network's id before the first block.
         expected: B256,
+    },
+    /// The caller's fault: a bundle in the block is not there as a whole, or not where the block says
+    /// that it is (B5).
+    #[error(
+        "block {height} cannot be committed: bundle {bundle} is not in it whole, as its manifest says"
+    )]
+    Torn {
+        /// The block's height.
+        height: Height,
+        /// The bundle; zero when a batch shows a leg of none.
+        bundle: B256,
+    },
+    /// The caller's fault: somebody still needs what it wants to remove (W1).
+    #[error(
+        "blocks below {below} cannot be removed: the replay window at block {tip} holds those from \
+         {held} on, and a starting node reads the one before"
+    )]
+    Needed {
+        /// The lowest height that was to stay.
+        below: Height,
+        /// The lowest height that the window holds.
+        held: Height,
+        /// The latest block.
+        tip: Height,
     },
     /// The caller's fault: what it gave would not read back.
     #[error("block {height} cannot be committed: its {what} do not belong to it")]

@@ -52,6 +52,11 @@ pub enum Input {
     Silence,
     /// The time of the last [`Output::WakeAt`] has come.
     Tick,
+    /// Sign nothing and journal nothing until [`Input::Resume`], as if no message came and no time
+    /// passed (D6). What a node said before stands; to the others it is one that is slow.
+    Pause,
+    /// Go on from there.
+    Resume,
 }
 
 /// Who gets a message.

@@ -437,7 +437,11 @@ fn peer_that_removes_what_it_was_asked_for_is_no_liar() {
     behind.applied(2);
     assert_eq!(behind.requests(), []);
     behind.hear(peer(3), status(4, 3));
-    assert_eq!(behind.requests(), [(peer(1), 3, 2)], "whoever was asked longest ago");
+    assert_eq!(
+        behind.requests(),
+        [(peer(1), 3, 2)],
+        "whoever was asked longest ago"
+    );
 }
 
 #[test]

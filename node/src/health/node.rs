@@ -51,6 +51,7 @@ impl Health for NodeHealth {
             )
         });
         let connected = self.handle.connected();
+        let full = self.handle.shared().floors.why_not();
         let alone = format!("connected to {connected} others, which is no quorum with this node");
         let forgot = || "its key has amnesia: it signs nothing and takes nothing in".to_owned();
         let forgot = vitals.is_amnesiac().then(forgot);
@@ -67,6 +68,7 @@ impl Health for NodeHealth {
             Check::moves("sequencer", vitals.turn_ms()),
             Check::moves("journal", vitals.journal_ms()),
             store,
+            Check::new("disk", full),
         ]
     }
 }

@@ -11,11 +11,16 @@
 
 mod committer;
 mod completions;
+mod depth;
+mod dump;
 mod engine;
+mod evidence;
 mod fatal;
+mod floors;
 mod handle;
 mod inbound;
 mod index;
+mod invariant;
 mod journals;
 mod meter;
 mod parcel_writer;
@@ -31,7 +36,7 @@ use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_network::{ConnectionMetrics, Network, NetworkConfig, NetworkHandle};
-use cloverleaf_replica::Input;
+use cloverleaf_replica::{Input, Room};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
@@ -58,9 +63,11 @@ use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
+pub use floors::Floors;
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use journals::DamagedJournal;
-pub(crate) use journals::begin as begin_journals;
+pub(crate) use journals::{begin as begin_journals, forget_signed};
+pub use recover::Found;
 pub use vitals::{Vitals, Work};
 
 /// Fewer kept heights than this are warned of: an hour of a network that makes a block every 200 ms,
@@ -90,13 +97,17 @@ impl Sequencer {
         limits: Limits,
         amnesia_accepted: Option<Height>,
     ) -> Result<Self> {
-        let (fatal, stop) = (Fatal::default(), CancellationToken::new());
+        let (fatal, stop) = (Fatal::of(&home), CancellationToken::new());
         let (home, disk) = open(home, limits, amnesia_accepted, fatal.clone()).await?;
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
-        let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
-        let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub)));
+        let stream_limits = StreamLimits {
+            recent_bytes_max: home.config.streams.recent_bytes,
+            ..StreamLimits::default()
+        };
+        let hub = Arc::new(Hub::new(source.clone(), source, stream_limits)?);
+        let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
         let peers = Peers::new(network.clone(), &home.config.peers, Arc::clone(&shared));
@@ -104,6 +115,7 @@ impl Sequencer {
         let (mailboxes, requests, inboxes) = mail();
         let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
         let done = inboxes.completions.clone();
+        let disk_completions = done.clone();
         let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);
         let (parcel_writer, parcel_thread) = ParcelWriter::start(
@@ -112,9 +124,10 @@ impl Sequencer {
             Arc::clone(&shared),
             watched("the parcels' thread"),
         )?;
-        let first_kept = disk.store.first_height()?.unwrap_or(Height(1));
-        let ((committer, reader), disk_threads) =
+        let (first_kept, room) = found(&disk.store, &shared)?;
+        let (threads_of_store, disk_threads) =
             start_store(&home, disk.store, &shared, done, watched)?;
+        let (committer, reader) = threads_of_store;
         let is_amnesiac = disk.replica.observe().is_amnesiac;
         shared.vitals.note_amnesia(is_amnesiac);
         let engine = Engine {
@@ -135,19 +148,19 @@ impl Sequencer {
             votes: disk.entries,
             first_kept,
         };
+        // D6: a disk without room is known before anything is signed.
+        let start = [Input::Disk(room), start];
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
-        let watch = fatal.watch("the network's reader", &stop);
-        let carrier = spawn(async move {
-            let _watch = watch;
-            carrier.await;
-        });
+        let carrier = spawn_watched(fatal.watch("the network's reader", &stop), carrier);
+        let floors = floors::watch(Arc::clone(&shared), disk_completions, stop.clone());
+        let floors = spawn_watched(fatal.watch("the watch of the disk", &stop), floors);
         Ok(Self {
             handle: Handle::new(requests, tip_receiver, shared),
             fatal,
             stop,
             network,
-            tasks: vec![network_task, carrier],
+            tasks: vec![network_task, carrier, floors],
             threads: [engine_thread, parcel_thread]
                 .into_iter()
                 .chain(disk_threads)
@@ -155,6 +168,16 @@ impl Sequencer {
             hub,
             _home: home,
         })
+    }
+
+    /// Opens a directory's disk as a start does, and says what a start would go on from. What a start
+    /// mends is mended: a torn tail is cut off, a damaged journal is kept aside.
+    ///
+    /// # Errors
+    /// The disk is not in order.
+    pub fn look(home: &Home) -> Result<Found> {
+        let disk = recover::open(home, Limits::default(), None, Fatal::default())?;
+        Ok(disk.found)
     }
 
     /// Asks it.
@@ -184,6 +207,14 @@ impl Sequencer {
             tracing::error!("a thread ended with a panic");
         }
     }
+}
+
+/// A task whose end before the sequencer's is noticed.
+fn spawn_watched(watch: Watch, task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
+    spawn(async move {
+        let _watch = watch;
+        task.await;
+    })
 }
 
 async fn open(
@@ -232,6 +263,17 @@ fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
         completions: Completions::default(),
     };
     (Mailboxes { urgent, bulk }, requests, inboxes)
+}
+
+/// The lowest height that is kept, and what the disk has room for.
+fn found(store: &Store, shared: &Shared) -> Result<(Height, Room)> {
+    let first_kept = store.first_height()?.unwrap_or(Height(1));
+    let (free_bytes, room) = shared.floors.look()?;
+    shared.metrics.storage.disk(free_bytes, room);
+    if room != Room::Ample {
+        floors::say(&shared.floors, free_bytes);
+    }
+    Ok((first_kept, room))
 }
 
 /// The thread that commits, and the one that removes old blocks when not all are kept.
@@ -300,7 +342,7 @@ async fn start_network(
 
 fn start_engine(
     engine: Engine,
-    start: Input,
+    start: [Input; 2],
     inboxes: Inboxes,
     stop: CancellationToken,
     watch: Watch,

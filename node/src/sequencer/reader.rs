@@ -2,14 +2,16 @@
 //! waits for that.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use cloverleaf_replica::{BlockRange, Input};
 use cloverleaf_storage::{Store, StoreError};
+use cloverleaf_types::Bound;
 
 use super::completions::Completions;
+use super::depth::Depth;
 use super::fatal::{Fatal, Watch};
 use super::handle::Shared;
 use super::vitals::Vitals;
@@ -25,6 +27,7 @@ const BLOCKS_PER_READ_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Reader {
     queue: SyncSender<BlockRange>,
+    depth: Depth,
 }
 
 impl Reader {
@@ -36,30 +39,51 @@ impl Reader {
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, ranges) = sync_channel(QUEUE_MAX);
+        let depth = Depth::default();
+        let taken = depth.clone();
         let thread = std::thread::Builder::new()
             .name("read".to_owned())
             .spawn(move || {
                 let _watch = watch;
-                if let Err(error) = run(&store, &shared, &ranges, &completions) {
+                let next = || {
+                    let range = ranges.recv().ok();
+                    range.inspect(|_| taken.take())
+                };
+                if let Err(error) = run(&store, &shared, next, &completions) {
                     fatal.store(&error);
                 }
             })?;
-        Ok((Self { queue }, thread))
+        Ok((Self { queue, depth }, thread))
     }
 
     /// Queues a read. False when the queue is full or the thread has ended.
     pub(super) fn push(&self, range: BlockRange) -> bool {
-        self.queue.try_send(range).is_ok()
+        self.depth.put();
+        let is_queued = self.queue.try_send(range).is_ok();
+        if !is_queued {
+            self.depth.take();
+        }
+        is_queued
+    }
+
+    /// What waits or has just been taken, and the most of both.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::new("store_reads", self.depth.get(), QUEUE_MAX + 1)
+    }
+
+    /// Whether no read finds room.
+    pub(super) fn is_full(&self) -> bool {
+        self.depth.get() >= QUEUE_MAX
     }
 }
 
 fn run(
     store: &Store,
     shared: &Shared,
-    ranges: &Receiver<BlockRange>,
+    next: impl Fn() -> Option<BlockRange>,
     completions: &Completions,
 ) -> Result<(), StoreError> {
-    while let Ok(range) = ranges.recv() {
+    while let Some(range) = next() {
         shared.vitals.read.begin();
         let took = Stopwatch::start();
         let blocks = judge(read(store, &range), &range, &shared.vitals)?;

@@ -8,9 +8,10 @@ use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_replica::{Decided, Recovered, Replica, signs_from};
-use cloverleaf_storage::{Store, StoreError};
-use cloverleaf_types::{Height, NetworkId, Parcel, Recover, Secp256k1};
+use cloverleaf_storage::{Memory, Store, StoreError};
+use cloverleaf_types::{B256, Height, NetworkId, Parcel, Recover, Secp256k1};
 use eyre::{Context as _, Result};
+use serde::Serialize;
 
 use super::fatal::Fatal;
 use super::index::StoreIndex;
@@ -25,6 +26,27 @@ pub(super) struct Disk {
     pub(super) parcel_store: SegmentedJournal,
     pub(super) entries: Vec<JournalEntry>,
     pub(super) replica: Replica,
+    pub(super) found: Found,
+}
+
+/// What a start goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The height of the latest block.
+    pub height: Height,
+    /// Its hash; nothing before the first.
+    pub block_hash: Option<B256>,
+    /// The root of the state after it.
+    pub state_root: B256,
+    /// Transactions that the replay window holds (W1).
+    pub window: usize,
+    /// Whether the key signs nothing until later blocks (D4).
+    pub is_amnesiac: bool,
+    /// Records in the vote journal, the lane log and the parcel store.
+    pub records: [usize; 3],
+    /// The hash of them all.
+    pub journals: B256,
 }
 
 /// Opens everything and reads what is there. The operators may let a key sign in spite of amnesia (D4).
@@ -35,7 +57,11 @@ pub(super) fn open(
     fatal: Fatal,
 ) -> Result<Disk> {
     let network = home.genesis.network();
-    let store = Store::open(&home.store_dir(), network)?;
+    let memory = Memory {
+        cache_bytes: home.config.store.cache_bytes,
+        write_buffers_bytes: home.config.store.write_buffers_bytes,
+    };
+    let store = Store::open_within(&home.store_dir(), network, memory)?;
     let disk = FileDisk::open(home.journal_dir())
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
     let key = home.keys.address();
@@ -56,6 +82,8 @@ pub(super) fn open(
         certificate: &certificate,
     };
     let signs_from = signs_from(&journals.entries, key, &decided)?;
+    let (tip, state_root, window_len) = (store.tip(), state.root(), window.len());
+    let (records, journals_hash) = (journals.records(), journals.hash());
     let recovered = Recovered {
         signer: Arc::new(home.keys.signer()),
         recover: Arc::new(Secp256k1),
@@ -70,13 +98,24 @@ pub(super) fn open(
         store: store.clone(),
         fatal,
     };
+    let replica = Replica::new(recovered, limits, Box::new(index));
+    let found = Found {
+        height: replica.state().height(),
+        block_hash: tip.map(|(_, hash)| hash),
+        state_root,
+        window: window_len,
+        is_amnesiac: replica.observe().is_amnesiac,
+        records,
+        journals: journals_hash,
+    };
     Ok(Disk {
         store,
         votes: journals.votes,
         lane_log: journals.lane_log,
         parcel_store: journals.parcel_store,
         entries: journals.entries,
-        replica: Replica::new(recovered, limits, Box::new(index)),
+        replica,
+        found,
     })
 }
 

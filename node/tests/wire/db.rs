@@ -7,6 +7,7 @@ use std::process::Command;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_storage::Needed;
 use serde_json::Value;
 
 use crate::grpc::submit;
@@ -110,7 +111,7 @@ async fn stopped_nodes_blocks_are_told_and_checked_and_damage_is_found() {
     fs::remove_file(home.join("db/CURRENT")).unwrap();
     let damaged = db(&home, &["check"]);
     assert_eq!(damaged.code, Some(1), "{}", damaged.said);
-    let refused = TestNode::start_in(&home).await.err().unwrap();
+    let refused = TestNode::of(home.clone()).await.err().unwrap();
     assert!(
         refused.to_string().contains("CURRENT is missing"),
         "{refused}"
@@ -218,7 +219,8 @@ async fn prune_that_was_interrupted_gives_its_space_back_when_it_is_run_again() 
     // Moves everything into tables, then removes without rewriting them.
     store.reclaim().unwrap();
     let below = store.prunable_below(1, 1).unwrap();
-    assert!(store.prune(below, u64::MAX).unwrap() > 0);
+    let removed = store.prune(below, Needed::ByNobody, u64::MAX);
+    assert!(removed.unwrap() > 0);
     drop(store);
     node.stop().await;
     let before = table_bytes(&home);

@@ -30,7 +30,8 @@ fn node_that_decides_is_alive_and_ready_and_names_its_checks() {
                 "signs",
                 "sequencer",
                 "journal",
-                "store"
+                "store",
+                "disk"
             ]
         );
     });

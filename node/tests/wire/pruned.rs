@@ -4,6 +4,7 @@ use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_api::proto::stream::v1::stream_service_client::StreamServiceClient;
 use cloverleaf_api::proto::stream::v1::{Proofs, StreamBatchesRequest, StreamBlocksRequest};
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_storage::Needed;
 use cloverleaf_types::ChainId;
 use serde_json::json;
 use tonic::{Code, Status};
@@ -31,7 +32,12 @@ async fn pruned_node() -> TestNode {
     let handle = node.handle();
     let store = &handle.shared().store;
     let last = store.batch(ChainId(ALPHA), 3).unwrap().unwrap();
-    assert!(store.prune(last.height, u64::MAX).unwrap() > 0);
+    assert!(
+        store
+            .prune(last.height, Needed::ByNobody, u64::MAX)
+            .unwrap()
+            > 0
+    );
     node
 }
 
@@ -39,6 +45,7 @@ fn first_of(status: &Status) -> String {
     figure(status, (Code::OutOfRange, "pruned"), "firstAvailable")
 }
 
+// celo-org/optimism#488: a reader of what was pruned was wedged for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_is_said_with_the_first_that_is_left_on_every_transport() {
     let node = pruned_node().await;
@@ -137,7 +144,8 @@ async fn what_is_in_a_pruned_block_is_still_committed_there() {
     let node = node.restart().await.unwrap();
     let store = node.handle().shared().store.clone();
     let last = store.batch(ChainId(ALPHA), 3).unwrap().unwrap();
-    assert!(store.prune(last.height, u64::MAX).unwrap() > 0);
+    let removed = store.prune(last.height, Needed::ByNobody, u64::MAX);
+    assert!(removed.unwrap() > 0);
     drop(store);
     let network = Network::of(&node);
     let after = network

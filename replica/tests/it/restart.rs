@@ -15,6 +15,7 @@ use cloverleaf_types::{
 
 use crate::support::{NARROW, NARROW_ONCE, Network, WIDE, What, Write};
 
+// nitro-espresso-integration#439: each retry submitted a larger batch than the one before.
 // L3
 #[test]
 fn restart_with_an_uncut_own_parcel_sends_the_same_bytes_and_does_not_seal_its_items_twice() {
@@ -281,6 +282,7 @@ fn what_was_put_off_is_placed_after_a_restart_and_what_was_replaced_is_not() {
     }
 }
 
+// celo-org/optimism#516: batches came in another order after a restart.
 // O3
 #[test]
 fn nonce_does_not_overtake_what_was_sealed_before_the_restart_for_a_rollup_that_was_full() {

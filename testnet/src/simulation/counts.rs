@@ -70,12 +70,20 @@ counts! {
     later_bundles,
     /// Messages about decided blocks that a Byzantine validator made false.
     false_blocks,
+    /// Votes and proposals that a Byzantine validator sent in the place of its replica's.
+    false_words,
+    /// Parcels and acks that a Byzantine validator sent in the place of its replica's.
+    false_parcels,
+    /// Messages that a Byzantine validator kept from its replica.
+    unheard,
     /// Items that nodes refused.
     refused,
     /// Items that gave way in a full pool.
     gave_way,
     /// Items that were announced as available.
     available,
+    /// Networks with a clock that is ahead of all others.
+    fast_clocks,
     /// Machines that lost power.
     crashes,
     /// Times that all machines lost power at once.
@@ -102,6 +110,8 @@ counts! {
     partitions,
     /// Partitions in one direction.
     one_way_partitions,
+    /// Disks that were nearly full for a while.
+    full_disks,
     /// Times of heavy loss.
     loss_phases,
     /// Times that a replica was woken by its clock.

@@ -1,5 +1,7 @@
 //! What breaks next, and for how long; all of it from the seed.
 
+use cloverleaf_replica::Room;
+
 use super::config::FaultConfig;
 use super::random::Random;
 
@@ -32,6 +34,12 @@ pub(crate) enum Fault {
     OneWay {
         from: usize,
         to: usize,
+        repair_us: u64,
+    },
+    /// One machine's disk has no room, or nearly none (D6).
+    FullDisk {
+        host: usize,
+        room: Room,
         repair_us: u64,
     },
     /// Many messages are lost.
@@ -111,6 +119,13 @@ impl Faults {
                     repair_us,
                 }
             }
+            85..=92 => Fault::FullDisk {
+                host: self.random.index(self.count),
+                room: *self
+                    .random
+                    .pick(&[Room::Low, Room::Exhausted, Room::Exhausted]),
+                repair_us,
+            },
             _ => Fault::Loss {
                 permille: self.random.between(50, 400),
                 repair_us,

@@ -10,7 +10,7 @@ use cloverleaf_consensus::{JournalEntry, LocalSigner, Message as Vote};
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Limits, Message as ParcelMessage};
 use cloverleaf_replica::{Class, Commit, Input, Output, PlacedIndex, Recipient, Recovered};
-use cloverleaf_replica::{Decided, KeptParcel, Replica, signs_from};
+use cloverleaf_replica::{Decided, KeptParcel, Misdeed, Replica, signs_from};
 use cloverleaf_types::{
     Address, B256, DecidedBlock, Genesis, Height, NetworkId, Parcel, Secp256k1, Signer,
     TransactionKey, Verified,
@@ -51,6 +51,7 @@ pub(crate) struct Disk {
     pub(crate) logged: Vec<Arc<Prepared>>,
     pub(crate) stored: Vec<Arc<Prepared>>,
     pub(crate) blocks: BTreeMap<Height, Bytes>,
+    pub(crate) evidence: Vec<Arc<Misdeed>>,
     state: Option<Vec<u8>>,
     placed: Placed,
 }
@@ -207,6 +208,7 @@ impl Machine {
                 }
                 Output::Progress { name, state } => self.did.push(Did::Told(name, state)),
                 Output::Halt(_) => self.did.push(Did::Halted),
+                Output::KeepEvidence { misdeed, .. } => self.disk.evidence.push(misdeed),
                 Output::ForgetVotes(_) | Output::ForgetParcels { .. } => {}
                 write => self.writes.push_back(write),
             }

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use cloverleaf_bundle::State;
+use cloverleaf_bundle::{State, Window};
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_replica::{Decided, Input, Recovered, Replica, signs_from};
+use cloverleaf_replica::{Decided, Input, Recovered, Replica, Room, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::faults::Lost;
 use super::super::files::{Files, Found};
-use super::{Host, Running, Sighting, Store};
+use super::heard::Heard;
+use super::{Effect, Host, Running, Sighting, Store};
 
 /// What a start found.
 pub(crate) struct Start {
@@ -50,23 +51,38 @@ impl Host {
         }
         let genesis = || State::genesis(&surroundings.genesis).expect("a genesis");
         let state = self.store.state().unwrap_or_else(genesis);
-        let window = self.store.window(&state);
+        let window = match surroundings.controls.window_forgotten {
+            true => Window::new(state.parameters().replay_window_ms),
+            false => self.store.window(&state),
+        };
         let tip = state.height();
         let mut signs_from = self.signs_from(&votes, tip);
         if surroundings.controls.amnesia_ignored {
             signs_from = Some(Height::GENESIS);
         }
+        let votes = match surroundings.controls.votes_forgotten {
+            true => Vec::new(),
+            false => votes,
+        };
         let recovered = Recovered {
             signer: Arc::<cloverleaf_consensus::LocalSigner>::clone(&self.signer),
             recover: Arc::<super::Memo>::clone(&surroundings.recover),
             state,
             window,
             signs_from,
-            amnesia_accepted: None,
+            amnesia_accepted: self.accepted.take(),
             logged,
             stored,
         };
-        let replica = Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
+        let mut replica =
+            Replica::new(recovered, surroundings.limits, Box::new(self.store.clone()));
+        if let Some(ordering) = surroundings.controls.ordering {
+            replica = replica.ordering_by(ordering.function()).unwatched();
+        }
+        let controls = surroundings.controls;
+        if self.is_unaware || controls.amnesia_ignored || controls.votes_forgotten {
+            replica = replica.unaware();
+        }
         let forgot = replica.observe().is_amnesiac;
         self.running = Some(Running {
             replica,
@@ -74,8 +90,10 @@ impl Host {
             inbox: VecDeque::new(),
             outputs: VecDeque::new(),
             syncing_votes: false,
+            room: Room::Ample,
             woken_ms: None,
             fuse: None,
+            heard: Heard::default(),
         });
         let first_kept = Height(1);
         self.input(now_us, Input::Start { votes, first_kept });
@@ -123,6 +141,12 @@ impl Host {
     pub(crate) fn put_back(&mut self, copy: DiskCopy) {
         self.disk.put_back(copy.files);
         self.store = copy.store;
+    }
+
+    /// Power fails, and the world hears of it.
+    pub(super) fn lose_power(&mut self) {
+        self.effects.push(Effect::Down);
+        self.cut_power();
     }
 
     /// Power fails: syncs are interrupted; a block that is being written is there or not.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use cloverleaf_replica::{Input, Room};
+
 use super::{Event, OldDisk, Repair, RolledBack, Simulation};
 use crate::checker::Violation;
 use crate::simulation::faults::{Fault, Lost};
@@ -92,6 +94,13 @@ impl Simulation {
         Ok(())
     }
 
+    /// The next start of a machine that has no power accepts that its key signs from the block after the
+    /// tip on, whatever it signed before (D4).
+    pub fn accept_amnesia(&mut self, host: usize) {
+        let next = self.judge.state().height().next();
+        self.hosts[host].accept(next);
+    }
+
     /// At most f are Byzantine, have amnesia or run from a disk of before, or nothing is decided any
     /// more. Who changes the validators does not ask for that.
     fn may_wipe(&self, host: usize) -> bool {
@@ -130,6 +139,7 @@ impl Simulation {
             if !self.hosts[host].is_up() && self.off_us[host].is_some() {
                 self.power_on(host)?;
             }
+            self.set_room(host, Room::Ample)?;
         }
         self.refresh_links();
         Ok(())
@@ -209,13 +219,33 @@ impl Simulation {
                 self.counts.one_way_partitions += 1;
                 self.block(vec![(from, to)], repair_us);
             }
+            Fault::FullDisk {
+                host,
+                room,
+                repair_us,
+            } => {
+                if self.is_correct(host) && self.hosts[host].is_up() {
+                    self.counts.full_disks += 1;
+                    self.set_room(host, room)?;
+                    let room = Some(host);
+                    let repair = Repair {
+                        room,
+                        ..Repair::default()
+                    };
+                    self.repair_later(repair, repair_us);
+                }
+            }
             Fault::Loss {
                 permille,
                 repair_us,
             } => {
                 self.counts.loss_phases += 1;
                 self.links.lose_more(permille);
-                self.repair_later(Vec::new(), true, repair_us);
+                let repair = Repair {
+                    loss: true,
+                    ..Repair::default()
+                };
+                self.repair_later(repair, repair_us);
             }
         }
         Ok(())
@@ -225,19 +255,28 @@ impl Simulation {
         for (from, to) in &blocked {
             self.links.block(*from, *to);
         }
-        self.repair_later(blocked, false, repair_us);
+        let repair = Repair {
+            unblock: blocked,
+            ..Repair::default()
+        };
+        self.repair_later(repair, repair_us);
         self.refresh_links();
     }
 
-    fn repair_later(&mut self, unblock: Vec<(usize, usize)>, loss: bool, repair_us: u64) {
+    fn repair_later(&mut self, repair: Repair, repair_us: u64) {
         let phase = self.phase;
-        let repair = Repair {
-            phase,
-            unblock,
-            loss,
-        };
+        let repair = Repair { phase, ..repair };
         self.queue
             .push(self.now_us + repair_us, Event::Repair(repair));
+    }
+
+    /// A machine's disk has another room from now on.
+    ///
+    /// # Errors
+    /// A broken invariant, seen in what follows.
+    pub fn set_room(&mut self, host: usize, room: Room) -> Result<(), Violation> {
+        self.hosts[host].input(self.now_us, Input::Disk(room));
+        self.settle(host)
     }
 
     fn between(&self, separates: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {

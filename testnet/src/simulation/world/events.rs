@@ -1,12 +1,11 @@
 //! What becomes of an event.
 
 use cloverleaf_consensus::SyncMessage;
-use cloverleaf_replica::{Class, Input};
+use cloverleaf_replica::{Class, Input, Room};
 use cloverleaf_types::{Address, ChainId};
 
 use super::{Event, Repair, Simulation};
 use crate::checker::Violation;
-use crate::simulation::byzantine::Scene;
 use crate::simulation::host::Done;
 use crate::simulation::links::Change;
 use crate::simulation::network::GENESIS_MS;
@@ -64,7 +63,7 @@ impl Simulation {
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
             Event::PutBack(old) => self.put_back(*old)?,
-            Event::Repair(repair) => self.repair(&repair),
+            Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
             Event::Reshape => self.reshape()?,
@@ -77,6 +76,9 @@ impl Simulation {
         let count = self.hosts.len();
         let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
         for (one, other) in pairs {
+            if self.hosts[one].address == self.hosts[other].address {
+                continue; // twins do not know of each other
+            }
             let both_up = self.hosts[one].is_up() && self.hosts[other].is_up();
             match self.links.refresh(one, other, both_up) {
                 None => {}
@@ -132,6 +134,10 @@ impl Simulation {
             let count = u64::try_from(blocks.len()).expect("a response is limited");
             self.offered[to].extend(from.0..from.0 + count);
         }
+        if self.ask(to, |behaviour, scene| behaviour.hears(scene, class, &bytes)) == Some(false) {
+            self.counts.unheard += 1;
+            return Ok(());
+        }
         let from = self.hosts[from].address;
         self.hosts[to].receive(self.now_us, from, class, bytes);
         self.settle(to)
@@ -169,9 +175,9 @@ impl Simulation {
         Err(self.misdeed(host, what.to_owned()))
     }
 
-    fn repair(&mut self, repair: &Repair) {
+    fn repair(&mut self, repair: &Repair) -> Result<(), Violation> {
         if repair.phase != self.phase {
-            return;
+            return Ok(());
         }
         for (from, to) in &repair.unblock {
             self.links.unblock(*from, *to);
@@ -180,6 +186,10 @@ impl Simulation {
             self.links.lose_more(0);
         }
         self.refresh_links();
+        match repair.room {
+            Some(host) => self.set_room(host, Room::Ample),
+            None => Ok(()),
+        }
     }
 
     fn submit(&mut self) -> Result<(), Violation> {
@@ -227,19 +237,8 @@ impl Simulation {
     fn unasked(&mut self) -> Result<(), Violation> {
         self.queue.push(self.now_us + UNASKED_US, Event::Unasked);
         for host in 0..self.hosts.len() {
-            let peers = self.peers_of(host);
-            let machine = &self.hosts[host];
-            let (Some(behaviour), Some(replica)) = (&mut self.behaviours[host], machine.replica())
-            else {
-                continue;
-            };
-            let scene = Scene {
-                signer: &*machine.signer,
-                state: replica.state(),
-                peers: &peers,
-                now_ms: machine.clock_ms(self.now_us),
-            };
-            for outgoing in behaviour.unasked(&scene) {
+            let unasked = self.ask(host, |behaviour, scene| behaviour.unasked(scene));
+            for outgoing in unasked.into_iter().flatten() {
                 self.send(host, outgoing);
             }
         }
