@@ -144,6 +144,7 @@ impl Replica {
             tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
             return;
         }
+        self.check_own_parcel(&parcel);
         let store = match self.parcels.accept(prepared) {
             Accept::Store => true,
             Accept::Evidence { evidence, store } => {
@@ -192,7 +193,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !self.may_write() || !self.may_seal() {
+        if self.halted || self.is_held || !self.may_write() || !self.may_seal() {
             return;
         }
         while let Some(due) = self

@@ -15,6 +15,8 @@ pub struct Observation {
     pub timestamp_ms: u64,
     /// The highest height that peers of power f + 1 say they have applied.
     pub vouched_tip: Height,
+    /// From where on peers keep blocks, when none of them keeps the one after `height`.
+    pub kept_from: Option<Height>,
     /// Where consensus is.
     pub consensus: Status,
     /// Messages signed since the start.
@@ -70,6 +72,7 @@ impl Replica {
             height: state.height(),
             timestamp_ms: state.timestamp_ms(),
             vouched_tip: self.sync.vouched_tip(),
+            kept_from: self.sync.kept_from(),
             consensus: self.driver.status(),
             signed: self.driver.signed(),
             signed_height: self.driver.last_signed().map(JournalEntry::height),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{
     BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
@@ -64,7 +65,11 @@ pub struct Replica {
     pub(crate) misdeeds: Misdeeds,
     /// What peers that asked for parcels were served lately.
     pub(crate) served: Served,
+    /// The same for blocks.
+    pub(crate) served_blocks: Served,
     pub(crate) outputs: Vec<Output>,
+    /// Nothing is signed until peers have said how far they are (D4).
+    pub(crate) is_held: bool,
     pub(crate) halted: bool,
     /// The block that a halt is about.
     pub(crate) in_question: Option<Value>,
@@ -84,6 +89,14 @@ impl Replica {
     #[must_use]
     pub fn unwatched(mut self) -> Self {
         self.chain.unwatch();
+        self
+    }
+
+    /// Does not notice that its key signs elsewhere. It is for the simulator, whose Byzantine validators
+    /// and twins must not fall silent.
+    #[must_use]
+    pub fn unaware(mut self) -> Self {
+        self.signing.be_unaware();
         self
     }
 
@@ -164,8 +177,10 @@ impl Replica {
     fn accept(&mut self, input: Input) {
         match input {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
-            // Peers hear of it with the next block.
-            Input::Pruned { first_kept } => self.first_kept = first_kept,
+            Input::Pruned { first_kept } => {
+                self.first_kept = first_kept;
+                self.synchronise(SyncInput::Kept { first: first_kept });
+            }
             Input::Disk(room) => self.follow_room(room),
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
@@ -181,6 +196,8 @@ impl Replica {
             Input::Committed { height } => self.committed(height),
             Input::BlocksRead { range, blocks } => {
                 let (peer, from) = (range.peer, range.from);
+                let bytes = blocks.iter().map(Bytes::len).sum();
+                self.served_blocks.note(peer, bytes, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }
@@ -188,8 +205,11 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
-        let votes = self.start_signing(votes);
+        let votes = self.start_signing(&votes);
         self.restore_named(&votes);
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
@@ -227,6 +247,7 @@ impl Replica {
     /// Does what follows from any input, and hands out what is to be done.
     pub(crate) fn settle(&mut self) -> Vec<Output> {
         if !self.halted {
+            self.follow_tips();
             self.tend_lanes();
         }
         let mut outputs = std::mem::take(&mut self.outputs);

@@ -41,6 +41,7 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the database in a directory, or makes both.
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
+        Self::check_beginning(path)?;
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
@@ -70,6 +71,25 @@ impl Database {
     /// True if a database was ever made in a directory.
     pub(crate) fn is_in(path: &Path) -> bool {
         path.join(CURRENT).exists()
+    }
+
+    /// RocksDB takes a directory without [`CURRENT`] for a new one, and removes the tables in it.
+    pub(crate) fn check_beginning(path: &Path) -> Result<(), StoreError> {
+        if Self::is_in(path) {
+            return Ok(());
+        }
+        let files = fs::read_dir(path).into_iter().flatten().flatten();
+        let is_content = |file: &PathBuf| {
+            let extension = file.extension().and_then(|it| it.to_str());
+            matches!(extension, Some("sst" | "blob" | "log"))
+        };
+        let mut content = files.map(|file| file.path()).filter(is_content);
+        content.next().map_or(Ok(()), |file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let what = format!("the file {CURRENT} is missing, though {name} is there");
+            let path = path.to_path_buf();
+            Err(StoreError::Damaged { path, what })
+        })
     }
 
     /// The bytes of a column on the disk, and those that are in RocksDB's log alone.

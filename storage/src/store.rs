@@ -82,6 +82,7 @@ impl Store {
     /// # Errors
     /// The directory belongs to another network or format, is damaged, or the disk failed.
     pub fn open_to_read(path: &Path, network: NetworkId) -> Result<Option<Self>, StoreError> {
+        Database::check_beginning(path)?;
         if !Database::is_in(path) {
             return Ok(None);
         }

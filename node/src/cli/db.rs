@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use cloverleaf_storage::{Checked, Needed, Stats, Store, StoreError};
-use cloverleaf_types::{B256, Genesis, Secp256k1};
+use cloverleaf_types::{B256, Genesis, Height, Secp256k1};
 use eyre::{Result, eyre};
 use serde_json::{Value, json};
 
@@ -102,11 +102,7 @@ fn check(home: &Path, format: Format) -> Result<ExitCode> {
     match checked {
         Ok(Some((checked, (_, tip_hash)))) => Ok(report(&checked, tip_hash, format)),
         Ok(None) => nothing(format!("{} holds no block", held.store.display())),
-        Err(
-            error @ (StoreError::OtherNetwork { .. }
-            | StoreError::OtherFormat { .. }
-            | StoreError::InUse { .. }),
-        ) => nothing(error.to_string()),
+        Err(error) if !error.is_damage() => nothing(error.to_string()),
         Err(error) => {
             let finding = error.to_string();
             let value = json!({ "ok": false, "findings": [finding] });
@@ -125,7 +121,8 @@ fn prune(held: &Held, keep_heights: u64, format: Format) -> Result<ExitCode> {
     let replay_window_ms = held.genesis.parameters.replay_window_ms;
     let below = store.prunable_below(keep_heights, replay_window_ms)?;
     let removed = store.prune(below, Needed::ByWindow { replay_window_ms }, u64::MAX)?;
-    if removed > 0 {
+    // What an earlier run removed and was interrupted at is given back too.
+    if removed > 0 || before > Height(1) {
         store.reclaim()?;
     }
     let (first, last) = (below, store.tip().map_or(below, |(height, _)| height));

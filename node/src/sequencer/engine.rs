@@ -20,6 +20,7 @@ use super::inbound::{BULK_MAX, URGENT_MAX};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
+use super::reader::Reader;
 use super::waiting::Waiting;
 use crate::clock::{SteadyClock, Stopwatch, pause};
 
@@ -50,6 +51,7 @@ pub(super) struct Engine {
     pub(super) votes: SegmentedJournal,
     pub(super) parcel_writer: ParcelWriter,
     pub(super) committer: Committer,
+    pub(super) reader: Reader,
     pub(super) peers: Peers,
     pub(super) shared: Arc<Shared>,
     pub(super) tip: watch::Sender<Arc<State>>,
@@ -146,8 +148,9 @@ impl Engine {
     }
 
     /// What waits for the disk threads.
-    fn disk_bounds(&self) -> [Bound; 2] {
-        [self.committer.bound(), self.parcel_writer.bound()]
+    fn disk_bounds(&self) -> [Bound; 3] {
+        let reader = self.reader.bound();
+        [self.committer.bound(), self.parcel_writer.bound(), reader]
     }
 
     fn take_what_waits(&mut self, inboxes: &mut Inboxes) -> bool {
@@ -310,7 +313,7 @@ impl Engine {
                     logged_below,
                 }),
                 Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
-                Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
+                Output::ReadBlocks(range) => self.reader.push(range),
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
                     Ok(_) => true,
                     Err(error) => {
@@ -336,6 +339,8 @@ impl Engine {
                     self.fatal.beyond(&self.committer.bound());
                 } else if self.parcel_writer.is_full() {
                     self.fatal.beyond(&self.parcel_writer.bound());
+                } else if self.reader.is_full() {
+                    self.fatal.beyond(&self.reader.bound());
                 } else {
                     self.fatal.broken("a disk thread has ended");
                 }

@@ -22,8 +22,8 @@ const GUARDS: [&str; 2] = ["votes", "lane"];
 /// at every start, until somebody has looked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or replace \
-     the validator; then remove the files named `….damaged-…`"
+    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or do \
+     without it, then remove the files named `….damaged-…`: see `After 73` in docs/operations.md"
 )]
 pub struct DamagedJournal {
     file: String,
@@ -97,14 +97,10 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
     if let Some(damaged) = aside {
         return Err(damaged.into());
     }
-    let Opened {
-        journal: mut votes,
-        records,
-        damaged,
-    } = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    let (mut votes, records, damaged) = open_votes(disk, &files)?;
     let entries = records.into_iter().map(entry);
     let mut entries = entries.collect::<Result<Vec<_>>>()?;
-    let aside = GUARDS.iter().find_map(|name| kept_aside(&files, name));
+    let aside = kept_aside(&files, "lane");
     let missing = || {
         let is_there = files.iter().any(|file| file.starts_with("lane-"));
         (!is_there).then(|| DamagedJournal {
@@ -128,6 +124,26 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
         logged: lane.records,
         stored: parcels.records,
     })
+}
+
+/// A vote journal with a hole is put away whole: what is left of it must neither be replayed nor guard.
+fn open_votes<D: Disk + Clone>(
+    disk: &D,
+    files: &[String],
+) -> Result<(SegmentedJournal<D>, Vec<Record>, Option<DamagedJournal>)> {
+    let Opened {
+        journal,
+        records,
+        damaged,
+    } = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    let Some(damaged) = damaged.or_else(|| kept_aside(files, "votes")) else {
+        return Ok((journal, records, None));
+    };
+    drop(journal);
+    let is_left = |file: &str| file.starts_with("votes-") && !file.contains(KEPT_ASIDE);
+    keep(disk, is_left)?;
+    let anew = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    Ok((anew.journal, anew.records, Some(damaged)))
 }
 
 /// D4: from now on, and after every restart, this key does not know what it signed.
@@ -187,11 +203,14 @@ fn kept_aside(files: &[String], name: &str) -> Option<DamagedJournal> {
 /// The vote journal knows of the damage of guards: their files are kept under names that no later start
 /// takes for new damage.
 fn put_away<D: Disk>(disk: &D) -> Result<()> {
+    let is_guard = |file: &str| GUARDS.iter().any(|name| file.starts_with(name));
+    keep(disk, |file| file.contains(KEPT_ASIDE) && is_guard(file))
+}
+
+/// Keeps files under names that no start looks at.
+fn keep<D: Disk>(disk: &D, which: impl Fn(&str) -> bool) -> Result<()> {
     let files = disk.list().wrap_err("listing the journals")?;
-    let is_guard = |file: &&String| {
-        file.contains(KEPT_ASIDE) && GUARDS.iter().any(|name| file.starts_with(name))
-    };
-    for file in files.iter().filter(is_guard) {
+    for file in files.iter().filter(|file| which(file)) {
         let names = (1_u64..).map(|number| format!("kept-{number}-{file}"));
         let free = names.into_iter().find(|name| !files.contains(name));
         let name = free.expect("a folder holds fewer files than there are numbers");
@@ -214,9 +233,12 @@ pub(super) fn foreign(name: &str, error: &dyn std::error::Error) -> eyre::Report
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use cloverleaf_journal::File as _;
     use cloverleaf_journal::memory::MemoryDisk;
-    use cloverleaf_replica::signs_from;
+    use cloverleaf_replica::{Decided, signs_from};
+    use cloverleaf_types::{B256, Secp256k1};
 
     use super::*;
 
@@ -225,7 +247,13 @@ mod tests {
     /// From where a key signs that starts from this disk.
     fn started(disk: &MemoryDisk) -> Option<Height> {
         let journals = open(disk, KEY).unwrap();
-        signs_from(&journals.entries, KEY, Height(5))
+        let decided = Decided {
+            network: B256::ZERO,
+            recover: &Secp256k1,
+            tip: Height(5),
+            certificate: &|_| Ok::<_, Infallible>(None),
+        };
+        signs_from(&journals.entries, KEY, &decided).unwrap()
     }
 
     fn damage(disk: &MemoryDisk, name: &str) {
@@ -270,6 +298,35 @@ mod tests {
             damage(&disk, guard);
             assert_eq!(started(&disk), None, "{guard}");
         }
+    }
+
+    // D4
+    #[test]
+    fn vote_journal_with_a_hole_is_put_away_whole() {
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        let mut votes = SegmentedJournal::open(disk.clone(), "votes", 64)
+            .unwrap()
+            .journal;
+        for height in 1..=4 {
+            let mut record = signing_record(KEY, Some(Height(0)));
+            record.height = Height(height);
+            append(&mut votes, &record).unwrap();
+        }
+        drop(votes);
+        damage(&disk, "votes-0000000002");
+        assert_eq!(started(&disk), None);
+        let journals = open(&disk, KEY).unwrap();
+        let none = JournalEntry::Signing {
+            key: KEY,
+            from: None,
+        };
+        assert_eq!(journals.entries, [none]);
+        let files = disk.list().unwrap();
+        assert!(
+            files.contains(&"kept-1-votes-0000000003".to_owned()),
+            "{files:?}"
+        );
     }
 
     // D4

@@ -3,9 +3,9 @@
 //! ```text
 //!  rpc ──Handle──► requests ─┐                       ┌─► votes journal (inline, synced)
 //!  network ─► inbound ───────┼─► engine ─► Replica ──┼─► parcel writer ─┐
-//!      ▲      (verifies)     │     ▲                 ├─► committer ─► store, streams
-//!      └─────────────────────┼─────┼─── sends ───────┘         ├─► pruner
-//!                            └─────┴──── completions ◄─────────┴──────────┘
+//!      ▲      (verifies)     │     ▲                 ├─► committer ─► store, streams, pruner
+//!      └─────────────────────┼─────┼─── sends ───────┼─► reader ────────┤
+//!                            └─────┴──── completions ◄──────────────────┘
 //! ```
 //! Start order: disk, network, threads, engine. Stop order: the reverse.
 
@@ -26,6 +26,7 @@ mod meter;
 mod parcel_writer;
 mod peers;
 mod pruner;
+mod reader;
 mod recover;
 mod vitals;
 mod waiting;
@@ -57,6 +58,7 @@ use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
 use pruner::{Keep, Pruner};
+use reader::Reader;
 use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
@@ -67,6 +69,10 @@ pub use journals::DamagedJournal;
 pub(crate) use journals::{begin as begin_journals, forget_signed};
 pub use recover::Found;
 pub use vitals::{Vitals, Work};
+
+/// Fewer kept heights than this are warned of: an hour of a network that makes a block every 200 ms,
+/// in which an operator can be there.
+const KEEP_HEIGHTS_LOW: u64 = 18_000;
 
 /// A running validator.
 pub struct Sequencer {
@@ -116,12 +122,17 @@ impl Sequencer {
             watched("the parcels' thread"),
         )?;
         let (first_kept, room) = found(&disk.store, &shared)?;
-        let (committer, disk_threads) = start_commits(&home, disk.store, &shared, done, watched)?;
+        let (threads_of_store, disk_threads) =
+            start_store(&home, disk.store, &shared, done, watched)?;
+        let (committer, reader) = threads_of_store;
+        let is_amnesiac = disk.replica.observe().is_amnesiac;
+        shared.vitals.note_amnesia(is_amnesiac);
         let engine = Engine {
             replica: disk.replica,
             votes: disk.votes,
             parcel_writer,
             committer,
+            reader,
             peers,
             meter: Meter::new(Arc::clone(&shared)),
             shared: Arc::clone(&shared),
@@ -263,28 +274,38 @@ fn found(store: &Store, shared: &Shared) -> Result<(Height, Room)> {
 }
 
 /// The thread that commits, and the one that removes old blocks when not all are kept.
-fn start_commits(
+fn start_store(
     home: &Home,
     store: Store,
     shared: &Arc<Shared>,
     done: Completions,
     watched: impl Fn(&'static str) -> (Fatal, Watch),
-) -> Result<(Committer, Vec<JoinHandle<()>>)> {
+) -> Result<((Committer, Reader), Vec<JoinHandle<()>>)> {
     let keep = Keep {
         heights: home.config.store.keep_heights,
         replay_window_ms: home.genesis.parameters.replay_window_ms,
     };
     let (mut pruner, mut threads) = (None, Vec::new());
     if keep.heights > 0 {
+        if keep.heights < KEEP_HEIGHTS_LOW {
+            tracing::warn!(
+                keep_heights = keep.heights,
+                "store.keep_heights keeps less than an hour of a busy network: if all validators do so, one that \
+                 is away for longer cannot follow any more"
+            );
+        }
         let ends = watched("the thread that removes old blocks");
         let (started, thread) = Pruner::start(store.clone(), keep, done.clone(), ends)?;
         pruner = Some(started);
         threads.push(thread);
     }
+    let ends = watched("the thread that reads blocks for peers");
+    let (reader, thread) = Reader::start(store.clone(), Arc::clone(shared), done.clone(), ends)?;
+    threads.push(thread);
     let ends = watched("the commits' thread");
     let (committer, thread) = Committer::start(store, Arc::clone(shared), done, pruner, ends)?;
     threads.push(thread);
-    Ok((committer, threads))
+    Ok(((committer, reader), threads))
 }
 
 fn stream_limits(home: &Home) -> StreamLimits {

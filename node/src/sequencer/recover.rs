@@ -7,12 +7,9 @@ use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_replica::{Recovered, Replica, signs_from};
+use cloverleaf_replica::{Decided, Recovered, Replica, signs_from};
 use cloverleaf_storage::{Memory, Store, StoreError};
-use cloverleaf_types::vote::vote_digest;
-use cloverleaf_types::{
-    Address, B256, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
-};
+use cloverleaf_types::{B256, Height, NetworkId, Parcel, Recover, Secp256k1};
 use eyre::{Context as _, Result};
 use serde::Serialize;
 
@@ -20,10 +17,6 @@ use super::fatal::Fatal;
 use super::index::StoreIndex;
 use super::journals::{self, foreign};
 use crate::home::Home;
-
-/// Latest decided blocks whose certificates are looked at for votes that the journal does not know: what
-/// a store is ahead of a journal that was put back.
-const CERTIFICATES_READ_MAX: u64 = 256;
 
 /// The node's disk, open, and the replica that goes on from it.
 pub(super) struct Disk {
@@ -78,11 +71,17 @@ pub(super) fn open(
         None => State::genesis(&home.genesis)?,
     };
     let window = window(&store, &state, &home.store_dir())?;
-    let mut signs_from = signs_from(&journals.entries, key, state.height());
-    if let Some(height) = voted_unknown(&store, key, &journals.entries)? {
-        tracing::error!(%height, "the vote journal is older than the store: it lacks this key's vote");
-        signs_from = None;
-    }
+    let certificate = |height| {
+        let decision = store.decision(height)?;
+        Ok::<_, StoreError>(decision.map(|found| found.certificate))
+    };
+    let decided = Decided {
+        network,
+        recover: &Secp256k1,
+        tip: state.height(),
+        certificate: &certificate,
+    };
+    let signs_from = signs_from(&journals.entries, key, &decided)?;
     let (tip, state_root, window_len) = (store.tip(), state.root(), window.len());
     let (records, journals_hash) = (journals.records(), journals.hash());
     let recovered = Recovered {
@@ -118,38 +117,6 @@ pub(super) fn open(
         replica,
         found,
     })
-}
-
-/// D4: a height whose certificate holds a vote of this key, above all that its vote journal holds. What
-/// a node decided by votes it journalled; what it took by sync holds no vote that it did not cast.
-fn voted_unknown(store: &Store, key: Address, entries: &[JournalEntry]) -> Result<Option<Height>> {
-    let own = entries.iter().filter(|entry| entry.signer() == Some(key));
-    let known = own
-        .map(JournalEntry::height)
-        .max()
-        .unwrap_or(Height::GENESIS);
-    let tip = store.tip().map_or(Height::GENESIS, |(height, _)| height);
-    let mut height = tip;
-    while height > known && height > tip.back(CERTIFICATES_READ_MAX) {
-        let decision = store.decision(height)?;
-        if decision.is_some_and(|found| is_voter(&found.certificate, store.network(), key)) {
-            return Ok(Some(height));
-        }
-        height = height.back(1);
-    }
-    Ok(None)
-}
-
-fn is_voter(certificate: &CommitCertificate, network: NetworkId, key: Address) -> bool {
-    let digest = vote_digest(
-        network,
-        certificate.height,
-        certificate.round,
-        VoteKind::Precommit,
-        Some(certificate.block_hash),
-    );
-    let mut signers = certificate.signatures.iter();
-    signers.any(|it| Secp256k1.recover(digest, &it.signature) == Ok(key))
 }
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes

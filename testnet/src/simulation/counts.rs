@@ -90,8 +90,16 @@ counts! {
     blackouts,
     /// Machines whose journals were wiped.
     wiped_journals,
+    /// Machines that lost their lane log alone.
+    wiped_lanes,
+    /// Machines that lost their vote journal alone.
+    wiped_votes,
     /// Machines that were wiped but for their key.
     wiped_machines,
+    /// Machines whose disk of before was put back.
+    old_disks,
+    /// Of these, the keys that saw that they have signed more than their disk shows.
+    old_disks_noticed,
     /// Keys that signed again after amnesia.
     remembered,
     /// Machines that came back.

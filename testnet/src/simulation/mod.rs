@@ -36,6 +36,7 @@ mod world;
 
 pub use config::{Config, Controls};
 pub use counts::Counts;
+pub use faults::Lost;
 pub use memo::Memo;
 pub use network::keys;
 pub use world::{Report, Simulation};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cloverleaf_testnet::simulation::byzantine::Kind;
 use cloverleaf_testnet::simulation::config::FaultConfig;
 use cloverleaf_testnet::simulation::steps::Part;
-use cloverleaf_testnet::simulation::{Config, Simulation};
+use cloverleaf_testnet::simulation::{Config, Lost, Simulation};
 use cloverleaf_types::{Address, ChainId, DropReason};
 
 /// Virtual time, in milliseconds, in which a network without faults makes any height of these tests.
@@ -103,6 +103,27 @@ fn validators_restart_one_after_the_other_under_load() {
     }
     let report = network.finish().unwrap();
     assert_eq!(report.counts.restarts, 8);
+}
+
+// D4
+#[test]
+fn all_lose_their_journals_one_after_the_other_and_each_waits_for_the_one_before_to_sign_again() {
+    let mut network = started(Config::calm(4));
+    let lost = [Lost::Journals, Lost::Votes, Lost::Lane, Lost::Disk];
+    for (host, lost) in lost.into_iter().enumerate() {
+        let height = network.height();
+        reach(&mut network, height + 4);
+        network.crash(host).unwrap();
+        network.wipe(host, lost);
+        network.restart(host).unwrap();
+        let remembered = u64::try_from(host).unwrap() + 1;
+        network
+            .run_until(SOON_MS, |it| it.counts().remembered == remembered)
+            .unwrap();
+    }
+    let height = network.height();
+    reach(&mut network, height + 10);
+    network.finish().unwrap();
 }
 
 #[test]

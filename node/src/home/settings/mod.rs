@@ -131,7 +131,8 @@ section!(
     /// What is kept on the disk.
     StoreSettings, "store.", {
         /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
-        /// need is kept besides.
+        /// need is kept besides. A validator that is away for longer than all others keep cannot follow any
+        /// more.
         keep_heights: u64,
         /// Free bytes of the disk below which nothing new is taken in; 0 sets no floor.
         disk_soft_floor_bytes: u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
+use cloverleaf_consensus::SyncMessage;
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Admission, PooledTransaction, Submission};
 use cloverleaf_replica::{Class, Input, Recipient, Room, intake};
@@ -32,6 +33,17 @@ pub(crate) struct Frame {
     bytes: Bytes,
 }
 
+impl Frame {
+    /// Decided blocks are in it.
+    pub(crate) fn brings_blocks(&self) -> bool {
+        self.class == Class::Sync
+            && matches!(
+                SyncMessage::decode(&self.bytes),
+                Ok(SyncMessage::Response { .. })
+            )
+    }
+}
+
 pub(crate) struct Network {
     pub(crate) genesis: Genesis,
     pub(crate) machines: Vec<Machine>,
@@ -48,6 +60,8 @@ impl Network {
         for index in 0..network.machines.len() {
             network.start(index);
         }
+        // They have said to each other how far they are.
+        network.settle();
         network
     }
 

@@ -23,6 +23,8 @@ use cloverleaf_replica::{
 };
 use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
 
+pub(crate) use power::DiskCopy;
+
 use super::config::{Controls, DiskConfig};
 use super::disk::PoweredDisk;
 use super::files::Files;
@@ -99,6 +101,8 @@ pub(crate) struct Host {
     running: Option<Running>,
     /// From which height its key signs, whatever it signed before (D4): its operator's word.
     accepted: Option<Height>,
+    /// Its replica does not notice what its key signs elsewhere.
+    is_unaware: bool,
     /// A block that is being written.
     writing: Option<Arc<Commit>>,
     now_us: u64,
@@ -138,6 +142,11 @@ impl Host {
         self.skew_ms = skew_ms;
     }
 
+    /// Its replica does not notice what its key signs elsewhere.
+    pub(crate) fn be_unaware(&mut self) {
+        self.is_unaware = true;
+    }
+
     /// A machine with an empty disk, off.
     pub(crate) fn new(
         signer: Arc<LocalSigner>,
@@ -158,6 +167,7 @@ impl Host {
             store: Store::default(),
             running: None,
             accepted: None,
+            is_unaware: false,
             writing: None,
             now_us: 0,
             effects: Vec::new(),

@@ -62,6 +62,7 @@ impl Simulation {
             }
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
+            Event::PutBack(old) => self.put_back(*old)?,
             Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
@@ -155,14 +156,23 @@ impl Simulation {
             self.counts.restarts += 1;
             self.counts.torn_tails += start.torn_tails;
         }
-        if start.forgot && self.is_correct(host) && !self.wiped.contains(&host) {
-            let what = "power loss made it forget what it signed";
-            return Err(self.misdeed(host, what.to_owned()));
-        }
+        self.check_memory(host, start.forgot)?;
         self.judge.restarted(address, start.tip)?;
         self.settle(host)?;
         self.refresh_links();
         Ok(())
+    }
+
+    /// Power loss takes no memory of what was signed, and whatever does is noticed.
+    fn check_memory(&mut self, host: usize, forgot: bool) -> Result<(), Violation> {
+        let was_wiped = self.unstarted.remove(&host) && !self.config.controls.amnesia_ignored;
+        let may_forget = self.wiped.contains(&host) || self.rolled_back.contains_key(&host);
+        let what = match (forgot, self.is_correct(host)) {
+            (true, true) if !may_forget => "power loss made it forget what it signed",
+            (false, true) if was_wiped => "it does not see that its journals were lost",
+            _ => return Ok(()),
+        };
+        Err(self.misdeed(host, what.to_owned()))
     }
 
     fn repair(&mut self, repair: &Repair) -> Result<(), Violation> {
