@@ -63,13 +63,8 @@ impl Replica {
             stored.iter().filter(held).map(hash),
             put_off,
         );
-        let set_aside = stored.iter().filter(|prepared| {
-            let slot = prepared.parcel.slot();
-            let cut = state.last_cut(slot.author);
-            let above = cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq));
-            above && !held(prepared)
-        });
-        let set_aside = set_aside.cloned().collect();
+        let mut set_aside = above_the_cuts(&state, &stored);
+        set_aside.retain(|prepared| parcels.get(&prepared.parcel.hash()).is_none());
         Self {
             own,
             signing,
@@ -184,6 +179,16 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut 
 
 /// L2: what no block had taken of the lane when its author was removed has ended, and whoever asks is
 /// told so, although the node may not have lived to say it.
+/// Parcels that no block has taken.
+fn above_the_cuts(state: &State, stored: &[Arc<Prepared>]) -> Vec<Arc<Prepared>> {
+    let is_above = |prepared: &&Arc<Prepared>| {
+        let slot = prepared.parcel.slot();
+        let cut = state.last_cut(slot.author);
+        cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq))
+    };
+    stored.iter().filter(is_above).cloned().collect()
+}
+
 fn end_removed(pool: &mut Pool, state: &State, removed: &[Arc<Prepared>], index: &dyn PlacedIndex) {
     let placed = |submission: &Submission| {
         let mut transactions = submission.transactions();

@@ -487,10 +487,15 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
         block_time_ms: 20_000,
         empty_block_interval_ms: 20_000,
     });
-    // One precommits nothing, and of the others' precommits each lacks one, for two rounds; nor does
+    // One precommits nothing, and of the others' precommits each node lacks one, for two rounds; nor does
     // anybody else bring them.
     net.nodes[unready].toy.is_ready = false;
-    let lacks = [(first, second), (second, third), (third, first)];
+    let lacks = [
+        (first, second),
+        (second, third),
+        (third, first),
+        (first, unready),
+    ];
     net.rule = Box::new(move |from, to, message| {
         let is_kept_back = match message {
             Message::Vote(signed) => {

@@ -102,8 +102,8 @@ impl Sequencer {
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
-        let hub = Hub::new(source.clone(), source, stream_limits(&home))?;
-        let hub = Arc::new(hub);
+        let limits = stream_limits(&home);
+        let hub = Arc::new(Hub::new(source.clone(), source, limits)?);
         let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
@@ -122,11 +122,10 @@ impl Sequencer {
             watched("the parcels' thread"),
         )?;
         let (first_kept, room) = found(&disk.store, &shared)?;
-        let (threads_of_store, disk_threads) =
+        let ((committer, reader), disk_threads) =
             start_store(&home, disk.store, &shared, done, watched)?;
-        let (committer, reader) = threads_of_store;
-        let is_amnesiac = disk.replica.observe().is_amnesiac;
-        shared.vitals.note_amnesia(is_amnesiac);
+        let observed = disk.replica.observe();
+        shared.vitals.note_amnesia(observed.is_amnesiac);
         let engine = Engine {
             replica: disk.replica,
             votes: disk.votes,
@@ -141,12 +140,9 @@ impl Sequencer {
             waiting: Waiting::default(),
             clock: SteadyClock::new(),
         };
-        let start = Input::Start {
-            votes: disk.entries,
-            first_kept,
-        };
+        let votes = disk.entries;
         // D6: a disk without room is known before anything is signed.
-        let start = [Input::Disk(room), start];
+        let start = [Input::Disk(room), Input::Start { votes, first_kept }];
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
         let carrier = spawn_watched(fatal.watch("the network's reader", &stop), carrier);

@@ -65,7 +65,7 @@ fn quiet_network_still_makes_a_block_now_and_then() {
     );
 }
 
-// D1, D3
+// D1
 #[test]
 fn power_cut_between_any_two_steps_of_any_part_costs_nothing() {
     for part in Part::ALL {

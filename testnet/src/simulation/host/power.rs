@@ -51,10 +51,7 @@ impl Host {
         }
         let genesis = || State::genesis(&surroundings.genesis).expect("a genesis");
         let state = self.store.state().unwrap_or_else(genesis);
-        let window = match surroundings.controls.window_forgotten {
-            true => Window::new(state.parameters().replay_window_ms),
-            false => self.store.window(&state),
-        };
+        let window = self.window(&state);
         let tip = state.height();
         let mut signs_from = self.signs_from(&votes, tip);
         if surroundings.controls.amnesia_ignored {
@@ -101,6 +98,13 @@ impl Host {
             tip,
             torn_tails,
             forgot,
+        }
+    }
+
+    fn window(&self, state: &State) -> Window {
+        match self.surroundings.controls.window_forgotten {
+            true => Window::new(state.parameters().replay_window_ms),
+            false => self.store.window(state),
         }
     }
 

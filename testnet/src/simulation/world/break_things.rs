@@ -184,28 +184,8 @@ impl Simulation {
                 host,
                 lost,
                 repair_us,
-            } => {
-                if self.is_correct(host) && self.hosts[host].is_up() {
-                    self.crash(host)?;
-                    if self.may_wipe(host) {
-                        self.wipe(host, lost);
-                    }
-                    self.off_us[host] = Some(repair_us);
-                    let event = Event::PowerOn { host };
-                    self.queue.push(self.now_us + repair_us, event);
-                }
-            }
-            Fault::Blackout { repair_us } => {
-                self.counts.blackouts += 1;
-                for host in 0..self.hosts.len() {
-                    if self.is_correct(host) && self.hosts[host].is_up() {
-                        self.off_us[host] = Some(repair_us);
-                        self.hosts[host].cut_power();
-                        self.settle(host)?;
-                        self.lost_power(host);
-                    }
-                }
-            }
+            } => self.crash_and_wipe(host, lost, repair_us)?,
+            Fault::Blackout { repair_us } => self.black_out(repair_us)?,
             Fault::Partition { groups, repair_us } => {
                 self.counts.partitions += 1;
                 let blocked = self.between(|from, to| groups[from] != groups[to]);
@@ -223,18 +203,7 @@ impl Simulation {
                 host,
                 room,
                 repair_us,
-            } => {
-                if self.is_correct(host) && self.hosts[host].is_up() {
-                    self.counts.full_disks += 1;
-                    self.set_room(host, room)?;
-                    let room = Some(host);
-                    let repair = Repair {
-                        room,
-                        ..Repair::default()
-                    };
-                    self.repair_later(repair, repair_us);
-                }
-            }
+            } => self.fill_disk(host, room, repair_us)?,
             Fault::Loss {
                 permille,
                 repair_us,
@@ -247,6 +216,45 @@ impl Simulation {
                 };
                 self.repair_later(repair, repair_us);
             }
+        }
+        Ok(())
+    }
+
+    fn crash_and_wipe(&mut self, host: usize, lost: Lost, repair_us: u64) -> Result<(), Violation> {
+        if self.is_correct(host) && self.hosts[host].is_up() {
+            self.crash(host)?;
+            if self.may_wipe(host) {
+                self.wipe(host, lost);
+            }
+            self.off_us[host] = Some(repair_us);
+            let event = Event::PowerOn { host };
+            self.queue.push(self.now_us + repair_us, event);
+        }
+        Ok(())
+    }
+
+    fn black_out(&mut self, repair_us: u64) -> Result<(), Violation> {
+        self.counts.blackouts += 1;
+        for host in 0..self.hosts.len() {
+            if self.is_correct(host) && self.hosts[host].is_up() {
+                self.off_us[host] = Some(repair_us);
+                self.hosts[host].cut_power();
+                self.settle(host)?;
+                self.lost_power(host);
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_disk(&mut self, host: usize, room: Room, repair_us: u64) -> Result<(), Violation> {
+        if self.is_correct(host) && self.hosts[host].is_up() {
+            self.counts.full_disks += 1;
+            self.set_room(host, room)?;
+            let repair = Repair {
+                room: Some(host),
+                ..Repair::default()
+            };
+            self.repair_later(repair, repair_us);
         }
         Ok(())
     }
