@@ -36,6 +36,9 @@ const GROWTH_MAX_MIB: f64 = 1.0;
 /// warm-up is over.
 const BUFFER_BYTES: u64 = 4 * 1_024 * 1_024;
 
+/// How many ends authors may remember, for the same reason.
+const ENDED_MAX: u64 = 1_000;
+
 /// Growth is told per so many heights.
 const PER_HEIGHTS: f64 = 10_000.0;
 
@@ -78,8 +81,7 @@ fn run(units: Range<u64>) -> Ended {
     Ended::Done(tally)
 }
 
-/// A transaction for every block or two, and a bundle now and then: authors remember how what they took
-/// in has ended, half a million of it, so a heavy load would fill memory for days.
+/// A transaction for every block or two, and a bundle now and then.
 fn users(seed: u64) -> Plan {
     let group = |workers, interval_ms| Group {
         workers,
@@ -104,6 +106,7 @@ impl Play for Soak {
                 format!("--store.cache_bytes={BUFFER_BYTES}"),
                 format!("--store.write_buffers_bytes={BUFFER_BYTES}"),
                 format!("--streams.recent_bytes={BUFFER_BYTES}"),
+                format!("--pool.ended_max={ENDED_MAX}"),
             ],
             ..StagePlan::default()
         };

@@ -124,6 +124,9 @@ section!(
         sender_transactions_max: u64,
         /// Longest wait of a transaction alone, in milliseconds.
         transaction_lifetime_ms: u64,
+        /// How many own transactions and bundles are remembered that have ended, with how: about 300
+        /// bytes each.
+        ended_max: usize,
     }
 );
 
@@ -275,6 +278,7 @@ impl NodeConfig {
                 bytes_max: limits.bytes_max,
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
+                ended_max: limits.ended_max,
             },
             store: StoreSettings {
                 keep_heights: 0,
@@ -346,6 +350,7 @@ impl NodeConfig {
             bytes_max: self.pool.bytes_max,
             sender_transactions_max: self.pool.sender_transactions_max,
             transaction_lifetime_ms: self.pool.transaction_lifetime_ms,
+            ended_max: self.pool.ended_max,
             ..pool::Limits::default()
         }
     }
