@@ -1,5 +1,8 @@
 //! Everything that is broken on purpose, a file each, cheapest first.
 
+mod clients;
+mod peers;
+mod siege;
 mod simulation;
 
 use super::row::Row;
@@ -7,4 +10,4 @@ use super::row::Row;
 /// Threads that share what is simulated.
 const THREADS: usize = 2;
 
-pub(crate) const ALL: &[Row] = &[simulation::ROW];
+pub(crate) const ALL: &[Row] = &[clients::ROW, peers::ROW, simulation::ROW];

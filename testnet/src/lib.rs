@@ -30,6 +30,7 @@
 pub mod checker;
 pub mod containers;
 pub mod external;
+pub mod hostile;
 pub mod load;
 pub mod process;
 pub mod simulation;

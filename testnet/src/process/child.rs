@@ -101,6 +101,12 @@ impl Process {
         }
     }
 
+    /// Its number in the system.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`: it ends at once, wherever it is.
     ///
     /// # Errors

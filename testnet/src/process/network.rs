@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -139,6 +140,21 @@ impl Network {
     #[must_use]
     pub fn http_url(&self, node: usize) -> String {
         self.ports.http_url(node)
+    }
+
+    /// Where a node listens for other validators.
+    #[must_use]
+    pub fn peer_address(&self, node: usize) -> SocketAddr {
+        self.ports.peer_address(node)
+    }
+
+    /// The number of a node's process, if it is up.
+    ///
+    /// # Panics
+    /// There is no such node.
+    #[must_use]
+    pub fn process_id(&self, node: usize) -> Option<u32> {
+        self.nodes[node].as_ref().map(Process::id)
     }
 
     /// gRPC of every node.
