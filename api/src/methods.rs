@@ -176,6 +176,18 @@ pub const METHODS: &[Method] = {
         ),
         method(
             Seq,
+            "seq_listEvidence",
+            &[],
+            "The names of the evidence that this node keeps against validators that signed what no correct one signs.",
+        ),
+        method(
+            Seq,
+            "seq_getEvidence",
+            &["name"],
+            "A piece of evidence, which `cloverleaf verify` checks without a node; null when it is not here.",
+        ),
+        method(
+            Seq,
             "seq_subscribe",
             &["topic", "options?"],
             "Subscribes to \"batches\" of a rollup, \"blocks\" or \"bundles\", from any point; over a WebSocket.",

@@ -323,7 +323,7 @@ impl Host {
                 forget(&mut self.parcels, stored_below);
                 forget(&mut self.lane, logged_below);
             }
-            Output::Progress { .. } | Output::Send { .. } => {}
+            Output::Progress { .. } | Output::Send { .. } | Output::KeepEvidence { .. } => {}
             Output::Halt(halt) => panic!("a validator must end: {halt}"),
         }
         None

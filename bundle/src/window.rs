@@ -61,6 +61,17 @@ impl Window {
             .is_none_or(|oldest| seen.next() >= oldest.height)
     }
 
+    /// The first of a block's ids that stands in the block before, or in the window: no block may place
+    /// it (W1, B7). As much work as taking the block in.
+    #[must_use]
+    pub fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
+        let mut placed: HashSet<TransactionKey> = HashSet::default();
+        placed.reserve(keys.len());
+        let mut keys = keys.iter();
+        let is_repeated = |key: &&TransactionKey| self.contains(key) || !placed.insert(**key);
+        keys.find(is_repeated).copied()
+    }
+
     /// Takes in a block's ids and forgets those that are no longer needed.
     pub fn push(&mut self, height: Height, timestamp_ms: u64, keys: Vec<TransactionKey>) {
         self.keys.extend(keys.iter().copied());

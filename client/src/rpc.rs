@@ -7,8 +7,8 @@ use std::time::Duration;
 use alloy_primitives::{B256, Bytes};
 use cloverleaf_api::Reason;
 use cloverleaf_api::json::{
-    At, Batch, BatchOutput, Block, BundleStatus, FaucetRequest, FaucetResponse, Head, NetworkInfo,
-    Quantity, Rollup, SendBundle, TransactionStatus,
+    At, Batch, BatchOutput, Block, BundleStatus, Evidence, EvidenceName, FaucetRequest,
+    FaucetResponse, Head, NetworkInfo, Quantity, Rollup, SendBundle, TransactionStatus,
 };
 use cloverleaf_types::proof::{BundleProof, HeadProof};
 use cloverleaf_types::{ChainId, TransactionId};
@@ -226,6 +226,16 @@ impl RpcClient {
     /// `seq_listRollups`: the registered rollups.
     pub async fn rollups(&self) -> Result<Vec<Rollup>, Error> {
         self.call("seq_listRollups", json!([])).await
+    }
+
+    /// `seq_listEvidence`: what a node keeps against validators.
+    pub async fn evidence_names(&self) -> Result<Vec<EvidenceName>, Error> {
+        self.call("seq_listEvidence", json!([])).await
+    }
+
+    /// `seq_getEvidence`: a piece of it.
+    pub async fn evidence(&self, name: &str) -> Result<Option<Evidence>, Error> {
+        self.call("seq_getEvidence", json!([name])).await
     }
 
     /// `seq_networkInfo`: the network and the node.

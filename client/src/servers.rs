@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloverleaf_api::proto::proof::v1::proof_service_server::{ProofService, ProofServiceServer};
 use cloverleaf_api::proto::proof::v1::{
-    BundleProof, GetBundleProofRequest, GetHeadProofRequest, HeadProof,
+    BundleProof, Evidence, GetBundleProofRequest, GetEvidenceRequest, GetHeadProofRequest,
+    HeadProof, ListEvidenceRequest, ListEvidenceResponse,
 };
 use cloverleaf_api::proto::stream::v1::stream_service_server::{
     StreamService, StreamServiceServer,
@@ -118,6 +119,20 @@ impl ProofService for Node {
             Self::Proves(_, proof) => Ok(Response::new(proof.clone())),
             _ => Err(Status::unavailable("it proves nothing")),
         }
+    }
+
+    async fn list_evidence(
+        &self,
+        _: Request<ListEvidenceRequest>,
+    ) -> Result<Response<ListEvidenceResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn get_evidence(
+        &self,
+        _: Request<GetEvidenceRequest>,
+    ) -> Result<Response<Evidence>, Status> {
+        Err(Status::unimplemented("not in this test"))
     }
 }
 

@@ -30,6 +30,21 @@ pub enum Halt {
         /// Malachite's words.
         reason: String,
     },
+    /// The core decided with precommits that do not certify the block (K3).
+    #[error(
+        "the block decided at height {height}, round {round} is not certified by its precommits: \
+         {reason}"
+    )]
+    Uncertified {
+        /// The height.
+        height: Height,
+        /// The round of the precommits.
+        round: Round,
+        /// The decided block.
+        block_hash: B256,
+        /// What does not hold.
+        reason: String,
+    },
     /// The core broke one of its own invariants.
     #[error("the consensus core failed at height {height}, round {round}: {reason}")]
     Core {

@@ -136,6 +136,11 @@ impl EvidenceLog {
         true
     }
 
+    /// How many pieces are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// All that is kept, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Evidence> {
         self.kept.iter()

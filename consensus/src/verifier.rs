@@ -7,15 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cloverleaf_types::{Address, B256, NetworkId, Recover, Signature, ValidatorSet};
+use cloverleaf_types::{
+    Address, B256, CommitCertificate, CommitSignature, Height, NetworkId, Recover, Signature,
+    ValidatorSet, VoteKind,
+};
 use malachite_core_types::CertificateError;
 
-use crate::context::{CoreAddress, Ctx};
+use crate::context::{Candidate, CoreAddress, Ctx};
 use crate::message::{Signable, Signed, Vote};
 
 /// Results remembered per generation: four rounds of both votes of 128 validators, for two
 /// heights, with room for what certificates bring.
 const RESULTS_MAX: usize = 4_096;
+
+/// Results that are remembered in all.
+pub(crate) const RESULTS_KEPT_MAX: usize = 2 * RESULTS_MAX;
 
 type Results = BTreeMap<(B256, Signature), Option<Address>>;
 
@@ -36,6 +42,11 @@ impl Verifier {
             recent: Results::new(),
             older: Results::new(),
         }
+    }
+
+    /// How many results are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.recent.len() + self.older.len()
     }
 
     /// Forgets what was asked before the last height.
@@ -62,6 +73,40 @@ impl Verifier {
             self.recent.insert(question, signer);
         }
         signer == Some(expected)
+    }
+
+    /// Checks that precommits of more than two thirds of the power, each of another member of the
+    /// height's set, decide a value (K3), as whoever gets the certificate will.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn check_certificate(
+        &mut self,
+        certificate: &CommitCertificate,
+        height: Height,
+        candidate: &Candidate,
+        validators: &ValidatorSet,
+    ) -> Result<(), String> {
+        if certificate.height != height || certificate.block_hash != candidate.id() {
+            return Err("they are for another block".to_owned());
+        }
+        let vote = |found: &CommitSignature| {
+            let voter = validators.get(found.index)?.address;
+            let message = Vote {
+                height,
+                round: certificate.round,
+                kind: VoteKind::Precommit,
+                block_hash: Some(certificate.block_hash),
+                voter,
+            };
+            let signature = found.signature;
+            Some(Signed { message, signature })
+        };
+        let votes: Option<Vec<_>> = certificate.signatures.iter().map(vote).collect();
+        let votes = votes.ok_or("a signer is not in the set")?;
+        let enough = |power| validators.is_quorum(power);
+        let checked = self.check_votes(&votes, validators, enough);
+        checked.map_err(|error| error.to_string())
     }
 
     /// Checks a certificate's votes: distinct members of the set, each signed, together enough.

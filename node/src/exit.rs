@@ -37,7 +37,8 @@ impl ExitCode {
     /// An invariant does not hold.
     pub const BROKEN: Self = Self {
         number: 72,
-        about: "An invariant does not hold: keep the directory and report it. Do not restart.",
+        about: "An invariant does not hold; what led to it is in `invariant-….json`. Keep the directory \
+                and report it. Do not restart.",
     };
     /// A journal that is no guard is damaged, or one is foreign.
     pub const JOURNAL: Self = Self {

@@ -27,9 +27,11 @@ mod embedded;
 mod grpc;
 mod health;
 mod metrics;
+mod misdeed;
 mod operator;
 mod rest;
 mod rpc;
+mod snapshot;
 mod streams;
 mod terminal;
 

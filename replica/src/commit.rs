@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Ordered, State};
-use cloverleaf_consensus::SyncInput;
+use cloverleaf_consensus::{Input as Drive, SyncInput};
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
 
+use crate::config::Halt;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
 
@@ -52,9 +53,22 @@ impl Replica {
 
     fn commit(&mut self, commit: Commit, state: State) {
         let batches = commit.block.block.batches.iter().zip(&commit.ids);
-        let keys = batches
+        let keys: Vec<TransactionKey> = batches
             .flat_map(|(batch, ids)| ids.iter().map(|id| (batch.header().chain_id, *id)))
             .collect();
+        // W1, B7: also of a block that others computed, since nothing undoes a commit.
+        if let Some((chain_id, id)) = self.chain.repeated(&keys) {
+            let block = &commit.block.block;
+            let (height, block_hash) = (block.header.height, block.hash());
+            self.in_question = Some(block.value());
+            self.halt(Halt::PlacedTwice {
+                height,
+                block_hash,
+                chain_id,
+                id,
+            });
+            return;
+        }
         let commit = Arc::new(commit);
         self.outputs.push(Output::Commit(Arc::clone(&commit)));
         self.committing = Some(Committing {
@@ -70,7 +84,7 @@ impl Replica {
             .committing
             .take_if(|committing| committing.commit.block.height() == height)
         else {
-            tracing::error!(%height, "told that a block is durable which was not being written");
+            self.halt(Halt::NotBeingWritten { height });
             return;
         };
         let Committing {
@@ -80,9 +94,13 @@ impl Replica {
         } = committing;
         let took_part = self.may_vote();
         self.chain.advance(state, keys.clone());
+        if took_part {
+            self.check_own_cut();
+        }
         self.follow_block(&commit, &keys);
-        self.follow_amnesia();
-        self.follow_membership(took_part);
+        let forgot = self.signing.is_amnesiac();
+        let journal = self.follow_amnesia();
+        self.follow_membership(took_part && !forgot);
         // D2: the last own record stays in the newest segment, and where the key signs from is filed
         // above all heights, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
@@ -93,6 +111,9 @@ impl Replica {
             first: self.first_kept,
             validators,
         });
-        self.start_height(Vec::new());
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
+        self.start_height(journal);
     }
 }

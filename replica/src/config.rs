@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::Halt as ConsensusHalt;
-use cloverleaf_types::{Height, Recover, Signer};
+use cloverleaf_types::{B256, ChainId, Height, Recover, Signer, Slot, TransactionId};
 
 /// Who a replica is, and what it found on its disk.
 pub struct Recovered {
@@ -45,5 +45,36 @@ pub enum Halt {
         height: Height,
         /// What does not follow.
         reason: String,
+    },
+    /// A block would place something that it, or a block that the replay window holds, has placed
+    /// (W1, B7): whoever ordered it does not do as the rules say.
+    #[error(
+        "block {block_hash} of height {height} places transaction {id} of rollup {chain_id} once \
+         more; keep the data directory and compare it with another node's"
+    )]
+    PlacedTwice {
+        /// The block's height.
+        height: Height,
+        /// The block.
+        block_hash: B256,
+        /// The transaction's rollup.
+        chain_id: ChainId,
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// The disk told of a block that it was not given.
+    #[error("told that block {height} is durable, which was not being written")]
+    NotBeingWritten {
+        /// The height that was named.
+        height: Height,
+    },
+    /// The own lane does not take the parcel that follows in it: this key has signed another one, or
+    /// lane and log have come apart. The parcel did not leave.
+    #[error("the own parcel {slot} does not follow in the own lane: {why}")]
+    OwnParcelRefused {
+        /// Its slot.
+        slot: Slot,
+        /// What stands against it.
+        why: &'static str,
     },
 }

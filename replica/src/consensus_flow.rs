@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use cloverleaf_consensus::{Decision, Input as Drive, JournalEntry, Message, Output as Driven, To};
-use cloverleaf_consensus::{HeightParams, Pace, Timeouts};
+use cloverleaf_consensus::{Halt as ConsensusHalt, HeightParams, Pace, Timeouts};
 use cloverleaf_types::{Address, DecidedBlock};
 
-use crate::output::{Class, JournalRecord, Output, Recipient};
-use crate::planner::Planner;
+use crate::config::Halt;
+use crate::misdeed::SignedMisdeed;
+use crate::output::{Class, Output, Recipient};
+use crate::planner::{NotComputed, Planner};
 use crate::replica::Replica;
+use crate::vote_journal::record;
 
 impl Replica {
     /// Gives consensus an input and passes on what follows.
@@ -46,12 +49,8 @@ impl Replica {
     fn pass_on(&mut self, output: Driven) {
         match output {
             Driven::Journal(entries) => {
-                let record = |entry: JournalEntry| JournalRecord {
-                    height: entry.height(),
-                    bytes: entry.encode(),
-                };
-                self.outputs
-                    .push(Output::Journal(entries.into_iter().map(record).collect()));
+                let records = entries.iter().map(record).collect();
+                self.outputs.push(Output::Journal(records));
             }
             Driven::Send { to, message } => {
                 let to = match to {
@@ -69,22 +68,40 @@ impl Replica {
             Driven::Discarded { from, why } => {
                 tracing::debug!(%from, %why, "consensus message discarded");
             }
+            Driven::SignedElsewhere(slot) => self.signed_elsewhere(slot.height),
             Driven::WakeAt(at_ms) => self.wakes.consensus_ms = Some(at_ms),
-            Driven::Halt(halt) => self.halt(halt.into()),
+            Driven::Halt(halt) => {
+                if let ConsensusHalt::Uncertified { block_hash, .. } = &halt {
+                    let computed = self.chain.candidate(*block_hash);
+                    self.in_question = computed.map(|ordered| ordered.block.value());
+                }
+                self.halt(halt.into());
+            }
         }
     }
 
     fn decided(&mut self, decision: Decision) {
         for evidence in &decision.evidence {
             tracing::warn!(?evidence, "a validator equivocated");
+            self.accuse(SignedMisdeed::Twice(evidence.clone()));
         }
         if self.committing.is_some() || decision.certificate.height <= self.chain.height() {
             return; // C4: its block came by sync and is being written.
         }
-        let Some(ordered) = self.ordered(&decision.candidate) else {
-            // Its parcels were durable when it was found valid (D1), so this cannot be; sync brings it.
-            tracing::error!(block = %decision.candidate.id(), "decided block cannot be computed");
-            return;
+        let height = decision.certificate.height;
+        let ordered = match self.ordered(&decision.candidate) {
+            Ok(ordered) => ordered,
+            Err(NotComputed::Missing) => {
+                // What was found valid in this life is computed, and the parcels of what was found
+                // valid before are durable (D1): so the parcel store was lost in between. Sync brings it.
+                tracing::error!(%height, "the parcels of a decided block are lost; peers have the block");
+                return;
+            }
+            Err(NotComputed::Invalid(reason)) => {
+                self.in_question = Some(decision.candidate.value().clone());
+                self.halt(Halt::CertifiedBlockRefused { height, reason });
+                return;
+            }
         };
         let block = DecidedBlock {
             block: ordered.block.clone(),
@@ -96,14 +113,14 @@ impl Replica {
     fn ordered(
         &mut self,
         candidate: &cloverleaf_consensus::Candidate,
-    ) -> Option<Arc<cloverleaf_bundle::Ordered>> {
+    ) -> Result<Arc<cloverleaf_bundle::Ordered>, NotComputed> {
         let mut planner = Planner {
             chain: &mut self.chain,
             parcels: &mut self.parcels,
             now_ms: self.now_ms,
             parcels_wanted: false,
         };
-        planner.compute(candidate.value()).ok()
+        planner.compute(candidate.value())
     }
 
     fn height_params(&self) -> HeightParams {

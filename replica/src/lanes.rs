@@ -8,7 +8,9 @@ use cloverleaf_mempool::parcels::{Accept, FalseSender, View};
 use cloverleaf_mempool::{AckEntry, Change, Fetch, Message, Name};
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
+use crate::config::Halt;
 use crate::input::Intake;
+use crate::misdeed::{SignedHeader, SignedMisdeed};
 use crate::output::{Class, KeptParcel, Output, Recipient};
 use crate::replica::Replica;
 
@@ -95,6 +97,9 @@ impl Replica {
 
     /// Asks for parcels that a proposal or an ack names and that did not come.
     pub(crate) fn fetch_parcels(&mut self) {
+        if !self.may_write() {
+            return; // D6: they could not be kept.
+        }
         for (peer, fetch) in self.parcels.fetches(self.now_ms) {
             self.send_parcels(Recipient::One(peer), &Message::Fetch(fetch));
         }
@@ -135,16 +140,19 @@ impl Replica {
 
     fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {
         let parcel = Arc::clone(&prepared.parcel);
-        if !self.kept.has_room(parcel.encoded().len()) {
+        if !self.may_write() || !self.kept.has_room(parcel.encoded().len()) {
             tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
             return;
         }
+        self.check_own_parcel(&parcel);
         let store = match self.parcels.accept(prepared) {
             Accept::Store => true,
             Accept::Evidence { evidence, store } => {
                 let slot = evidence.second.parcel.slot();
                 tracing::warn!(%from, %slot, "an author signed two parcels for one slot");
-                self.misdeeds.two_parcels(evidence);
+                let [first, second] = [&evidence.first, &evidence.second]
+                    .map(|prepared| Box::new(SignedHeader::of(&prepared.parcel)));
+                self.accuse(SignedMisdeed::Parcels(first, second));
                 store
             }
             Accept::Duplicate | Accept::Old | Accept::Stranger | Accept::OutOfWindow => false,
@@ -162,7 +170,7 @@ impl Replica {
             return;
         }
         tracing::warn!(%from, %author, %found, "an author claims a sender that did not sign");
-        self.misdeeds.false_sender(found);
+        self.accuse(SignedMisdeed::Mark(found.parcel.parcel.encoded().clone()));
     }
 
     fn receive_ack(&mut self, from: Address, entries: &[AckEntry]) {
@@ -185,7 +193,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !self.may_seal() {
+        if self.halted || self.is_held || !self.may_write() || !self.may_seal() {
             return;
         }
         while let Some(due) = self
@@ -200,9 +208,10 @@ impl Replica {
                 .lane
                 .seal(items, applied, self.now_ms, self.signer.as_ref());
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
-            match self.parcels.accept(prepared) {
-                Accept::Store => {}
-                refused => tracing::error!(?refused, "the own parcel is refused"),
+            if let Some(why) = contradiction(&self.parcels.accept(prepared)) {
+                let slot = parcel.slot();
+                self.halt(Halt::OwnParcelRefused { slot, why });
+                return;
             }
             let height = self.chain.height();
             self.kept.log(parcel.hash(), height);
@@ -251,7 +260,12 @@ impl Replica {
         self.lane
             .on_decided(state.last_cut(self.own), Arc::clone(&validators));
         let height = state.height();
-        for hash in self.kept.overdue(height) {
+        let overdue = if self.may_write() {
+            self.kept.overdue(height)
+        } else {
+            Vec::new() // D6
+        };
+        for hash in overdue {
             if let Some(prepared) = self.parcels.get(&hash) {
                 self.store_parcel(Arc::clone(&prepared.parcel));
             }
@@ -273,6 +287,18 @@ impl Replica {
             class: Class::Parcels,
             bytes: message.encode(),
         });
+    }
+}
+
+/// Why no parcel of the own lane can be met so. One that is ahead of what is held here can: its author
+/// forgot what it had signed twice before a block cut its lane (D4).
+fn contradiction(accepted: &Accept) -> Option<&'static str> {
+    match accepted {
+        Accept::Store | Accept::OutOfWindow => None,
+        Accept::Duplicate => Some("it is there already"),
+        Accept::Old => Some("a block has taken another one"),
+        Accept::Stranger => Some("its author is no validator"),
+        Accept::Evidence { .. } => Some("this key has signed another one"),
     }
 }
 

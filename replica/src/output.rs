@@ -13,6 +13,7 @@ use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{Address, DecidedBlock, Height, Parcel, TransactionId, Verified};
 
 use crate::config::Halt;
+use crate::misdeed::Misdeed;
 
 /// What a replica wants done.
 #[derive(Debug)]
@@ -46,6 +47,13 @@ pub enum Output {
         stored_below: Height,
         /// For the lane log.
         logged_below: Height,
+    },
+    /// Keep evidence durably; nothing waits for it.
+    KeepEvidence {
+        /// What was done.
+        misdeed: Arc<Misdeed>,
+        /// The range of [`crate::MISDEED_HEIGHTS`] in which it was seen, of which one is kept.
+        range: u64,
     },
     /// An item's status changed.
     Progress {

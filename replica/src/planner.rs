@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloverleaf_bundle::{LaneSlice, Ordered, PlanError, check_header, check_plan, order};
+use cloverleaf_bundle::{LaneSlice, Ordered, PlanError, check_header, check_plan};
 use cloverleaf_consensus::Candidate;
 use cloverleaf_consensus::{Application, Validity};
 use cloverleaf_mempool::parcels::{Parcels, Resolved};
@@ -48,12 +48,7 @@ impl Planner<'_> {
 
     fn order(&self, plan: &Plan, lanes: &[LaneSlice]) -> Result<Arc<Ordered>, PlanError> {
         check_plan(self.chain.state(), plan, lanes)?;
-        Ok(Arc::new(order(
-            self.chain.state(),
-            self.chain.window(),
-            plan,
-            lanes,
-        )))
+        Ok(self.chain.order(plan, lanes))
     }
 
     /// V3: the clock alone may be missing, and tells when to ask again.
@@ -90,7 +85,7 @@ impl Application for Planner<'_> {
                 cut: Vec::new(),
                 ..plan.clone()
             };
-            Arc::new(order(self.chain.state(), self.chain.window(), &empty, &[]))
+            self.chain.order(&empty, &[])
         });
         let value = ordered.block.value();
         self.chain.keep(value.id(), ordered);

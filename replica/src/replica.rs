@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{
     BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
@@ -10,17 +11,19 @@ use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
-use cloverleaf_types::{Address, Height, Signer};
+use cloverleaf_types::{Address, DecidedBlock, Height, Signer, Value, Verified};
 
 use crate::amnesia::Signing;
-use crate::chain::Chain;
+use crate::chain::{Chain, Order};
 use crate::commit::Committing;
 use crate::config::Halt;
 use crate::index::PlacedIndex;
 use crate::input::Input;
 use crate::kept::Kept;
-use crate::misdeeds::{Misdeed, Misdeeds};
+use crate::misdeed::{Misdeed, SignedMisdeed};
+use crate::misdeeds::Misdeeds;
 use crate::output::Output;
+use crate::room::Room;
 use crate::served::Served;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
@@ -44,6 +47,9 @@ pub struct Replica {
     pub(crate) lane: Lane,
     pub(crate) parcels: Parcels,
     pub(crate) committing: Option<Committing>,
+    /// What the disk has room for, and the synced block that waits for more (D6).
+    pub(crate) room: Room,
+    pub(crate) deferred: Option<Box<Verified<DecidedBlock>>>,
     pub(crate) first_kept: Height,
     pub(crate) wakes: Wakes,
     pub(crate) now_ms: u64,
@@ -59,11 +65,41 @@ pub struct Replica {
     pub(crate) misdeeds: Misdeeds,
     /// What peers that asked for parcels were served lately.
     pub(crate) served: Served,
+    /// The same for blocks.
+    pub(crate) served_blocks: Served,
     pub(crate) outputs: Vec<Output>,
+    /// Nothing is signed until peers have said how far they are (D4).
+    pub(crate) is_held: bool,
     pub(crate) halted: bool,
+    /// The block that a halt is about.
+    pub(crate) in_question: Option<Value>,
+    /// Transactions and raw bytes that the lane log brought back into the pool.
+    pub(crate) restored: (usize, usize),
 }
 
 impl Replica {
+    /// Orders by another function. It is for the simulator, whose judge must notice a faulty one.
+    #[must_use]
+    pub fn ordering_by(mut self, order: Order) -> Self {
+        self.chain.order_by(order);
+        self
+    }
+
+    /// Commits blocks that place something twice. It is for the simulator, whose judge must notice it.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.chain.unwatch();
+        self
+    }
+
+    /// Does not notice that its key signs elsewhere. It is for the simulator, whose Byzantine validators
+    /// and twins must not fall silent.
+    #[must_use]
+    pub fn unaware(mut self) -> Self {
+        self.signing.be_unaware();
+        self
+    }
+
     /// Takes one input and says what must be done, in order. `now_ms` is this machine's clock, in
     /// milliseconds since 1970. After [`Output::Halt`] there is no more output.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Vec<Output> {
@@ -101,7 +137,7 @@ impl Replica {
         self.misdeeds.false_senders()
     }
 
-    /// Proof against authors of lanes: the first of each kind against each.
+    /// Evidence against validators: the first of each kind against each, in a range of heights.
     pub fn misdeeds(&self) -> impl Iterator<Item = &Misdeed> {
         self.misdeeds.first()
     }
@@ -117,17 +153,35 @@ impl Replica {
         self.driver.status()
     }
 
+    /// The block that this replica halted at: header and cut.
+    #[must_use]
+    pub fn in_question(&self) -> Option<&Value> {
+        self.in_question.as_ref()
+    }
+
     /// The state after the latest durable block.
     #[must_use]
     pub fn state(&self) -> &State {
         self.chain.state()
     }
 
+    /// Somebody did what no correct validator does: the first proof of it is kept and served.
+    pub(crate) fn accuse(&mut self, signed: SignedMisdeed) {
+        let (network, height) = (self.chain.state().network(), self.chain.height());
+        let noted = self.misdeeds.note(Misdeed { network, signed }, height);
+        if let Some((misdeed, range)) = noted {
+            self.outputs.push(Output::KeepEvidence { misdeed, range });
+        }
+    }
+
     fn accept(&mut self, input: Input) {
         match input {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
-            // Peers hear of it with the next block.
-            Input::Pruned { first_kept } => self.first_kept = first_kept,
+            Input::Pruned { first_kept } => {
+                self.first_kept = first_kept;
+                self.synchronise(SyncInput::Kept { first: first_kept });
+            }
+            Input::Disk(room) => self.follow_room(room),
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
             Input::Disconnected(peer) => {
@@ -142,6 +196,8 @@ impl Replica {
             Input::Committed { height } => self.committed(height),
             Input::BlocksRead { range, blocks } => {
                 let (peer, from) = (range.peer, range.from);
+                let bytes = blocks.iter().map(Bytes::len).sum();
+                self.served_blocks.note(peer, bytes, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }
@@ -149,8 +205,11 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
-        let votes = self.start_signing(votes);
+        let votes = self.start_signing(&votes);
         self.restore_named(&votes);
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
@@ -188,6 +247,7 @@ impl Replica {
     /// Does what follows from any input, and hands out what is to be done.
     pub(crate) fn settle(&mut self) -> Vec<Output> {
         if !self.halted {
+            self.follow_tips();
             self.tend_lanes();
         }
         let mut outputs = std::mem::take(&mut self.outputs);

@@ -20,6 +20,7 @@ use crate::kept::Kept;
 use crate::membership::is_validator;
 use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
+use crate::room::Room;
 use crate::served::Served;
 
 impl Replica {
@@ -52,6 +53,7 @@ impl Replica {
         pool.follow_registry(&state);
         end_removed(&mut pool, &state, &removed, index.as_ref());
         let put_off = restore_pool(&mut pool, &state, &lane, &logged, index.as_ref());
+        let restored = (pool.len(), pool.bytes());
         let mut parcels = parcels(&state, own);
         parcels.restore(logged.iter().chain(&stored).cloned());
         let held = |prepared: &&Arc<Prepared>| parcels.get(&prepared.parcel.hash()).is_some();
@@ -80,6 +82,8 @@ impl Replica {
             lane,
             parcels,
             committing: None,
+            room: Room::Ample,
+            deferred: None,
             first_kept: Height(1),
             wakes: Wakes::default(),
             now_ms: 0,
@@ -89,9 +93,13 @@ impl Replica {
             kept,
             set_aside,
             misdeeds: Misdeeds::default(),
-            served: Served::default(),
+            served: Served::of_parcels(),
+            served_blocks: Served::of_blocks(),
             outputs: Vec::new(),
+            is_held: false,
             halted: false,
+            in_question: None,
+            restored,
         }
     }
 

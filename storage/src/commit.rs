@@ -1,7 +1,9 @@
 //! Makes a decided block durable.
 
+use std::collections::BTreeMap;
+
 use cloverleaf_types::merkle::Branch;
-use cloverleaf_types::{B256, Batch, DecidedBlock, Height, TransactionId};
+use cloverleaf_types::{B256, Batch, DecidedBlock, Height, Manifest, ManifestLeg, TransactionId};
 
 use crate::batches::Anchor;
 use crate::column::Column;
@@ -117,8 +119,42 @@ impl<'a> Commit<'a> {
                 return foreign("batches");
             }
         }
-        Ok(())
+        match first_torn(&self.block.block.manifests, &self.block.block.batches) {
+            Some(bundle) => Err(StoreError::Torn { height, bundle }),
+            None => Ok(()),
+        }
     }
+}
+
+/// B5: a block places all legs of a bundle, each where its manifest says, and no batch shows a leg of
+/// a bundle that the block does not have. The first bundle for which that is not so; nobody's, when a
+/// span names no manifest.
+fn first_torn(manifests: &[Manifest], batches: &[Batch]) -> Option<B256> {
+    let mut missing: BTreeMap<(u32, u32), (&Manifest, &ManifestLeg)> = BTreeMap::new();
+    for (index, manifest) in (0..).zip(manifests) {
+        if manifest.index != index {
+            return Some(manifest.bundle_hash());
+        }
+        let legs = (0..).zip(&manifest.legs);
+        missing.extend(legs.map(|(leg, placed)| ((index, leg), (manifest, placed))));
+    }
+    for batch in batches {
+        let header = batch.header();
+        for span in batch.spans() {
+            let Some((manifest, leg)) = missing.remove(&(span.manifest, span.leg)) else {
+                let named = manifests.iter().find(|it| it.index == span.manifest);
+                return Some(named.map_or(B256::ZERO, Manifest::bundle_hash));
+            };
+            let promised = (leg.chain_id, leg.seq, leg.first, leg.count);
+            let shown = (header.chain_id, header.seq, span.first, span.count);
+            let is_whole = usize::try_from(span.legs) == Ok(manifest.legs.len());
+            if promised != shown || !is_whole {
+                return Some(manifest.bundle_hash());
+            }
+        }
+    }
+    let mut left = missing.into_values();
+    left.next().map(|(manifest, _)| manifest.bundle_hash())
 }
 
 fn put_batch(writes: &mut Writes<'_>, batch: &Batch, branch: &Branch) {

@@ -9,6 +9,19 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::store::{Store, meta};
 
+/// Who still needs old blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// Nodes that start from this store: they read what the replay window holds (W1), of so many
+    /// milliseconds of block time.
+    ByWindow {
+        /// `replay_window_ms` of the network.
+        replay_window_ms: u64,
+    },
+    /// Nobody: no node goes on from this store.
+    ByNobody,
+}
+
 impl Store {
     /// The lowest block that is still whole; nothing before the first.
     ///
@@ -56,11 +69,7 @@ impl Store {
             return Ok(Height::GENESIS);
         };
         let tip_ms = self.timestamp_ms(tip)?;
-        let window = Window::new(replay_window_ms);
-        let is_held = |height| {
-            let timestamp_ms = self.timestamp_ms(height)?;
-            Ok(window.reaches(height, timestamp_ms, tip, tip_ms))
-        };
+        let is_held = |height| self.is_held(height, (tip, tip_ms), replay_window_ms);
         let wanted = tip.back(keep_heights.saturating_sub(1)).max(first);
         if !is_held(wanted)? {
             return Ok(wanted);
@@ -78,23 +87,42 @@ impl Store {
         Ok(Height(free))
     }
 
+    /// Whether the blocks of the replay window at the tip are there, and the one before, where a starting
+    /// node sees that the window has ended (W1).
+    ///
+    /// # Errors
+    /// The disk failed or is damaged.
+    pub fn has_window(&self, replay_window_ms: u64) -> Result<bool, StoreError> {
+        let (Some((tip, _)), Some(first)) = (self.tip(), self.first_height()?) else {
+            return Ok(true);
+        };
+        if first == Height(1) {
+            return Ok(true);
+        }
+        let (first_ms, tip_ms) = (self.timestamp_ms(first)?, self.timestamp_ms(tip)?);
+        Ok(!Window::new(replay_window_ms).reaches(first, first_ms, tip, tip_ms))
+    }
+
     /// Removes up to `blocks_max` blocks below a height and their batches, lowest first; how many that
     /// were. The latest block always stays. Chain 0's batches stay too, with the headers, certificates
     /// and branches that prove them: they say who decides. So do the places of transactions and bundles:
     /// what they name is gone, but an author still knows them (W2).
     ///
     /// Each block goes in one write, which is not synced: what a crash of the machine brings back is
-    /// removed again. The caller keeps what the replay window and its readers need
-    /// ([`Store::prunable_below`]).
+    /// removed again. [`Store::prunable_below`] says how far it may go.
     ///
     /// # Errors
-    /// The disk failed or is damaged; what was removed before stays removed.
-    pub fn prune(&self, below: Height, blocks_max: u64) -> Result<u64, StoreError> {
+    /// Somebody needs what it would remove: nothing has changed. The disk failed or is damaged; what was
+    /// removed before stays removed.
+    pub fn prune(&self, below: Height, needed: Needed, blocks_max: u64) -> Result<u64, StoreError> {
         let tip = self.tip().map_or(Height::GENESIS, |(height, _)| height);
         let below = below.min(tip);
         let Some(mut next) = self.first_height()? else {
             return Ok(0);
         };
+        if let (Needed::ByWindow { replay_window_ms }, true) = (needed, next < below) {
+            self.check_unneeded(below, tip, replay_window_ms)?;
+        }
         let mut removed = 0;
         while next < below && removed < blocks_max {
             // A commit waits for one block, not for all.
@@ -119,6 +147,42 @@ impl Store {
             self.database().compact(*column)?;
         }
         Ok(())
+    }
+
+    /// The lowest block that stays is below all that the window holds, so that a starting node sees where
+    /// the window has ended.
+    fn check_unneeded(
+        &self,
+        below: Height,
+        tip: Height,
+        replay_window_ms: u64,
+    ) -> Result<(), StoreError> {
+        let tip_ms = self.timestamp_ms(tip)?;
+        if !self.is_held(below, (tip, tip_ms), replay_window_ms)? {
+            return Ok(());
+        }
+        let mut held = below;
+        let mut first = self.first_height()?.unwrap_or(below);
+        while first < held {
+            let middle = Height(first.0 + (held.0 - first.0) / 2);
+            if self.is_held(middle, (tip, tip_ms), replay_window_ms)? {
+                held = middle;
+            } else {
+                first = middle.next();
+            }
+        }
+        Err(StoreError::Needed { below, held, tip })
+    }
+
+    /// True for a block that the replay window at a tip holds: its height and its time.
+    fn is_held(
+        &self,
+        height: Height,
+        (tip, tip_ms): (Height, u64),
+        replay_window_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let window = Window::new(replay_window_ms);
+        Ok(window.reaches(height, self.timestamp_ms(height)?, tip, tip_ms))
     }
 
     fn remove(&self, height: Height) -> Result<(), StoreError> {

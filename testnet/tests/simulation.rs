@@ -4,8 +4,10 @@
 
 mod simulation {
     mod controls;
+    mod first_cases;
     mod membership;
     mod oracle;
     mod scenarios;
     mod suite;
+    mod twins;
 }

@@ -23,6 +23,7 @@
     clippy::cast_sign_loss
 )]
 
+mod bound;
 mod ids;
 
 pub mod codec;
@@ -55,6 +56,7 @@ pub mod proof;
 pub mod trust;
 
 pub use alloy_primitives::{Address, B256};
+pub use bound::Bound;
 pub use ids::{ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, TransactionKey};
 
 pub use batch::{Batch, BatchDraft, BatchHeader, Span};

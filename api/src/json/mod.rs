@@ -3,6 +3,7 @@
 mod batch;
 mod block;
 mod bundle;
+mod evidence;
 mod network;
 mod output;
 mod place;
@@ -14,6 +15,7 @@ pub mod quantity;
 pub use batch::{Batch, BatchTransaction, Span};
 pub use block::{BatchSummary, Block, BundleSummary, CutEntry, L1};
 pub use bundle::{SendBundle, SendLeg, bytes};
+pub use evidence::{Evidence, EvidenceName, SignedHash};
 pub use network::{Circuit, FaucetRequest, FaucetResponse, Head, NetworkInfo, Rollup, RollupHead};
 pub use output::{BatchOutput, TransactionOutcome};
 pub use place::At;

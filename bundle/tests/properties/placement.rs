@@ -45,6 +45,7 @@ proptest! {
         run(&world);
     }
 
+    // Astria, audit of April 2024, 3.7: a duplicate in a proposal split proposer and validators.
     #[test]
     fn same_plan_gives_the_same_block_on_every_machine(world in world()) {
         let mut network = world.begin();

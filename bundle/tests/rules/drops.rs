@@ -172,6 +172,7 @@ fn transaction_longer_than_the_network_takes_is_too_large() {
     assert_eq!(only_drop(&ordered).reason, DropReason::TooLarge);
 }
 
+// Astria, audit of April 2024, 3.7: a duplicate in a proposal split proposer and validators.
 #[test]
 fn transaction_that_is_in_this_block_or_in_the_window_is_a_duplicate() {
     assert_dropped(tx(901, 7), DropReason::Duplicate, DropPlace::default());

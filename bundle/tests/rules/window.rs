@@ -112,3 +112,12 @@ fn parcel_as_old_as_the_window_is_not_stale() {
     network.pass_blocks(64, BLOCK_MS);
     assert_eq!(network.commit().drops, []);
 }
+
+#[test]
+fn id_that_a_block_or_the_window_has_already_is_found_and_others_are_not() {
+    let window = window(3, 10);
+    assert_eq!(window.repeated(&[]), None);
+    assert_eq!(window.repeated(&[key(4), key(5)]), None);
+    assert_eq!(window.repeated(&[key(4), key(2), key(1)]), Some(key(2)));
+    assert_eq!(window.repeated(&[key(4), key(5), key(4)]), Some(key(4)));
+}

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cloverleaf_types::limits::VALIDATORS_MAX;
 use cloverleaf_types::{Address, Height, Round};
 
 use super::guard::{SignSlot, SignStep, Slotted};
@@ -21,6 +22,9 @@ pub(crate) const ROUNDS_AHEAD_MAX: u32 = 10;
 /// Messages that one sender may have kept, or have had refused for a bad signature: its own
 /// proposal and votes of both heights over ten rounds, and what it relays in a hurry.
 pub(crate) const QUOTA_PER_SENDER: usize = 64;
+
+/// Messages that are kept in all: the quotas of two sets of validators, of whom some are only leaving.
+pub(crate) const MESSAGES_MAX: usize = 2 * VALIDATORS_MAX * QUOTA_PER_SENDER;
 
 /// One message per validator and slot.
 type Place = (SignSlot, Address);
@@ -115,7 +119,7 @@ impl Buffer {
         }
     }
 
-    #[cfg(test)]
+    /// How many messages are kept.
     pub(crate) fn len(&self) -> usize {
         self.kept.len()
     }

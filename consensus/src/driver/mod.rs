@@ -25,19 +25,22 @@ mod replay;
 mod running;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use cloverleaf_types::{Address, Height, NetworkId, Recover, Round, Signer, VoteKind};
+use cloverleaf_types::{Address, B256, Bound, Height, NetworkId, Recover, Round, Signer, VoteKind};
 use malachite_core_consensus::{Error as CoreError, Input as CoreInput, process};
 use malachite_core_types::TimeoutKind;
 
 use crate::application::Application;
 use crate::context::{Ctx, to_certificate};
 use crate::error::{Discard, Halt};
-use crate::evidence::{Evidence, EvidenceLog};
+use crate::evidence::{EVIDENCE_KEPT_MAX, Evidence, EvidenceLog};
 use crate::journal_entry::JournalEntry;
 use crate::message::Message;
-use crate::verifier::Verifier;
+use crate::verifier::{self, Verifier};
 use buffer::Buffer;
 use effects::Effects;
 pub use guard::{SignSlot, SignStep};
@@ -76,7 +79,12 @@ pub struct Driver {
     decision: Option<Box<Decision>>,
     discarded: Vec<(Address, Discard)>,
     changed: bool,
+    /// No height is begun.
+    held: bool,
+    /// A slot that this key signed, and not here.
+    signed_elsewhere: Option<SignSlot>,
     woken_at_ms: Option<u64>,
+    paused: bool,
     halted: bool,
 }
 
@@ -98,7 +106,10 @@ impl Driver {
             decision: None,
             discarded: Vec::new(),
             changed: false,
+            held: false,
+            signed_elsewhere: None,
             woken_at_ms: None,
+            paused: false,
             halted: false,
         }
     }
@@ -161,39 +172,73 @@ impl Driver {
         self.effects.guard.last()
     }
 
+    /// Whether this node knows that it precommitted a block: it did so in this height, or the journal
+    /// that it started from says so. What it knows of heights below the running one it forgets.
+    #[must_use]
+    pub fn has_precommitted(&self, height: Height, round: Round, block_hash: B256) -> bool {
+        let step = SignStep::Precommit;
+        let slot = SignSlot {
+            height,
+            round,
+            step,
+        };
+        self.effects.guard.holds_block(slot, block_hash)
+    }
+
     /// The equivocations seen lately, oldest first.
     pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         self.evidence.iter()
     }
 
+    /// What grows in it with what others send.
+    #[must_use]
+    pub fn bounds(&self) -> [Bound; 3] {
+        let verifier = &self.effects.verifier;
+        [
+            Bound::new("early_messages", self.buffer.len(), buffer::MESSAGES_MAX),
+            Bound::new("signatures", verifier.len(), verifier::RESULTS_KEPT_MAX),
+            Bound::new("vote_evidence", self.evidence.len(), EVIDENCE_KEPT_MAX),
+        ]
+    }
+
     fn accept(&mut self, input: Input) -> Result<(), Halt> {
         match input {
             Input::Start { params, journal } => self.prepare(params, journal),
+            // D6: the core may sign on any message.
+            Input::Message { .. } if self.paused => {}
             Input::Message { from, message } => return self.receive(from, message),
             Input::Connected { peer } => self.greet(peer),
             Input::Certified { height } => self.pacing.certify(height),
             Input::Changed => self.changed = true,
+            Input::Hold => self.held = true,
+            Input::Release { may_sign } => self.release_height(may_sign),
+            Input::Silence => self.silence(),
             Input::Tick => self.woken_at_ms = None,
+            Input::Pause => self.paused = true,
+            Input::Resume => self.paused = false,
         }
         Ok(())
     }
 
     /// Goes on until nothing more follows from what is known at this time.
     fn settle(&mut self, application: &mut dyn Application) -> Result<(), Halt> {
+        if self.paused {
+            return Ok(()); // D6
+        }
         while self.begin_if_due(application)?
             || self.fire_due_timer()?
             || self.leave_dead_round()?
             || self.propose_if_asked(application)
             || self.judge_waiting(application)?
         {}
-        self.note_decision();
-        Ok(())
+        self.note_decision()
     }
 
     // D1: journal and sync, sends, decision, the rest.
     fn release(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.effects.release(&mut outputs);
+        outputs.extend(self.signed_elsewhere.take().map(Output::SignedElsewhere));
         outputs.extend(self.decision.take().map(Output::Decided));
         let discarded = self.discarded.drain(..);
         outputs.extend(discarded.map(|(from, why)| Output::Discarded { from, why }));
@@ -206,6 +251,9 @@ impl Driver {
     }
 
     fn next_wake_ms(&self) -> Option<u64> {
+        if self.paused {
+            return None;
+        }
         let now_ms = self.effects.now_ms;
         let pacing = self
             .next
@@ -296,27 +344,37 @@ impl Driver {
         }
     }
 
-    fn note_decision(&mut self) {
+    fn note_decision(&mut self) -> Result<(), Halt> {
         let Some(running) = &mut self.running else {
-            return;
+            return Ok(());
         };
         let Some(certificate) = self.effects.decided.take() else {
-            return;
+            return Ok(());
         };
         let Some((_, candidate)) = running.core.decided_value() else {
-            return;
+            return Ok(());
         };
+        let validators = running.validators.set();
+        let certificate = to_certificate(&certificate, validators);
+        let (height, verifier) = (running.params.height, &mut self.effects.verifier);
+        let certified = verifier.check_certificate(&certificate, height, &candidate, validators);
+        certified.map_err(|reason| Halt::Uncertified {
+            height,
+            round: certificate.round,
+            block_hash: candidate.id(),
+            reason,
+        })?;
         running.waiting.clear();
         self.effects.timers.keep_repeating();
         let mut evidence = core::mem::take(&mut self.late_evidence);
         let found = core::mem::take(&mut self.effects.evidence);
         evidence.extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
-        let certificate = to_certificate(&certificate, running.validators.set());
         self.decision = Some(Box::new(Decision {
             candidate,
             certificate,
             evidence,
         }));
+        Ok(())
     }
 
     fn greet(&mut self, peer: Address) {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::support::{Cluster, NETWORK, signed};
 use cloverleaf_consensus::{Evidence, Input, JournalEntry, Message, Output, Pace, To, Vote};
-use cloverleaf_types::{Height, Round, Secp256k1, VoteKind};
+use cloverleaf_types::{B256, Height, Round, Secp256k1, VoteKind};
 
 #[test]
 fn four_validators_decide_one_block_per_height() {
@@ -436,4 +436,119 @@ fn votes_of_f_plus_one_start_a_height_that_has_no_other_reason() {
         net.deliver(voter, 0, vote);
         assert_eq!(height(&net), expected, "after node {voter}");
     }
+}
+
+/// What a node signed with a vote of some kind in a round of height 1.
+fn voted(net: &Cluster, node: usize, round: Round, kind: VoteKind) -> Option<Option<B256>> {
+    let own = net.address(node);
+    let sent = net.nodes[node].sent.iter();
+    let mut votes = sent.filter_map(|(_, message)| match message {
+        Message::Vote(signed) => Some(&signed.message),
+        _ => None,
+    });
+    let place = (Height(1), round, kind, own);
+    let vote = votes.find(|vote| (vote.height, vote.round, vote.kind, vote.voter) == place);
+    vote.map(|vote| vote.block_hash)
+}
+
+// Astria, audit of April 2024, 3.9: "I was the proposer" skipped the validation of what is not its own.
+#[test]
+fn proposer_of_an_earlier_round_still_judges_what_another_proposes() {
+    let mut net = Cluster::new(4, 18);
+    let early = net.proposer(1, 0);
+    net.rule = Box::new(|_, _, message| {
+        !(matches!(message, Message::Proposal(_)) && message.round() == Round(0))
+    });
+    net.start_all();
+    let proposed = |net: &Cluster| {
+        let mut sent = net.nodes[early].sent.iter();
+        sent.any(|(_, message)| matches!(message, Message::Proposal(_)))
+    };
+    assert!(net.run_until(5_000, proposed));
+    // Its own is out; from now on it finds everything invalid.
+    let checks = net.nodes[early].toy.checks;
+    net.nodes[early].toy.is_strict = true;
+    let in_round_1 = |net: &Cluster| voted(net, early, Round(1), VoteKind::Prevote);
+    assert!(net.run_until(5_000, |net| in_round_1(net).is_some()));
+    assert_eq!(in_round_1(&net), Some(None));
+    assert_eq!(net.nodes[early].toy.checks, checks + 1);
+    let other = (early + 2) % 4;
+    let by_another = |net: &Cluster| voted(net, other, Round(1), VoteKind::Prevote);
+    assert!(net.run_until(5_000, |net| by_another(net).is_some()));
+    let valid = by_another(&net).flatten();
+    assert!(valid.is_some(), "it is valid to others");
+}
+
+#[test]
+fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
+    let mut net = Cluster::new(4, 19);
+    let [first, second, third, unready] = [0, 1, 2, 3].map(|round| net.proposer(1, round));
+    net.pace = Some(Pace {
+        block_time_ms: 20_000,
+        empty_block_interval_ms: 20_000,
+    });
+    // One precommits nothing, and of the others' precommits each lacks one, for two rounds; nor does
+    // anybody else bring them.
+    net.nodes[unready].toy.is_ready = false;
+    let lacks = [(first, second), (second, third), (third, first)];
+    net.rule = Box::new(move |from, to, message| {
+        let is_kept_back = match message {
+            Message::Vote(signed) => {
+                signed.message.kind == VoteKind::Precommit && lacks.contains(&(from, to))
+            }
+            Message::Round(_) => true,
+            _ => false,
+        };
+        !(is_kept_back && message.round() < Round(2))
+    });
+    net.start_all();
+    let ready = [first, second, third];
+    let decided = |net: &Cluster| ready.iter().all(|node| net.tip(*node) == 1);
+    assert!(net.run_until(60_000, decided));
+    net.assert_agreement();
+    let id = net.hash_at(first, 1);
+    for (round, proposer) in (0..).zip(ready) {
+        let sent = net.nodes[proposer].sent.iter();
+        let own = net.address(proposer);
+        let mut proposals = sent.filter_map(|(_, message)| match message {
+            Message::Proposal(signed) if signed.message.proposer == own => Some(&signed.message),
+            _ => None,
+        });
+        let made = proposals.find(|made| made.round == Round(round)).unwrap();
+        assert_eq!(made.candidate.id(), id, "round {round}");
+        assert_eq!(made.candidate.value().header.round, Round(0));
+        assert_eq!(made.pol_round, round.checked_sub(1).map(Round));
+        let node = &net.nodes[proposer];
+        assert_eq!(node.toy.checks, 1, "node {proposer}");
+        assert_eq!(node.decisions[0].certificate.round, Round(2));
+    }
+    assert_eq!(
+        ready
+            .map(|node| net.nodes[node].toy.builds)
+            .iter()
+            .sum::<u32>(),
+        1
+    );
+}
+
+// D6
+#[test]
+fn paused_validator_says_nothing_new_whatever_comes_and_goes_on_where_it_was() {
+    let mut net = Cluster::new(4, 5);
+    net.with_sync = true;
+    net.start_all();
+    assert!(net.run_until(2_000, |net| net.tip(3) >= 2));
+    net.input(3, Input::Pause);
+    let (signed, journalled) = (net.nodes[3].signed.clone(), net.nodes[3].journal.len());
+    let tip = net.tip(0);
+    net.run_for(5_000);
+    assert!(net.tip(0) > tip + 5, "the others go on");
+    assert_eq!(net.nodes[3].signed, signed);
+    assert_eq!(net.nodes[3].journal.len(), journalled);
+    net.input(3, Input::Resume);
+    net.crash(0);
+    let tip = net.tip(1);
+    let decided = |net: &Cluster| (1..4).all(|node| net.tip(node) >= tip + 3);
+    assert!(net.run_until(10_000, decided), "nothing goes on without it");
+    net.assert_agreement();
 }

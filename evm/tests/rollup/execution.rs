@@ -196,6 +196,7 @@ async fn check_skipped(cases: &[Case]) {
     assert_eq!(block.transactions.len(), 2);
 }
 
+// celo-org/optimism#487: one malformed batch wedged its reader at every restart.
 #[tokio::test]
 async fn what_is_no_transaction_of_this_rollup_is_skipped_and_the_others_executed() {
     use SkipReason::{

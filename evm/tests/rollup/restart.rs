@@ -26,6 +26,7 @@ fn busy_world() -> (World, Vec<BatchOutput>) {
     (world, outputs)
 }
 
+// Astria#837: a restart between a soft and a firm block did not come to the same head.
 #[tokio::test]
 async fn a_restart_gives_the_same_head_and_answers() {
     let (mut world, outputs) = busy_world();

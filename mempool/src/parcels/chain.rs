@@ -10,6 +10,14 @@ use cloverleaf_types::{B256, Epoch, Height, Slot};
 /// Most epochs of one lane that are held: the one that ends and the one that begins (L4).
 const EPOCHS_MAX: usize = 2;
 
+/// Most slots of one lane that are held, the others of a slot with two parcels aside.
+pub(super) const SLOTS_MAX: usize = 2 * 256;
+
+const _: () = assert!(
+    EPOCHS_MAX == 2 && LANE_WINDOW_PARCELS == 256,
+    "SLOTS_MAX follows the lane window"
+);
+
 /// A parcel that is held here.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
@@ -69,6 +77,11 @@ pub(super) enum Place {
 impl Chain {
     pub(super) fn cut(&self) -> Option<&LastCut> {
         self.cut.as_ref()
+    }
+
+    /// How many slots are held.
+    pub(super) fn slot_count(&self) -> usize {
+        self.slots.len()
     }
 
     /// The weight of all held parcels.

@@ -16,7 +16,7 @@ pub const EXCLUSION_MS: u64 = 60_000;
 
 /// Most chains that proposals of one height may name here: 32 rounds of a full network. More begin
 /// anew: what still matters is proposed again.
-const NAMED_MAX: usize = 4_096;
+pub(super) const NAMED_MAX: usize = 4_096;
 
 /// Requests on their way, and who is passed over.
 #[derive(Debug, Default)]
@@ -66,6 +66,11 @@ impl Fetches {
     pub(super) fn forget_named(&mut self) {
         self.named.clear();
         self.guesses.clear();
+    }
+
+    /// How many chains proposals name.
+    pub(super) fn named_count(&self) -> usize {
+        self.named.len()
     }
 
     /// What is held, acked or named has changed.

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cloverleaf_bundle::{LastCut, Prepared};
-use cloverleaf_types::{Address, B256, Epoch, Height, Parameters, Slot, ValidatorSet};
+use cloverleaf_types::{Address, B256, Bound, Epoch, Height, Parameters, Slot, ValidatorSet};
 
 use crate::holding::{Holding, held_by_enough};
 use acks::{Acks, Here, LaneEpoch};
@@ -181,6 +181,20 @@ impl Parcels {
     #[must_use]
     pub fn held_count(&self) -> usize {
         self.held.len()
+    }
+
+    /// What grows in it with what others send: the fullest lane's slots, and what proposals name.
+    #[must_use]
+    pub fn bounds(&self) -> [Bound; 2] {
+        let fullest = self.lanes.values().map(Chain::slot_count).max();
+        [
+            Bound::new("lane_slots", fullest.unwrap_or(0), chain::SLOTS_MAX),
+            Bound::new(
+                "named_parcels",
+                self.fetches.named_count(),
+                fetch::NAMED_MAX,
+            ),
+        ]
     }
 
     /// The ack to send, if it names more than the last one; at most one every 5 ms and with votes.

@@ -50,10 +50,10 @@ pub mod limits;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::Bound::{Excluded, Included};
 
 use bytes::Bytes;
-use cloverleaf_types::{Address, B256, ChainId, Height, Slot, TransactionKey};
+use cloverleaf_types::{Address, B256, Bound, ChainId, Height, Slot, TransactionKey};
 
 use entry::{Entry, EntryId, SenderKey};
 use queue::Queue;
@@ -158,6 +158,26 @@ impl Pool {
         self.room.bytes()
     }
 
+    /// What grows in it with what users send. What a lane log brings back is taken in whatever the
+    /// limits are now, so `restored` of it, transactions and their bytes, are no fault.
+    #[must_use]
+    pub fn bounds(&self, restored: (usize, usize)) -> [Bound; 4] {
+        let Limits {
+            transactions_max,
+            bytes_max,
+            ended_max,
+            senders_max,
+            ..
+        } = self.limits;
+        let (count_max, bytes_max) = (transactions_max.max(restored.0), bytes_max.max(restored.1));
+        [
+            Bound::new("pool_transactions", self.len(), count_max),
+            Bound::new("pool_bytes", self.bytes(), bytes_max),
+            Bound::new("ended_items", self.ended.len(), ended_max),
+            Bound::new("idle_senders", self.idle.len(), senders_max),
+        ]
+    }
+
     /// Until the next block takes something, in milliseconds, as far as the latest ones tell.
     #[must_use]
     pub fn block_wait_ms(&self, now_ms: u64) -> u64 {
@@ -235,8 +255,8 @@ impl Pool {
         };
         let [first, last] = [0x00, 0xff].map(|byte| (chain_id, Address::repeat_byte(byte)));
         let after = after.map(|sender| (chain_id, sender));
-        let from = after.map_or(Bound::Included(first), Bound::Excluded);
-        let behind = self.gapped.range((from, Bound::Included(last)));
+        let from = after.map_or(Included(first), Excluded);
+        let behind = self.gapped.range((from, Included(last)));
         let again = after.map(|after| self.gapped.range(first..=after));
         let senders = behind.chain(again.into_iter().flatten());
         senders.take(count_max).map(gap).collect()

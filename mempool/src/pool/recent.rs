@@ -23,6 +23,10 @@ impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<V> {
         self.values.get(key).map(|(value, _)| *value)
     }

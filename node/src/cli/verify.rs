@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cloverleaf_api::json::Evidence;
 use cloverleaf_client::{Error, Proven, RpcClient, advance_trust, load_trust, verify_proof};
-use cloverleaf_types::Secp256k1;
+use cloverleaf_types::{Secp256k1, TrustRoot};
 use eyre::{Context as _, Result};
 use serde_json::json;
 
@@ -12,6 +13,7 @@ use super::RpcArguments;
 use super::runtime::runtime;
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
+use crate::misdeed;
 use crate::terminal::{self, Format};
 
 /// Whose trust root.
@@ -28,7 +30,8 @@ pub(super) struct TrustArguments {
 /// What is checked against what.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
-    /// The proof, as `seq_getBundleProof` or `seq_getProof` answers it.
+    /// The proof, as `seq_getBundleProof` or `seq_getProof` answers it, or evidence against a validator,
+    /// as `seq_getEvidence` does and as a node keeps it in `evidence/`.
     proof: PathBuf,
     /// The trust root, as `trust` writes it.
     #[arg(long)]
@@ -51,11 +54,15 @@ pub(super) fn trust(arguments: &TrustArguments, _format: Format) -> Result<ExitC
     Ok(ExitCode::OK)
 }
 
-/// Checks a proof offline.
+/// Checks a proof, or evidence, offline.
 pub(super) fn verify(arguments: &VerifyArguments, format: Format) -> Result<ExitCode> {
     let trust = load_trust(&arguments.trust)?;
     let proof = std::fs::read_to_string(&arguments.proof)
         .wrap_err_with(|| format!("reading {}", arguments.proof.display()))?;
+    let value: serde_json::Value = serde_json::from_str(&proof).unwrap_or_default();
+    if value.get("offender").is_some() {
+        return Ok(verify_evidence(value, &trust, format));
+    }
     match verify_proof(&proof, &trust, &Secp256k1, now_ms()) {
         Ok(proven) => {
             let (value, text) = describe(&proven);
@@ -67,12 +74,44 @@ pub(super) fn verify(arguments: &VerifyArguments, format: Format) -> Result<Exit
                 Error::Proof(failed) => failed.step(),
                 _ => "format",
             };
-            let value = json!({"valid": false, "step": step, "reason": error.to_string()});
-            format.print(&value, || format!("NOT PROVEN, step {step}"));
-            terminal::note(format_args!("{error}"));
-            Ok(ExitCode::FAILED)
+            Ok(not_proven(step, &error, format))
         }
     }
+}
+
+fn verify_evidence(value: serde_json::Value, trust: &TrustRoot, format: Format) -> ExitCode {
+    let evidence: Evidence = match serde_json::from_value(value) {
+        Ok(evidence) => evidence,
+        Err(error) => return not_proven("format", &error, format),
+    };
+    if let Err(doubt) = misdeed::verify(&evidence, trust) {
+        return not_proven(doubt.step(), &doubt, format);
+    }
+    let Evidence {
+        kind,
+        offender,
+        slot,
+        ..
+    } = &evidence;
+    let value = json!({
+        "valid": true, "kind": "evidence", "misdeed": kind, "offender": offender, "slot": slot,
+    });
+    format.print(&value, || {
+        let deed = match evidence.signed.len() {
+            1 => "signed a false mark",
+            _ => "signed two",
+        };
+        format!("proven: validator {offender} {deed} ({kind})\n  {slot}")
+    });
+    ExitCode::OK
+}
+
+fn not_proven(step: &str, reason: &impl ToString, format: Format) -> ExitCode {
+    let reason = reason.to_string();
+    let value = json!({"valid": false, "step": step, "reason": reason});
+    format.print(&value, || format!("NOT PROVEN, step {step}"));
+    terminal::note(format_args!("{reason}"));
+    ExitCode::FAILED
 }
 
 fn describe(proven: &Proven) -> (serde_json::Value, String) {

@@ -51,4 +51,26 @@ impl ProofService for Proofs {
         let proof = proof.ok_or_else(|| not_found("no block is decided yet"))?;
         Ok(Response::new(encode_head_proof(&proof)))
     }
+
+    async fn list_evidence(
+        &self,
+        _request: Request<proto::ListEvidenceRequest>,
+    ) -> Result<Response<proto::ListEvidenceResponse>, Status> {
+        let names = self.desk.evidence_names().into_iter();
+        let names = names.map(|evidence| evidence.name).collect();
+        Ok(Response::new(proto::ListEvidenceResponse { names }))
+    }
+
+    async fn get_evidence(
+        &self,
+        request: Request<proto::GetEvidenceRequest>,
+    ) -> Result<Response<proto::Evidence>, Status> {
+        let name = request.into_inner().name;
+        let evidence = self.desk.evidence(name.clone()).await;
+        let evidence = evidence.map_err(|error| status(&error))?;
+        let evidence = evidence.ok_or_else(|| not_found(name))?;
+        Ok(Response::new(proto::Evidence {
+            evidence: evidence.encoded.0,
+        }))
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use cloverleaf_mempool::pool::{Name, State};
+use cloverleaf_types::Bound;
 
 use super::{MempoolMetrics, seconds};
 
@@ -17,6 +18,11 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
+    /// How many are timed, and at most.
+    pub(crate) fn bound(&self) -> Bound {
+        Bound::new("timed_items", self.taken_in_ms.len(), ITEMS_MAX)
+    }
+
     /// An item is taken in, and is in this state.
     pub(crate) fn begin(&mut self, name: Name, state: &State, now_ms: u64) {
         if self.taken_in_ms.len() < ITEMS_MAX && !is_parked(state) {

@@ -1,6 +1,7 @@
 //! How far a validator is.
 
 use cloverleaf_replica::Observation;
+use cloverleaf_types::Bound;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::kinds::Seconds;
@@ -19,10 +20,23 @@ metrics!(
         behind_heights: Gauge;
         /// Parcels held above the cuts, own ones included.
         parcels_held: Gauge;
+        /// What queues and maps hold, as they were looked at last, within a second.
+        bounded_len: Gauge ["of"];
+        /// What each of them may hold at most; a node in which one holds more ends with 72.
+        bounded_cap: Gauge ["of"];
     }
 );
 
 impl ReplicaMetrics {
+    /// Notes what queues and maps hold; the first that holds more than it may.
+    pub(crate) fn bounds(&self, bounds: &[Bound]) -> Option<Bound> {
+        for bound in bounds {
+            self.bounded_len.of([bound.of]).set(count(bound.len));
+            self.bounded_cap.of([bound.of]).set(count(bound.cap));
+        }
+        bounds.iter().find(|bound| !bound.holds()).copied()
+    }
+
     /// Notes how a replica is.
     pub(crate) fn observe(&self, seen: &Observation) {
         self.height.set(count(seen.height.0));

@@ -36,6 +36,8 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/rollups/{chain_id}/stream", get(sse::stream))
         .route("/v1/bundles/{hash}", get(reads::bundle))
         .route("/v1/blocks/{height}", get(reads::block))
+        .route("/v1/evidence", get(reads::evidence_names))
+        .route("/v1/evidence/{name}", get(reads::evidence))
         .route("/v1/faucet", post(faucet::give))
         .with_state(rest)
 }

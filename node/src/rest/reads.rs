@@ -1,5 +1,5 @@
-//! Reads by path: the same answers as `seq_listRollups`, `seq_getBatch`, `seq_getBundleStatus` and
-//! `seq_getBlock`.
+//! Reads by path: the same answers as `seq_listRollups`, `seq_getBatch`, `seq_getBundleStatus`,
+//! `seq_getBlock`, `seq_listEvidence` and `seq_getEvidence`.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -44,6 +44,15 @@ pub(super) async fn block(State(rest): State<Rest>, Path(height): Path<String>) 
         Err(error) => Err(error),
     };
     found(block, format_args!("block {height}"))
+}
+
+pub(super) async fn evidence_names(State(rest): State<Rest>) -> Response {
+    answer(Ok(rest.desk.evidence_names()))
+}
+
+pub(super) async fn evidence(State(rest): State<Rest>, Path(name): Path<String>) -> Response {
+    let evidence = rest.desk.evidence(name.clone()).await;
+    found(evidence, format_args!("evidence {name}"))
 }
 
 fn one_rollup(desk: &Desk, chain_id: ChainId) -> Result<Rollup, RpcError> {

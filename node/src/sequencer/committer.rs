@@ -4,35 +4,36 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use cloverleaf_replica::{BlockRange, Commit, Input};
+use cloverleaf_replica::{Commit, Input, Misdeed};
 use cloverleaf_storage::{Store, StoreError};
 use cloverleaf_stream::StreamItem;
+use cloverleaf_types::Bound;
 
 use super::completions::Completions;
+use super::depth::Depth;
+use super::dump::Scene;
 use super::fatal::{Fatal, Watch};
 use super::handle::Shared;
 use super::pruner::Pruner;
 use crate::clock::Stopwatch;
 
-/// Work that can wait: one commit at a time, and one read for each peer.
-const QUEUE_MAX: usize = 256;
-
-/// Blocks that one answer to a peer holds at most, whatever they weigh.
-const BLOCKS_PER_READ_MAX: usize = 16;
+/// Work that can wait: one commit at a time, and a little evidence.
+pub(super) const QUEUE_MAX: usize = 256;
 
 /// What the store is asked.
 #[derive(Debug)]
 pub(super) enum StoreWork {
     /// Make a block durable.
     Commit(Arc<Commit>),
-    /// Read blocks for a peer.
-    Read(BlockRange),
+    /// Keep what somebody did.
+    Evidence { misdeed: Arc<Misdeed>, range: u64 },
 }
 
 /// The thread's mailbox.
 #[derive(Debug)]
 pub(super) struct Committer {
     queue: SyncSender<StoreWork>,
+    depth: Depth,
 }
 
 impl Committer {
@@ -45,67 +46,97 @@ impl Committer {
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE_MAX);
+        let depth = Depth::default();
+        let worker = Worker {
+            store,
+            shared,
+            completions,
+            pruner,
+            depth: depth.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("commit".to_owned())
             .spawn(move || {
                 let _watch = watch;
-                if let Err(error) = run(&store, &shared, &work, &completions, pruner.as_ref()) {
-                    fatal.store(&error);
+                if let Err((error, scene)) = worker.run(&work) {
+                    fatal.store_at(&error, scene);
                 }
             })?;
-        Ok((Self { queue }, thread))
+        Ok((Self { queue, depth }, thread))
+    }
+
+    /// What waits or has just been taken, and the most of both.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::new("store_work", self.depth.get(), QUEUE_MAX + 1)
+    }
+
+    /// Whether no work finds room.
+    pub(super) fn is_full(&self) -> bool {
+        self.depth.get() >= QUEUE_MAX
     }
 
     /// Queues work. False when the queue is full or the thread has ended.
     pub(super) fn push(&self, work: StoreWork) -> bool {
+        self.depth.put();
         match self.queue.try_send(work) {
             Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.depth.take();
+                false
+            }
         }
     }
 }
 
-fn run(
-    store: &Store,
-    shared: &Shared,
-    work: &Receiver<StoreWork>,
-    completions: &Completions,
-    pruner: Option<&Pruner>,
-) -> Result<(), StoreError> {
-    while let Ok(work) = work.recv() {
-        shared.vitals.commit.begin();
-        let (took, metrics) = (Stopwatch::start(), &shared.metrics.storage);
-        match work {
-            StoreWork::Commit(commit) => {
-                store.commit(&cloverleaf_storage::Commit {
-                    block: &commit.block,
-                    ids: &commit.ids,
-                    branches: &commit.branches,
-                    state: &commit.state,
-                })?;
-                metrics.commit_seconds.observe(took.seconds());
-                let height = commit.block.height();
-                completions.push([Input::Committed { height }]);
-                shared.hub.announce(
-                    height,
-                    StreamItem::of_block(&commit.block, &commit.branches),
-                );
-                if let Some(pruner) = pruner {
-                    pruner.committed();
+/// What the thread works with.
+struct Worker {
+    store: Store,
+    shared: Arc<Shared>,
+    completions: Completions,
+    pruner: Option<Pruner>,
+    depth: Depth,
+}
+
+/// Why the thread ends, and the block that it was about.
+type Failed = (StoreError, Option<Scene>);
+
+impl Worker {
+    fn run(&self, work: &Receiver<StoreWork>) -> Result<(), Failed> {
+        while let Ok(work) = work.recv() {
+            self.depth.take();
+            self.shared.vitals.commit.begin();
+            match work {
+                StoreWork::Commit(commit) => self.commit(&commit).map_err(|error| {
+                    let block = &commit.block;
+                    let scene = Scene::of_block(&block.block, &block.certificate);
+                    (error, Some(scene))
+                })?,
+                StoreWork::Evidence { misdeed, range } => {
+                    self.shared.evidence.keep(&misdeed, range);
                 }
             }
-            StoreWork::Read(range) => {
-                let count = usize::try_from(range.to.0.saturating_sub(range.from.0))
-                    .map_or(BLOCKS_PER_READ_MAX, |above| {
-                        (above + 1).min(BLOCKS_PER_READ_MAX)
-                    });
-                let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
-                metrics.read_seconds.observe(took.seconds());
-                let blocks = blocks.into_iter().map(|(_, block)| block).collect();
-                completions.push([Input::BlocksRead { range, blocks }]);
-            }
+            self.shared.vitals.commit.end();
         }
-        shared.vitals.commit.end();
+        Ok(())
     }
-    Ok(())
+
+    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        let took = Stopwatch::start();
+        self.store.commit(&cloverleaf_storage::Commit {
+            block: &commit.block,
+            ids: &commit.ids,
+            branches: &commit.branches,
+            state: &commit.state,
+        })?;
+        let metrics = &self.shared.metrics.storage;
+        metrics.commit_seconds.observe(took.seconds());
+        let height = commit.block.height();
+        self.completions.push([Input::Committed { height }]);
+        let items = StreamItem::of_block(&commit.block, &commit.branches);
+        self.shared.hub.announce(height, items);
+        if let Some(pruner) = &self.pruner {
+            pruner.committed();
+        }
+        Ok(())
+    }
 }

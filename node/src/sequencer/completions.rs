@@ -6,7 +6,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cloverleaf_replica::Input;
+use cloverleaf_types::Bound;
 use tokio::sync::Notify;
+
+use super::{committer, parcel_writer};
+
+/// Completions that can wait: one for all that can wait for the disk threads.
+const COMPLETIONS_MAX: usize = parcel_writer::QUEUE_MAX + committer::QUEUE_MAX;
 
 /// Finished work, in the order in which it finished.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +29,13 @@ impl Completions {
             .unwrap_or_else(PoisonError::into_inner)
             .extend(inputs);
         self.notify.notify_one();
+    }
+
+    /// What waits to be taken. There is never more of it than was asked for, and not more can be asked for
+    /// than waits, is at work, or has been done since the last turn.
+    pub(super) fn bound(&self) -> Bound {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        Bound::new("completions", done.len(), COMPLETIONS_MAX)
     }
 
     /// Takes what is finished.

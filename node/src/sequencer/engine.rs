@@ -7,17 +7,20 @@ use cloverleaf_journal::{JournalError, SegmentedJournal};
 use cloverleaf_mempool::pool::Admission;
 use cloverleaf_mempool::{Refusal, Submission};
 use cloverleaf_replica::{Input, Output, Replica};
-use cloverleaf_types::{Address, ChainId};
+use cloverleaf_types::{Address, Bound, ChainId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::committer::{Committer, StoreWork};
 use super::completions::Completions;
+use super::dump::Scene;
 use super::fatal::Fatal;
-use super::handle::{HandIn, HandedIn, Request, Shared, Taken};
+use super::handle::{HandIn, HandedIn, REQUESTS_MAX, Request, Shared, Taken};
+use super::inbound::{BULK_MAX, SYNC_MAX, URGENT_MAX};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
+use super::reader::Reader;
 use super::waiting::Waiting;
 use crate::clock::{SteadyClock, Stopwatch, pause};
 
@@ -52,6 +55,7 @@ pub(super) struct Engine {
     pub(super) votes: SegmentedJournal,
     pub(super) parcel_writer: ParcelWriter,
     pub(super) committer: Committer,
+    pub(super) reader: Reader,
     pub(super) peers: Peers,
     pub(super) shared: Arc<Shared>,
     pub(super) tip: watch::Sender<Arc<State>>,
@@ -63,11 +67,23 @@ pub(super) struct Engine {
 
 /// What an idle thread woke up for.
 enum Woken {
+    Start([Input; 2]),
     Input(Input),
     Request(Request),
 }
 
 impl Inboxes {
+    /// What waits in them.
+    fn bounds(&self) -> [Bound; 5] {
+        [
+            Bound::new("votes_inbox", self.urgent.len(), URGENT_MAX),
+            Bound::new("sync_inbox", self.sync.len(), SYNC_MAX),
+            Bound::new("bulk_inbox", self.bulk.len(), BULK_MAX),
+            Bound::new("requests_inbox", self.requests.len(), REQUESTS_MAX),
+            self.completions.bound(),
+        ]
+    }
+
     /// The next thing that comes; nothing when something is finished, which is taken in a turn.
     async fn wait(&mut self) -> Option<Woken> {
         tokio::select! {
@@ -83,8 +99,13 @@ impl Inboxes {
 
 impl Engine {
     /// Runs until it is stopped, or must end.
-    pub(super) async fn run(mut self, start: Input, mut inboxes: Inboxes, stop: CancellationToken) {
-        let mut woken = Some(Woken::Input(start));
+    pub(super) async fn run(
+        mut self,
+        start: [Input; 2],
+        mut inboxes: Inboxes,
+        stop: CancellationToken,
+    ) {
+        let mut woken = Some(Woken::Start(start));
         while self.take_turns(woken, &mut inboxes) {
             let wake_in_ms = self.wake_in_ms();
             // Nothing is done here: what a thread is at is seen in its turns alone.
@@ -102,15 +123,40 @@ impl Engine {
     fn take_turns(&mut self, woken: Option<Woken>, inboxes: &mut Inboxes) -> bool {
         self.shared.vitals.turn.begin();
         let go_on = match woken {
+            Some(Woken::Start(inputs)) => inputs.into_iter().all(|input| self.handle(input)),
             Some(Woken::Input(input)) => self.handle(input),
             Some(Woken::Request(request)) => self.answer(request),
             None => true,
         };
-        let go_on = go_on && self.take_what_waits(inboxes);
+        let go_on = go_on && self.take_what_waits(inboxes) && self.is_within_bounds(inboxes);
         let now_ms = self.clock.now_ms();
         self.meter.look(&self.replica, &self.peers, false, now_ms);
         self.shared.vitals.turn.end();
         go_on
+    }
+
+    /// Now and then: whether all that grows keeps within its limit. False when something does not, and
+    /// nothing more may be done.
+    fn is_within_bounds(&mut self, inboxes: &Inboxes) -> bool {
+        let now_ms = self.clock.now_ms();
+        if !self.meter.is_time_for_bounds(now_ms) {
+            return true;
+        }
+        let mut bounds = self.replica.bounds();
+        bounds.extend(self.disk_bounds());
+        bounds.extend(inboxes.bounds());
+        bounds.extend([self.waiting.bound(), self.meter.bound()]);
+        let beyond = self.shared.metrics.replica.bounds(&bounds);
+        if let Some(bound) = beyond {
+            self.fatal.beyond(&bound);
+        }
+        beyond.is_none()
+    }
+
+    /// What waits for the disk threads.
+    fn disk_bounds(&self) -> [Bound; 3] {
+        let reader = self.reader.bound();
+        [self.committer.bound(), self.parcel_writer.bound(), reader]
     }
 
     fn take_what_waits(&mut self, inboxes: &mut Inboxes) -> bool {
@@ -151,6 +197,7 @@ impl Engine {
                 .send_replace(Arc::new(self.replica.state().clone()));
         }
         if is_news {
+            self.fatal.saw(Scene::at(&self.replica));
             self.meter.look(&self.replica, &self.peers, true, now_ms);
         }
         self.release(outputs)
@@ -273,7 +320,7 @@ impl Engine {
                     logged_below,
                 }),
                 Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
-                Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
+                Output::ReadBlocks(range) => self.reader.push(range),
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
                     Ok(_) => true,
                     Err(error) => {
@@ -285,14 +332,25 @@ impl Engine {
                     self.waiting.progress(name, state);
                     true
                 }
+                Output::KeepEvidence { misdeed, range } => {
+                    self.committer.push(StoreWork::Evidence { misdeed, range })
+                }
                 Output::Halt(halt) => {
-                    self.fatal.halt(&halt);
+                    let scene = Scene::of_replica(&self.replica);
+                    self.fatal.halt(&halt, scene);
                     return false;
                 }
             };
             if !done {
-                self.fatal
-                    .broken("a disk thread has ended, or its queue is beyond its limit");
+                if self.committer.is_full() {
+                    self.fatal.beyond(&self.committer.bound());
+                } else if self.parcel_writer.is_full() {
+                    self.fatal.beyond(&self.parcel_writer.bound());
+                } else if self.reader.is_full() {
+                    self.fatal.beyond(&self.reader.bound());
+                } else {
+                    self.fatal.broken("a disk thread has ended");
+                }
                 return false;
             }
         }

@@ -1,22 +1,31 @@
 //! The one way a running node ends by itself: with a reason and an exit code.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cloverleaf_consensus::Halt as ConsensusHalt;
 use cloverleaf_journal::JournalError;
 use cloverleaf_replica::Halt;
 use cloverleaf_storage::StoreError;
+use cloverleaf_types::Bound;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::dump::{Cause, DUMPS_MAX, Dumps, Scene};
+use super::invariant::Invariant;
 use super::journals::DamagedJournal;
 use crate::exit::ExitCode;
+use crate::home::Home;
 
-/// Why a node ends. The first reason counts; later ones are its consequences.
+/// Why a node ends. The first reason counts; later ones are its consequences. If it is an invariant
+/// that does not hold, it is written down with what led to it, before anybody hears of it.
 #[derive(Clone, Debug, Default)]
 pub struct Fatal {
     reason: Arc<Mutex<Option<(ExitCode, String)>>>,
     notify: Arc<Notify>,
+    dumps: Option<Arc<Dumps>>,
+    /// Where the replica was when it last told.
+    last: Arc<Mutex<Scene>>,
 }
 
 /// Ends the node when it is dropped before the node stops: held by whatever must run as long as the
@@ -53,24 +62,51 @@ pub fn exit_code(error: &eyre::Report) -> ExitCode {
 }
 
 impl Fatal {
+    /// Why a directory's node ends.
+    pub(super) fn of(home: &Home) -> Self {
+        Self {
+            dumps: Some(Arc::new(Dumps::of(home))),
+            ..Self::default()
+        }
+    }
+
+    /// The replica is there now.
+    pub(super) fn saw(&self, scene: Scene) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = scene;
+    }
+
     /// A durable write to a journal failed: nothing later may be released.
     pub(super) fn journal(&self, error: &JournalError) {
-        self.set(ExitCode::DISK, format!("{error}"));
+        self.set(ExitCode::DISK, None, &error.to_string(), None);
     }
 
     /// The store failed, or was asked for something impossible.
     pub(super) fn store(&self, error: &StoreError) {
-        self.set(code_of_store(error), format!("{error}"));
+        self.store_at(error, None);
+    }
+
+    /// The same, of a block that it was to keep.
+    pub(super) fn store_at(&self, error: &StoreError, scene: Option<Scene>) {
+        let (code, invariant) = (code_of_store(error), Invariant::of_store(error));
+        self.set(code, invariant, &error.to_string(), scene);
     }
 
     /// The replica must not go on.
-    pub(super) fn halt(&self, halt: &Halt) {
-        self.set(code_of_halt(halt), format!("{halt}"));
+    pub(super) fn halt(&self, halt: &Halt, scene: Scene) {
+        let (code, invariant) = (code_of_halt(halt), Invariant::of_halt(halt));
+        self.set(code, invariant, &halt.to_string(), Some(scene));
     }
 
-    /// An invariant of this program does not hold.
+    /// A queue or a map holds more than it may.
+    pub(super) fn beyond(&self, bound: &Bound) {
+        let Bound { of, len, cap } = bound;
+        let what = format!("{of} hold {len}, and may hold {cap} at most");
+        self.set(ExitCode::BROKEN, Some(Invariant::BOUNDED), &what, None);
+    }
+
+    /// An invariant of this program does not hold that has no number: a part of it is gone.
     pub(super) fn broken(&self, what: &str) {
-        self.set(ExitCode::BROKEN, what.to_owned());
+        self.set(ExitCode::BROKEN, None, what, None);
     }
 
     /// For whatever must run until `stop`.
@@ -102,25 +138,68 @@ impl Fatal {
             .clone()
     }
 
-    fn set(&self, code: ExitCode, reason: String) {
+    fn set(&self, code: ExitCode, invariant: Option<Invariant>, what: &str, scene: Option<Scene>) {
         let mut first = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_some() {
-            tracing::debug!(code = code.number(), "{reason}");
+            tracing::debug!(code = code.number(), "{what}");
             return;
         }
-        tracing::error!(code = code.number(), "{reason}");
+        let number = invariant.map(|it| it.number);
+        tracing::error!(code = code.number(), invariant = number, "{what}");
+        let cause = Cause {
+            code,
+            invariant,
+            what,
+        };
+        let mut reason = what.to_owned();
+        if let Some(path) = self.write_down(&cause, scene) {
+            reason += &format!("; what led to it is in {}", path.display());
+        }
         *first = Some((code, reason));
         drop(first);
         self.notify.notify_waiters();
         self.notify.notify_one();
+    }
+
+    /// The file of a dump, if the cause asks for one.
+    fn write_down(&self, cause: &Cause<'_>, scene: Option<Scene>) -> Option<PathBuf> {
+        if ![ExitCode::GUARD, ExitCode::BROKEN].contains(&cause.code) {
+            return None;
+        }
+        let dumps = self.dumps.as_ref()?;
+        let last = || {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clone()
+        };
+        match dumps.write(cause, &scene.unwrap_or_else(last)) {
+            Ok(Some(path)) => Some(path),
+            Ok(None) => {
+                tracing::warn!(
+                    dumps = DUMPS_MAX,
+                    "there are dumps enough; none was written"
+                );
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "no dump could be written");
+                None
+            }
+        }
     }
 }
 
 fn code_of_halt(halt: &Halt) -> ExitCode {
     match halt {
         Halt::Consensus(ConsensusHalt::GuardRefused { .. }) => ExitCode::GUARD,
-        Halt::Consensus(ConsensusHalt::ReplayDiverged { .. } | ConsensusHalt::Core { .. })
-        | Halt::CertifiedBlockRefused { .. } => ExitCode::BROKEN,
+        Halt::Consensus(
+            ConsensusHalt::ReplayDiverged { .. }
+            | ConsensusHalt::Uncertified { .. }
+            | ConsensusHalt::Core { .. },
+        )
+        | Halt::CertifiedBlockRefused { .. }
+        | Halt::PlacedTwice { .. }
+        | Halt::NotBeingWritten { .. }
+        | Halt::OwnParcelRefused { .. } => ExitCode::BROKEN,
     }
 }
 
@@ -128,6 +207,7 @@ fn code_of_store(error: &StoreError) -> ExitCode {
     match error {
         StoreError::Directory { .. }
         | StoreError::InUse { .. }
+        | StoreError::Snapshot { .. }
         | StoreError::OtherNetwork { .. }
         | StoreError::OtherFormat { .. } => ExitCode::FAILED,
         StoreError::Open { .. }
@@ -137,6 +217,8 @@ fn code_of_store(error: &StoreError) -> ExitCode {
         | StoreError::Damaged { .. } => ExitCode::DISK,
         StoreError::NotNext { .. }
         | StoreError::OtherParent { .. }
+        | StoreError::Torn { .. }
+        | StoreError::Needed { .. }
         | StoreError::Foreign { .. } => ExitCode::BROKEN,
     }
 }

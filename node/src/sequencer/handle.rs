@@ -12,6 +12,8 @@ use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis, TransactionKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::evidence::KeptEvidence;
+use super::floors::Floors;
 use super::vitals::Vitals;
 use crate::home::Home;
 use crate::metrics::Metrics;
@@ -128,8 +130,12 @@ pub struct Shared {
     pub store: Store,
     /// The streams of batches and blocks.
     pub hub: Arc<Hub>,
+    /// What is kept against validators.
+    pub(crate) evidence: Arc<KeptEvidence>,
     /// How its threads are.
     pub vitals: Vitals,
+    /// How much room its disk has.
+    pub floors: Floors,
     /// What is counted.
     pub(crate) metrics: Metrics,
     pub(super) connected: AtomicU32,
@@ -137,16 +143,21 @@ pub struct Shared {
 
 impl Shared {
     /// What is shared of a directory's node.
-    pub(super) fn new(home: &Home, store: Store, hub: Arc<Hub>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// The directory of evidence cannot be read.
+    pub(super) fn new(home: &Home, store: Store, hub: Arc<Hub>) -> eyre::Result<Self> {
+        Ok(Self {
             genesis: home.genesis.clone(),
             own: home.keys.address(),
             store,
             hub,
+            evidence: Arc::new(KeptEvidence::open(&home.dir)?),
             vitals: Vitals::default(),
+            floors: Floors::new(home),
             metrics: Metrics::new(),
             connected: AtomicU32::new(0),
-        }
+        })
     }
 
     /// Notes how many validators this node is connected to.

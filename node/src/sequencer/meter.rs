@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloverleaf_mempool::Refusal;
 use cloverleaf_mempool::pool::{Admission, Name};
 use cloverleaf_replica::{Input, Intake, Output, Replica};
+use cloverleaf_types::Bound;
 
 use super::handle::Shared;
 use super::peers::Peers;
@@ -18,6 +19,7 @@ pub(super) struct Meter {
     shared: Arc<Shared>,
     latencies: Latencies,
     look_ms: u64,
+    bounds_ms: u64,
 }
 
 impl Meter {
@@ -27,7 +29,22 @@ impl Meter {
             shared,
             latencies: Latencies::default(),
             look_ms: 0,
+            bounds_ms: 0,
         }
+    }
+
+    /// Whether it is time to see if all that grows keeps within its limit.
+    pub(super) fn is_time_for_bounds(&mut self, now_ms: u64) -> bool {
+        let is_time = now_ms >= self.bounds_ms;
+        if is_time {
+            self.bounds_ms = now_ms.saturating_add(LOOK_INTERVAL_MS);
+        }
+        is_time
+    }
+
+    /// What it counts with itself.
+    pub(super) fn bound(&self) -> Bound {
+        self.latencies.bound()
     }
 
     /// Something happens to the replica.
@@ -82,6 +99,8 @@ impl Meter {
         metrics.consensus.observe(&seen);
         metrics.mempool.observe(&seen);
         vitals.note_tips(seen.height, seen.vouched_tip);
+        vitals.note_amnesia(seen.is_amnesiac);
+        vitals.note_kept_from(seen.kept_from);
         let connected = peers.connected();
         let count = u32::try_from(connected.len()).unwrap_or(u32::MAX);
         self.shared.note_connected(count);

@@ -9,10 +9,11 @@ use std::thread::JoinHandle;
 
 use cloverleaf_journal::{JournalError, SegmentedJournal};
 use cloverleaf_replica::{Input, KeptParcel};
-use cloverleaf_types::Height;
 use cloverleaf_types::limits::{LANE_WINDOW_PARCELS, VALIDATORS_MAX};
+use cloverleaf_types::{Bound, Height};
 
 use super::completions::Completions;
+use super::depth::Depth;
 use super::fatal::{Fatal, Watch};
 use super::handle::Shared;
 use crate::clock::Stopwatch;
@@ -21,7 +22,7 @@ use crate::clock::Stopwatch;
 pub(super) const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Writes that can wait: what all lanes can hold above their last cuts, two epochs each (L4).
-const QUEUE_MAX: usize = 2 * 256 * VALIDATORS_MAX;
+pub(super) const QUEUE_MAX: usize = 2 * 256 * VALIDATORS_MAX;
 
 /// Writes that one sync makes durable, at most: the first of them must not wait for ever.
 const GROUP_MAX: usize = 1_024;
@@ -51,6 +52,7 @@ pub(super) enum ParcelWrite {
 #[derive(Debug)]
 pub(super) struct ParcelWriter {
     queue: SyncSender<ParcelWrite>,
+    depth: Depth,
 }
 
 impl ParcelWriter {
@@ -62,6 +64,11 @@ impl ParcelWriter {
         (fatal, watch): (Fatal, Watch),
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, writes) = sync_channel(QUEUE_MAX);
+        let depth = Depth::default();
+        let writes = Writes {
+            queue: writes,
+            depth: depth.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("parcels".to_owned())
             .spawn(move || {
@@ -70,34 +77,62 @@ impl ParcelWriter {
                     fatal.journal(&error);
                 }
             })?;
-        Ok((Self { queue }, thread))
+        Ok((Self { queue, depth }, thread))
+    }
+
+    /// What waits or has just been taken, and the most of both.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::new("parcel_writes", self.depth.get(), QUEUE_MAX + GROUP_MAX)
+    }
+
+    /// Whether no write finds room.
+    pub(super) fn is_full(&self) -> bool {
+        self.depth.get() >= QUEUE_MAX
     }
 
     /// Queues a write. False when the queue is full or the thread has ended: the lanes' limits make
     /// the first impossible, and the second ends the node.
     pub(super) fn write(&self, write: ParcelWrite) -> bool {
+        self.depth.put();
         match self.queue.try_send(write) {
             Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.depth.take();
+                false
+            }
         }
+    }
+}
+
+/// What the thread takes its work from.
+struct Writes {
+    queue: Receiver<ParcelWrite>,
+    depth: Depth,
+}
+
+impl Writes {
+    /// The next group: waits for its first write; nothing when there will be none.
+    fn group(&self) -> Option<Vec<ParcelWrite>> {
+        let first = self.queue.recv().ok()?;
+        let more = self.queue.try_iter().take(GROUP_MAX - 1);
+        let group: Vec<ParcelWrite> = std::iter::once(first).chain(more).collect();
+        group.iter().for_each(|_| self.depth.take());
+        Some(group)
     }
 }
 
 fn run(
     mut lane_log: SegmentedJournal,
     mut parcel_store: SegmentedJournal,
-    writes: &Receiver<ParcelWrite>,
+    writes: &Writes,
     completions: &Completions,
     shared: &Shared,
 ) -> Result<(), JournalError> {
     let metrics = &shared.metrics.journal;
-    while let Ok(first) = writes.recv() {
+    while let Some(group) = writes.group() {
         shared.vitals.parcels.begin();
         let (mut logged, mut stored, mut forget) = (Vec::new(), Vec::new(), None);
-        for write in std::iter::once(first)
-            .chain(writes.try_iter())
-            .take(GROUP_MAX)
-        {
+        for write in group {
             match write {
                 ParcelWrite::Log(kept) => {
                     lane_log.append(kept.height.0, kept.parcel.encoded())?;

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use cloverleaf_replica::Input;
-use cloverleaf_storage::{Store, StoreError};
+use cloverleaf_storage::{Needed, Store, StoreError};
 use cloverleaf_types::Height;
 
 use super::completions::Completions;
@@ -66,8 +66,10 @@ fn run(
     completions: &Completions,
 ) -> Result<(), StoreError> {
     while commits.recv().is_ok() {
-        let below = store.prunable_below(keep.heights, keep.replay_window_ms)?;
-        if store.prune(below, BLOCKS_PER_STEP_MAX)? > 0 {
+        let replay_window_ms = keep.replay_window_ms;
+        let below = store.prunable_below(keep.heights, replay_window_ms)?;
+        let needed = Needed::ByWindow { replay_window_ms };
+        if store.prune(below, needed, BLOCKS_PER_STEP_MAX)? > 0 {
             let first_kept = store.first_height()?.unwrap_or(Height(1));
             tracing::debug!(height = %first_kept, "older blocks were removed");
             completions.push([Input::Pruned { first_kept }]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 use cloverleaf_mempool::pool::{Name, State};
+use cloverleaf_types::Bound;
 use tokio::sync::oneshot;
 
 use super::handle::Until;
@@ -30,6 +31,11 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// How many wait, and may wait at most.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::new("waiting_clients", self.count, WAITING_MAX)
+    }
+
     /// Says when it is reached.
     pub(super) fn receiver(
         &mut self,

@@ -19,9 +19,13 @@ mod envelope;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod forwarders;
+#[cfg(test)]
+mod full_disk;
 #[cfg(test)]
 mod full_pool;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod pruned;
 mod reads;
 #[cfg(test)]
 mod rest;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod sse;
 #[cfg(test)]

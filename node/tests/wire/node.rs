@@ -12,7 +12,7 @@ use eyre::Result;
 use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{
-    ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network, write_genesis,
+    ExecutionRpc, Home, NetworkPlan, NodeConfig, Places, Ports, create_network, write_genesis,
 };
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Listeners, Service, ServiceOptions};
@@ -106,6 +106,27 @@ impl TestNode {
         })
     }
 
+    /// Starts the node of a directory, with its settings.
+    ///
+    /// # Errors
+    /// The directory is not in order, or a port is taken.
+    pub(crate) async fn of(dir: PathBuf) -> Result<Self> {
+        let listeners = Listeners {
+            http: listener().await?,
+            grpc: listener().await?,
+            metrics: listener().await?,
+        };
+        let home = Home::open(&dir)?;
+        let service = Service::start_on(home, ServiceOptions::default(), listeners).await?;
+        Ok(Self {
+            http_url: service.http_url(),
+            grpc_url: service.grpc_url(),
+            metrics_url: service.metrics_url(),
+            dir,
+            service,
+        })
+    }
+
     /// Its directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
@@ -129,6 +150,18 @@ impl TestNode {
     /// # Errors
     /// The same.
     pub(crate) async fn restart_with(self, options: ServiceOptions) -> Result<Self> {
+        self.restart_as(options, |_| {}).await
+    }
+
+    /// The same with other settings than those of its file.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn restart_as(
+        self,
+        options: ServiceOptions,
+        change: impl FnOnce(&mut NodeConfig),
+    ) -> Result<Self> {
         let [http, grpc] = [&self.http_url, &self.grpc_url].map(|url| {
             let authority = url.trim_start_matches("http://");
             authority.parse::<SocketAddr>()
@@ -140,7 +173,8 @@ impl TestNode {
             grpc: TcpListener::bind(grpc?).await?,
             metrics: listener().await?,
         };
-        let home = Home::open(&dir)?;
+        let mut home = Home::open(&dir)?;
+        change(&mut home.config);
         let service = Service::start_on(home, options, listeners).await?;
         Ok(Self {
             http_url: service.http_url(),
@@ -179,7 +213,7 @@ async fn listener() -> Result<TcpListener> {
 }
 
 /// A base whose network port was free a moment ago.
-async fn free_base() -> Result<u16> {
+pub(crate) async fn free_base() -> Result<u16> {
     loop {
         let port = listener().await?.local_addr()?.port();
         let base = port.saturating_sub(NETWORK_OFFSET);
@@ -190,7 +224,7 @@ async fn free_base() -> Result<u16> {
 }
 
 /// The network begins now: bundles' windows are told from its latest block's time.
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = std::time::SystemTime::UNIX_EPOCH
         .elapsed()
         .expect("after 1970");

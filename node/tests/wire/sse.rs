@@ -55,6 +55,7 @@ async fn events_begin_where_they_are_asked_to_and_go_on_live() {
     }
 }
 
+// base#178: what came while a WebSocket was gone was missing afterwards.
 #[tokio::test]
 async fn reader_that_comes_back_with_its_cursor_goes_on_after_it() {
     commit_two().await;

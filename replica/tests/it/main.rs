@@ -7,6 +7,10 @@ mod durable;
 #[cfg(test)]
 mod ending;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod judging;
 #[cfg(test)]
 mod limits;
@@ -16,6 +20,8 @@ mod marks;
 mod registry;
 #[cfg(test)]
 mod restart;
+#[cfg(test)]
+mod room;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

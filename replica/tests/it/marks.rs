@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use cloverleaf_mempool::Message;
-use cloverleaf_replica::{Class, Misdeed};
+use cloverleaf_replica::{Class, Misdeed, SignedMisdeed};
 use cloverleaf_types::{
-    Address, B256, ChainId, Epoch, Height, Parcel, ParcelDraft, Signer as _, Slot, Transaction,
-    Verified,
+    Address, B256, ChainId, Epoch, Height, Parcel, ParcelDraft, Secp256k1, Signer as _, Slot,
+    Transaction, Verified,
 };
 
 use crate::support::{Network, ONCE, WIDE, parameters};
@@ -50,12 +50,20 @@ fn parcel_with_a_false_mark_is_neither_kept_nor_acked_and_stands_against_its_aut
         let replica = machine.replica.as_ref().unwrap();
         assert_eq!(replica.false_senders(), if index == 1 { 1 } else { 2 });
         let misdeeds: Vec<&Misdeed> = replica.misdeeds().collect();
-        let [Misdeed::FalseSender(found)] = misdeeds[..] else {
+        let [misdeed] = misdeeds[..] else {
             panic!("{misdeeds:?}");
         };
+        assert_eq!(misdeed.offender(), network.machines[3].address);
+        assert_eq!(misdeed.verify(&Secp256k1), Ok(()));
+        let SignedMisdeed::Mark(parcel) = &misdeed.signed else {
+            panic!("{misdeed:?}");
+        };
+        let found = misdeed.false_mark(parcel, &Secp256k1).unwrap();
         assert_eq!(found.parcel.parcel.hash(), lie.hash());
-        assert_eq!(found.slot().author, network.machines[3].address);
         assert_eq!(found.claimed, Address::repeat_byte(7));
+        // Kept once, however often it comes.
+        let kept: Vec<_> = machine.disk.evidence.iter().map(|it| &**it).collect();
+        assert_eq!(kept, misdeeds);
     }
 
     // The slot is free for a parcel that is well-formed, and nobody sees one slot signed twice.

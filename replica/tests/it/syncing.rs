@@ -10,6 +10,7 @@ fn without_3(frame: &Frame) -> bool {
     matches!(frame.what, What::Parcels(_)) || (frame.from != 3 && frame.to != 3)
 }
 
+// optimism#22143: a leader that was two blocks behind could never start.
 #[test]
 fn node_that_missed_many_blocks_syncs_and_takes_part_again() {
     let mut network = Network::of(4);

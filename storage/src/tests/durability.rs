@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 
-use cloverleaf_types::{B256, Height};
+use cloverleaf_types::{B256, Height, Span};
 
 use super::fixture::{Chain, NETWORK, ROLLUPS};
 use super::{Home, length, store_with};
@@ -52,6 +52,7 @@ fn record_torn_by_a_crash_is_cut_off_and_the_block_before_it_is_the_tip() {
     assert_eq!(image.open().tip().unwrap().0, Height(2));
 }
 
+// RocksDB, by default: damage in the middle of its log goes back to before it in silence.
 #[test]
 fn damage_within_the_log_refuses_to_open_instead_of_going_back() {
     let (home, store, _) = store_with(8);
@@ -180,4 +181,29 @@ fn store_that_was_stopped_takes_no_more_blocks() {
     let refused = store.commit(&chain.next_usual().commit()).unwrap_err();
     assert!(matches!(refused, StoreError::Stopped { .. }), "{refused}");
     assert_eq!(store.tip().unwrap().0, Height(1));
+}
+
+#[test]
+fn block_whose_batches_show_a_bundle_otherwise_than_its_manifest_is_refused() {
+    let transactions = [901, 902].map(|chain_id| {
+        let raws = [0, 1].map(|index| bytes::Bytes::from(format!("{chain_id}/{index}")));
+        (cloverleaf_types::ChainId(chain_id), raws.to_vec())
+    });
+    let changes: [fn(&mut Vec<Span>); 5] = [
+        |spans| spans.retain(|span| span.leg == 0),
+        |spans| spans[0].first = 1,
+        |spans| spans[0].leg = 0,
+        |spans| spans[0].legs = 1,
+        |spans| spans[0].manifest = 1,
+    ];
+    for (case, change) in changes.into_iter().enumerate() {
+        let (_home, store, mut chain) = store_with(0);
+        let torn = chain.next_shown(&transactions, change);
+        let error = store.commit(&torn.commit()).unwrap_err();
+        assert!(matches!(error, StoreError::Torn { .. }), "{case}: {error}");
+        assert_eq!(store.tip(), None, "{case}");
+    }
+    let (_home, store, mut chain) = store_with(0);
+    let whole = chain.next_shown(&transactions, |_| {});
+    store.commit(&whole.commit()).unwrap();
 }

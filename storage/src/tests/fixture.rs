@@ -78,6 +78,15 @@ impl Chain {
     /// A block with these transactions, by rising chain id; the first of each rollup is a leg of
     /// one bundle.
     pub(super) fn next_with(&mut self, transactions: &[(ChainId, Vec<Bytes>)]) -> Decided {
+        self.next_shown(transactions, |_| {})
+    }
+
+    /// The same, with batches that show something else of the bundle than its manifest says.
+    pub(super) fn next_shown(
+        &mut self,
+        transactions: &[(ChainId, Vec<Bytes>)],
+        change: impl Fn(&mut Vec<Span>),
+    ) -> Decided {
         self.height = self.height.next();
         let ids: Vec<Vec<TransactionId>> = transactions
             .iter()
@@ -95,7 +104,9 @@ impl Chain {
                 count: 1,
             };
             let draft = self.draft(*chain_id);
-            let batch = Batch::build(draft, vec![span], raws.clone(), ids).into_inner();
+            let mut spans = vec![span];
+            change(&mut spans);
+            let batch = Batch::build(draft, spans, raws.clone(), ids).into_inner();
             *self.head(*chain_id) = Head::of(batch.header());
             batches.push(batch);
         }

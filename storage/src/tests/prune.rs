@@ -8,14 +8,17 @@ use super::check::real_store;
 use super::fixture::ROLLUPS;
 use super::real::{Believer, CHAINS};
 use super::store_with;
-use crate::{Checked, Store};
+use crate::{Checked, Needed, Store, StoreError};
 
 #[test]
 fn blocks_below_a_height_are_gone_and_all_others_read_as_before() {
     let (home, store, _) = store_with(6);
     assert_eq!(store.first_height().unwrap(), Some(Height(1)));
     let kept = store.block(Height(4)).unwrap();
-    assert_eq!(store.prune(Height(4), u64::MAX).unwrap(), 3);
+    assert_eq!(
+        store.prune(Height(4), Needed::ByNobody, u64::MAX).unwrap(),
+        3
+    );
     let check = |store: &Store| {
         assert_eq!(store.first_height().unwrap(), Some(Height(4)));
         assert_eq!(store.block(Height(3)).unwrap(), None);
@@ -27,7 +30,7 @@ fn blocks_below_a_height_are_gone_and_all_others_read_as_before() {
             assert_eq!(store.head(chain_id).unwrap(), Some(6));
         }
         assert_eq!(
-            store.prune(Height(4), u64::MAX).unwrap(),
+            store.prune(Height(4), Needed::ByNobody, u64::MAX).unwrap(),
             0,
             "nothing is left"
         );
@@ -40,7 +43,12 @@ fn blocks_below_a_height_are_gone_and_all_others_read_as_before() {
 #[test]
 fn latest_block_always_stays_and_the_next_one_follows_it() {
     let (_home, store, mut chain) = store_with(3);
-    assert_eq!(store.prune(Height(u64::MAX), u64::MAX).unwrap(), 2);
+    assert_eq!(
+        store
+            .prune(Height(u64::MAX), Needed::ByNobody, u64::MAX)
+            .unwrap(),
+        2
+    );
     assert_eq!(store.first_height().unwrap(), Some(Height(3)));
     store.commit(&chain.next_usual().commit()).unwrap();
     assert_eq!(store.tip().unwrap().0, Height(4));
@@ -53,7 +61,7 @@ fn what_was_ever_placed_is_still_known() {
     let decided = chain.next_usual();
     store.commit(&decided.commit()).unwrap();
     store.commit(&chain.next_usual().commit()).unwrap();
-    store.prune(Height(2), u64::MAX).unwrap();
+    store.prune(Height(2), Needed::ByNobody, u64::MAX).unwrap();
     let chain_id = decided.block.block.batches[0].header().chain_id;
     let place = store.transaction(chain_id, decided.ids[0][0]).unwrap();
     assert_eq!(place.unwrap().height, Height(1));
@@ -66,7 +74,7 @@ fn rollup_whose_batches_are_all_gone_has_none() {
     let (_home, store, mut chain) = store_with(2);
     let alone = [(ROLLUPS[1], vec![Bytes::from_static(b"alone")])];
     store.commit(&chain.next_with(&alone).commit()).unwrap();
-    store.prune(Height(3), u64::MAX).unwrap();
+    store.prune(Height(3), Needed::ByNobody, u64::MAX).unwrap();
     assert_eq!(store.first_available(ROLLUPS[0]).unwrap(), None);
     assert_eq!(store.first_available(ROLLUPS[1]).unwrap(), Some(3));
     assert_eq!(store.first_available(ChainId::CONTROL).unwrap(), None);
@@ -76,7 +84,10 @@ fn rollup_whose_batches_are_all_gone_has_none() {
 fn empty_store_has_nothing_to_remove() {
     let (_home, store, _) = store_with(0);
     assert_eq!(store.first_height().unwrap(), None);
-    assert_eq!(store.prune(Height(7), u64::MAX).unwrap(), 0);
+    assert_eq!(
+        store.prune(Height(7), Needed::ByNobody, u64::MAX).unwrap(),
+        0
+    );
 }
 
 #[test]
@@ -86,7 +97,12 @@ fn each_block_costs_the_same_to_remove_however_many_went_before() {
     set_perf_stats(PerfStatsLevel::EnableCount);
     let mut perf = PerfContext::default();
     perf.reset();
-    assert_eq!(store.prune(Height(BLOCKS), u64::MAX).unwrap(), BLOCKS - 1);
+    assert_eq!(
+        store
+            .prune(Height(BLOCKS), Needed::ByNobody, u64::MAX)
+            .unwrap(),
+        BLOCKS - 1
+    );
     // What a read passes over because it was removed. From the start each time it is BLOCKS² / 2.
     let passed = perf.metric(PerfMetric::InternalDeleteSkippedCount);
     set_perf_stats(PerfStatsLevel::Disable);
@@ -95,10 +111,13 @@ fn each_block_costs_the_same_to_remove_however_many_went_before() {
 
 #[test]
 fn chain_0s_batches_stay_with_what_proves_them_and_the_rest_checks_as_before() {
-    let (home, store, mut real) = real_store(6);
+    let (home, store, mut real) = real_store(68);
     let control = store.batch(ChainId::CONTROL, 1).unwrap();
     assert_eq!(control.as_ref().unwrap().height, Height(3));
-    assert_eq!(store.prune(Height(5), u64::MAX).unwrap(), 4);
+    assert_eq!(
+        store.prune(Height(5), Needed::ByNobody, u64::MAX).unwrap(),
+        4
+    );
     real.commit_usual(&store);
     drop(store);
     let network = real.genesis.network();
@@ -114,26 +133,47 @@ fn chain_0s_batches_stay_with_what_proves_them_and_the_rest_checks_as_before() {
     let checked = store.check(&real.genesis, &Believer).unwrap().unwrap();
     let expected = Checked {
         first: Height(5),
-        last: Height(7),
-        blocks: 3,
-        certificates: 4,
-        batches: 6,
+        last: Height(69),
+        blocks: 65,
+        certificates: 66,
+        batches: 65 * 2,
         control_batches: 1,
-        transactions: 12,
-        bundles: 3,
+        transactions: 65 * 4,
+        bundles: 65,
         ..Checked::default()
     };
     assert_eq!(checked, expected);
     assert_eq!(store.stats().unwrap().unwrap().first, Height(5));
 }
 
+// W1
+#[test]
+fn store_without_a_block_of_the_replay_window_is_not_whole() {
+    let (_home, store, real) = real_store(70);
+    let found = |store: &Store| {
+        let checked = store.check(&real.genesis, &Believer).unwrap().unwrap();
+        checked
+            .findings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
+    };
+    store.prune(Height(6), u64::MAX).unwrap();
+    assert_eq!(found(&store), Vec::<String>::new());
+    store.prune(Height(7), u64::MAX).unwrap();
+    assert_eq!(
+        found(&store),
+        ["block 7: the replay window begins before it, and those blocks were pruned (W1)"]
+    );
+}
+
 #[test]
 fn no_more_blocks_are_removed_at_once_than_was_said() {
     let (_home, store, _) = store_with(6);
-    assert_eq!(store.prune(Height(6), 2).unwrap(), 2);
+    assert_eq!(store.prune(Height(6), Needed::ByNobody, 2).unwrap(), 2);
     assert_eq!(store.first_height().unwrap(), Some(Height(3)));
-    assert_eq!(store.prune(Height(6), 2).unwrap(), 2);
-    assert_eq!(store.prune(Height(6), 2).unwrap(), 1);
+    assert_eq!(store.prune(Height(6), Needed::ByNobody, 2).unwrap(), 2);
+    assert_eq!(store.prune(Height(6), Needed::ByNobody, 2).unwrap(), 1);
     store.reclaim().unwrap();
     assert!(store.block(Height(6)).unwrap().is_some());
 }
@@ -149,7 +189,32 @@ fn what_the_replay_window_holds_may_not_be_removed_whatever_is_asked() {
     assert_eq!(below(1, 100_000), Height(19));
     assert_eq!(below(1, 1_000_000), Height(1));
     assert_eq!(below(1_000, 30_000), Height(1));
-    store.prune(below(1, 100_000), u64::MAX).unwrap();
+    store
+        .prune(below(1, 100_000), Needed::ByNobody, u64::MAX)
+        .unwrap();
     assert_eq!(below(1, 100_000), Height(19));
     assert_eq!(below(1, 1_000_000), Height(19));
+}
+
+#[test]
+fn removal_past_what_the_replay_window_holds_is_refused_before_anything_is_removed() {
+    let (_home, store, _) = store_with(120);
+    let needed = Needed::ByWindow {
+        replay_window_ms: 30_000,
+    };
+    for below in [Height(57), Height(100), Height(u64::MAX)] {
+        let refused = store.prune(below, needed, u64::MAX).unwrap_err();
+        let held = matches!(
+            refused,
+            StoreError::Needed {
+                held: Height(57),
+                ..
+            }
+        );
+        assert!(held, "{below}: {refused}");
+    }
+    assert_eq!(store.first_height().unwrap(), Some(Height(1)));
+    assert_eq!(store.prune(Height(56), needed, u64::MAX).unwrap(), 55);
+    // It is below what is left already: nothing is asked for.
+    assert_eq!(store.prune(Height(56), needed, u64::MAX).unwrap(), 0);
 }

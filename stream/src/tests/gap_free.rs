@@ -187,6 +187,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
+    // celo-org/optimism#516: after a restart a reader was stuck for ever, since nothing kept batches in order.
     #[test]
     fn every_subscriber_sees_every_position_once_and_in_order_whatever_happens_when(
         limits in limits(), steps in prop::collection::vec(step(), 1..120),
@@ -202,6 +203,7 @@ proptest! {
     }
 }
 
+// Nitro#4744: between its backlog and its live feed a client missed messages in silence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_subscribers_see_what_a_running_committer_announces() {
     const BLOCKS: u64 = 400;

@@ -14,10 +14,10 @@ use std::ops::Range;
 use std::pin::Pin;
 
 use cloverleaf_testnet::external::Node;
+use cloverleaf_testnet::hostile::Source;
 use cloverleaf_testnet::hostile::limits::Held;
-use cloverleaf_testnet::hostile::{Source, Vitals};
 use cloverleaf_testnet::load::{Signed, Wallet};
-use cloverleaf_testnet::process::Stopwatch;
+use cloverleaf_testnet::process::{Stopwatch, Usage};
 use tokio::task::JoinSet;
 
 use super::siege::{CHAINS, Figures, Honest, NODES, Siege};
@@ -244,7 +244,7 @@ fn attack_once(
     Ok(attacked.acts)
 }
 
-fn check_memory(before: Vitals, most: Vitals, held: &Held, sum: &mut Sum) -> Result<(), String> {
+fn check_memory(before: Usage, most: Usage, held: &Held, sum: &mut Sum) -> Result<(), String> {
     let more = most.memory_bytes.saturating_sub(before.memory_bytes);
     sum.memory_bytes = sum.memory_bytes.max(more);
     if more > held.bytes_max() {

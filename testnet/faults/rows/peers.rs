@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cloverleaf_network::{Class, HANDSHAKES_MAX};
 use cloverleaf_testnet::external::Node;
+use cloverleaf_testnet::hostile::Source;
 use cloverleaf_testnet::hostile::peer::Impostor;
-use cloverleaf_testnet::hostile::{Source, Vitals};
-use cloverleaf_testnet::process::Stopwatch;
+use cloverleaf_testnet::process::{Stopwatch, Usage};
 use tokio::task::JoinSet;
 
 use super::siege::{Figures, Siege};
@@ -256,7 +256,7 @@ fn attack_once(
 }
 
 /// Memory and connections are within what limits say.
-fn check(before: Vitals, most: Vitals) -> Result<(), String> {
+fn check(before: Usage, most: Usage) -> Result<(), String> {
     let (more, cap) = (
         most.memory_bytes.saturating_sub(before.memory_bytes),
         memory_bytes_max(),
@@ -270,7 +270,7 @@ fn check(before: Vitals, most: Vitals) -> Result<(), String> {
     }
     let (connections, cap) = (
         most.descriptors.saturating_sub(before.descriptors),
-        2 * HANDSHAKES_MAX,
+        2 * HANDSHAKES_MAX as u64,
     );
     if connections > cap {
         return Err(format!(

@@ -3,33 +3,24 @@
 
 mod honest;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cloverleaf_testnet::external::{Node, Seen, Watched};
-use cloverleaf_testnet::hostile::Vitals;
-use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, wait_until};
+use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, Usage, wait_until};
+use cloverleaf_testnet::stage::{Dir, SOON};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
+pub(super) use cloverleaf_testnet::stage::{CHAINS, VALIDATORS as NODES};
 pub(super) use honest::{Figures, Honest};
-
-/// Validators of the network.
-pub(super) const NODES: usize = 4;
-
-/// The rollups that honest users use.
-pub(super) const CHAINS: [u64; 2] = [901, 902];
-
-/// How long anything may take that a healthy network does in a second or two: the cores are shared.
-const SOON: Duration = Duration::from_secs(30);
 
 /// Between two looks at what a process holds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Descriptors by which an unattacked node differs from itself: honest connections, tables of RocksDB.
-const DESCRIPTORS_ALLOWED: usize = 48;
+const DESCRIPTORS_ALLOWED: u64 = 48;
 
 /// The network and those who watch it.
 pub(super) struct Siege {
@@ -42,27 +33,16 @@ pub(super) struct Siege {
     _dir: Dir,
 }
 
-struct Dir(PathBuf);
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 impl Siege {
     /// Starts a network, of which these nodes run, and honest users of the first.
     pub(super) fn begin(name: &str, seed: u64, nodes: &[Node]) -> Result<Self, String> {
         let binary = Binary::find().map_err(|error| error.to_string())?;
-        let dir = format!("cloverleaf-{name}-{}", std::process::id());
-        let dir = Dir(std::env::temp_dir().join(dir));
+        let dir = Dir::of_process(name).map_err(|error| error.to_string())?;
         let plan = NetworkPlan {
             validators: NODES,
             block_time_ms: None,
         };
-        let _left_over = std::fs::remove_dir_all(&dir.0);
-        std::fs::create_dir_all(&dir.0).map_err(|error| error.to_string())?;
-        let network = Network::init(&binary, &dir.0.join("network"), plan);
+        let network = Network::init(&binary, &dir.path().join("network"), plan);
         let mut network = network.map_err(|error| error.to_string())?;
         for node in nodes {
             network.start(*node).map_err(|error| error.to_string())?;
@@ -142,7 +122,7 @@ impl Siege {
         &self,
         node: Node,
         work: impl FnOnce() -> T,
-    ) -> Result<(T, Vitals), String> {
+    ) -> Result<(T, Usage), String> {
         let id = self.network.process_id(node).ok_or("the node is down")?;
         let most = Arc::new(Mutex::new(self.vitals(node)?));
         let seen = Arc::clone(&most);
@@ -151,9 +131,10 @@ impl Siege {
             let mut looks = interval(LOOK_INTERVAL);
             loop {
                 looks.tick().await;
-                if let Ok(now) = Vitals::of(id) {
+                if let Ok(now) = Usage::of(id) {
                     let mut most = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    *most = most.max(now);
+                    most.memory_bytes = most.memory_bytes.max(now.memory_bytes);
+                    most.descriptors = most.descriptors.max(now.descriptors);
                 }
             }
         };
@@ -177,13 +158,13 @@ impl Siege {
     }
 
     /// What a node holds now.
-    pub(super) fn vitals(&self, node: Node) -> Result<Vitals, String> {
+    pub(super) fn vitals(&self, node: Node) -> Result<Usage, String> {
         let id = self.network.process_id(node).ok_or("the node is down")?;
-        Vitals::of(id).map_err(|error| error.to_string())
+        Usage::of(id).map_err(|error| error.to_string())
     }
 
     /// Waits until a node has no more descriptors than before.
-    pub(super) fn wait_for_descriptors(&self, node: Node, before: Vitals) -> Result<(), String> {
+    pub(super) fn wait_for_descriptors(&self, node: Node, before: Usage) -> Result<(), String> {
         let most = before.descriptors + DESCRIPTORS_ALLOWED;
         let is_so = || self.vitals(node).is_ok_and(|now| now.descriptors <= most);
         let waited = self.wait("descriptors are given back", is_so);

@@ -120,7 +120,15 @@ pub enum Violation {
         /// What.
         item: Name,
     },
-    /// Somebody was accused of an equivocation that did not happen.
+    /// Whoever hears a correct proof of an equivocation keeps it.
+    #[error("{node} heard two votes of {accused} in one slot, and has no evidence of it")]
+    NoEvidence {
+        /// Who heard them.
+        node: Address,
+        /// Who signed them.
+        accused: Address,
+    },
+    /// Somebody who is correct is accused, or evidence does not hold.
     #[error("false evidence against {accused}: {what}")]
     FalseEvidence {
         /// Who.

@@ -5,12 +5,12 @@ use std::time::Duration;
 use cloverleaf_api::json::Progress;
 use cloverleaf_client::{Error, RpcClient};
 use cloverleaf_mempool::Name;
-use cloverleaf_types::{ChainId, Genesis};
+use cloverleaf_types::{Address, ChainId, Genesis};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::watch::follow;
-use super::{Counts, Node, Report, Watched};
+use super::{Counts, Node, Report, Watched, selves};
 use crate::load::Promise;
 use crate::process::wait_until;
 
@@ -24,6 +24,8 @@ pub struct Network {
     pub genesis: Genesis,
     /// Everybody who is read from.
     pub nodes: Vec<NodeUrls>,
+    /// Validators that are known to be faulty: evidence against anybody else is a violation.
+    pub faulty: Vec<Address>,
     /// How long what was promised last may still take.
     pub settle: Duration,
 }
@@ -35,6 +37,8 @@ pub struct NodeUrls {
     pub http: String,
     /// gRPC.
     pub grpc: String,
+    /// Metrics, as `host:port`, where they can be reached.
+    pub metrics: Option<String>,
 }
 
 /// Reads what all nodes have, from the first block on, and judges it. What is not reachable is a
@@ -50,6 +54,7 @@ pub fn audit(network: &Network, promises: &[Promise], runtime: &Handle) -> Repor
     let open = read_blocks(network, &watched, promises, runtime);
     counts.batches = read_batches(network, &watched, runtime);
     judge_open(network, &watched, &open, &mut counts, runtime);
+    selves::judge(network, &watched, &mut counts, runtime);
     let seen = watched.lock();
     let totals = seen.totals();
     let tips = (0..network.nodes.len()).map(|node| seen.tip_of(node));

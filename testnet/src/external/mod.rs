@@ -10,15 +10,18 @@
 //! ```text
 //!   node 0, 1, … ─► StreamBlocks  ─► watch ─┐
 //!   node 0, 1, … ─► StreamBatches ─► audit ─┼─► seen ─► Report
-//!   promises, and what nodes say of them ───┘
+//!   promises, and what nodes say of them ───┤
+//!   evidence, and what queues hold ─► selves ┘
 //! ```
 
 mod audit;
+mod gauges;
 mod report;
 mod seen;
+mod selves;
 mod watch;
 
 pub use audit::{Network, NodeUrls, audit};
 pub use report::{Counts, Report};
-pub use seen::{Node, Seen, Totals};
+pub use seen::{FollowerId, Node, Seen, Totals};
 pub use watch::Watched;

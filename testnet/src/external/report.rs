@@ -31,6 +31,10 @@ pub struct Counts {
     pub dropped: usize,
     /// Of these, bundles whose own time was over first.
     pub expired: usize,
+    /// Queues and maps whose limit was compared with what they hold, over all nodes.
+    pub bounds: usize,
+    /// Pieces of evidence against validators that are known to be faulty, over all nodes.
+    pub evidence: usize,
 }
 
 /// The outcome of an audit.
@@ -45,7 +49,7 @@ pub struct Report {
 impl Counts {
     /// Every count, by its name.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 13] {
+    pub fn named(&self) -> [(&'static str, u64); 15] {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         [
             ("nodes", wide(self.nodes)),
@@ -61,6 +65,8 @@ impl Counts {
             ("placed", wide(self.placed)),
             ("dropped", wide(self.dropped)),
             ("expired", wide(self.expired)),
+            ("bounds", wide(self.bounds)),
+            ("evidence", wide(self.evidence)),
         ]
     }
 }

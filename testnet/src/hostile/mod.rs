@@ -4,8 +4,8 @@
 //! # Design
 //! ```text
 //!   Source ─► any of 127.0.0.0/8 ─► TcpStream ─┬─► http1: requests as text
-//!   vitals: what the attacked process holds    ├─► http2: frames by hand, gRPC's messages in them
-//!   limits: what it may hold                   ├─► websocket: frames by hand
+//!   limits: what a node may hold for them      ├─► http2: frames by hand, gRPC's messages in them
+//!                                              ├─► websocket: frames by hand
 //!                                              └─► peer: a validator's key, over libp2p
 //! ```
 //! An attack is a function of a seed in the fault programme; what the node may hold meanwhile follows
@@ -16,8 +16,6 @@ pub mod http2;
 pub mod limits;
 pub mod peer;
 mod source;
-mod vitals;
 pub mod websocket;
 
 pub use source::{Source, all_ended, ended};
-pub use vitals::Vitals;

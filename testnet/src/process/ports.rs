@@ -1,7 +1,7 @@
 //! Where the networks of one machine listen.
 //!
 //! ```text
-//! 11000 ..< 16000   nodes: base + 10 × node + {0: JSON-RPC, 1: gRPC, 4: validators}
+//! 11000 ..< 16000   nodes: base + 10 × node + {0: JSON-RPC, 1: gRPC, 3: metrics, 4: validators}
 //! 16000 ..< 21000   the demo rollups: base + 5000 + {0, 1}
 //! ```
 //! All of it is below the range from which the system gives ports to connections.
@@ -66,6 +66,18 @@ impl PortBase {
     #[must_use]
     pub fn grpc_url(self, node: usize) -> String {
         url(self.of_node(node) + 1)
+    }
+
+    /// Where a node tells its metrics, as `host:port`.
+    #[must_use]
+    pub fn metrics(self, node: usize) -> String {
+        format!("127.0.0.1:{}", self.of_node(node) + 3)
+    }
+
+    /// Metrics and health of a node.
+    #[must_use]
+    pub fn metrics_url(self, node: usize) -> String {
+        url(self.of_node(node) + 3)
     }
 
     /// Where a node listens for other validators.

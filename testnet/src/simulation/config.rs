@@ -4,10 +4,15 @@ use cloverleaf_mempool::Limits;
 use cloverleaf_types::Parameters;
 
 use super::byzantine::Kind;
+use super::faulty::Ordering;
 use super::random::Random;
+use super::script::Script;
 
 /// Transactions in a pool that is soon full: a few rounds of what is submitted to one node.
 const SMALL_POOL_TRANSACTIONS_MAX: usize = 12;
+
+/// Furthest that a clock is ahead, in milliseconds: fifteen times what others accept (T1).
+const FAST_CLOCK_MS: u64 = 3_000;
 
 /// One simulated network and what happens to it; everything else follows from the seed.
 #[derive(Clone, Debug)]
@@ -32,6 +37,11 @@ pub struct Config {
     pub faults: Option<FaultConfig>,
     /// Which validators are Byzantine, and how; at most f.
     pub byzantine: Vec<(usize, Kind)>,
+    /// Validators whose key a second machine has too, each behind those at genesis and the joiners;
+    /// they count as Byzantine.
+    pub twins: Vec<usize>,
+    /// Who hears whom, while it is laid down.
+    pub script: Option<Script>,
     /// What a pool holds at most.
     pub limits: Limits,
     /// What is submitted.
@@ -82,6 +92,8 @@ pub struct WorkloadConfig {
     pub senders: usize,
     /// Senders of bundles.
     pub bundlers: usize,
+    /// Longest data of a transaction, in bytes.
+    pub data_bytes_max: usize,
     /// Time between two rounds of submissions, in milliseconds.
     pub interval_ms: u64,
     /// Items that are sent to a second node too, and legs that are sent alone, of 1,000.
@@ -101,6 +113,12 @@ pub struct Controls {
     pub amnesia_ignored: bool,
     /// Nobody verifies what authors marked as checked.
     pub marks_unverified: bool,
+    /// What the vote journal holds is not read at the start: the guard has forgotten.
+    pub votes_forgotten: bool,
+    /// The replay window is empty after a start.
+    pub window_forgotten: bool,
+    /// Blocks are ordered wrong, by all alike.
+    pub ordering: Option<Ordering>,
 }
 
 impl Config {
@@ -127,9 +145,12 @@ impl Config {
             limits: Limits::default(),
             faults: None,
             byzantine: Vec::new(),
+            twins: Vec::new(),
+            script: None,
             workload: WorkloadConfig {
                 senders: 8,
                 bundlers: 4,
+                data_bytes_max: 120,
                 interval_ms: 10,
                 echo_permille: 80,
                 changes_permille: 0,
@@ -168,8 +189,8 @@ impl Config {
             repair_ms: random.between(200, 2_000),
             long_partition_blocks: long.then_some(70),
         });
-        // Two of eight have no Byzantine validator.
-        let of_seed = usize::try_from(seed % 8).expect("below eight");
+        // Two of sixteen have no Byzantine validator.
+        let of_seed = usize::try_from(seed % 16).expect("below sixteen");
         let mut kinds: Vec<Kind> = Kind::ALL.get(of_seed).copied().into_iter().collect();
         if config.validators == 7 {
             kinds.push(*random.pick(&Kind::ALL));
@@ -187,6 +208,10 @@ impl Config {
             .filter(|_| !config.byzantine.is_empty())
         {
             faults.interval_ms *= 2;
+        }
+        if random.chance(150) {
+            let ahead_ms = random.between(100, FAST_CLOCK_MS);
+            config.fast_clock = Some((random.index(config.validators), ahead_ms));
         }
         if random.chance(250) {
             config.limits.transactions_max = SMALL_POOL_TRANSACTIONS_MAX;

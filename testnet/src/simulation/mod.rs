@@ -9,7 +9,7 @@
 //!                  └─► checker
 //! ```
 //! One event at a time, by time and then by order of scheduling; all chance comes from the seed. A
-//! Byzantine validator is a host whose messages pass through a behaviour.
+//! Byzantine validator is a host whose messages pass through a behaviour, or one of two with one key.
 
 mod alarms;
 pub mod byzantine;
@@ -17,14 +17,18 @@ pub mod config;
 pub mod counts;
 mod disk;
 mod faults;
+pub mod faulty;
 mod files;
 mod host;
 mod links;
 mod membership;
 mod memo;
+pub mod negative;
 mod network;
 mod queue;
 pub mod random;
+pub mod script;
+pub mod steps;
 mod store;
 pub mod suite;
 mod workload;
@@ -32,6 +36,7 @@ mod world;
 
 pub use config::{Config, Controls};
 pub use counts::Counts;
+pub use faults::Lost;
 pub use memo::Memo;
 pub use network::keys;
 pub use world::{Report, Simulation};

@@ -26,10 +26,12 @@ fn network(scene: &mut Scene) -> Network {
     let nodes = grpc.map(|(node, grpc)| NodeUrls {
         http: network.http_url(node),
         grpc,
+        metrics: Some(network.metrics(node)),
     });
     Network {
         nodes: nodes.collect(),
         genesis: network.genesis().clone(),
+        faulty: Vec::new(),
         settle: SOON,
     }
 }
@@ -55,6 +57,9 @@ fn external_checker_counts_what_it_compared_and_finds_what_was_lost_or_is_anothe
     let counts = report.counts;
     assert_eq!((counts.nodes, counts.placed), (4, promises.len()));
     assert!(counts.transactions > 500 && counts.bundles > 5 && counts.legs == 2 * counts.bundles);
+    // Every queue and map of every node, and nobody accuses anybody.
+    assert!(counts.bounds >= 4 * 20, "{}", counts.bounds);
+    assert_eq!(counts.evidence, 0);
     // All nodes were read to the same height, and both rollups' streams at each of them.
     assert!(counts.blocks >= 4 * counts.heights - 4 && counts.batches > 8);
 

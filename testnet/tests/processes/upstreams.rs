@@ -71,6 +71,7 @@ fn commit(scene: &Scene, nonces: std::ops::Range<u64>) -> u64 {
     scene.runtime().block_on(head).unwrap().seq
 }
 
+// Astria#2009: after a sequencer was restarted its readers got no more commits.
 #[test]
 fn rollup_goes_on_with_another_sequencer_when_the_one_it_follows_is_killed() {
     let mut scene = Scene::start("upstreams", None);

@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &CheckArguments, format: Format) -> Result<ExitCode
     let network = Network {
         genesis: read_genesis(&testnet.dir().join("genesis.json"))?,
         nodes: nodes(),
+        faulty: Vec::new(),
         settle: Duration::from_secs(arguments.settle_s),
     };
     let promises = promises(&testnet.promises())?;

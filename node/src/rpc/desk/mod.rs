@@ -3,6 +3,7 @@
 
 mod control;
 mod decided;
+mod evidence;
 mod info;
 mod outcome;
 mod proofs;

@@ -54,6 +54,11 @@ impl Methods {
                 Err(error) => Outcome::Error(error),
             },
             "seq_listRollups" => Outcome::of(Ok(desk.rollups())),
+            "seq_listEvidence" => Outcome::of(Ok(desk.evidence_names())),
+            "seq_getEvidence" => match params.required(0) {
+                Ok(name) => Outcome::of(desk.evidence(name).await),
+                Err(error) => Outcome::Error(error),
+            },
             "seq_networkInfo" => Outcome::of(desk.network_info(self.grpc.as_deref())),
             "seq_subscribe" | "seq_unsubscribe" => Outcome::Error(needs_websocket(method)),
             _ => Outcome::Error(RpcError::method_not_found(method)),

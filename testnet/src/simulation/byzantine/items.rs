@@ -2,17 +2,17 @@
 //! refused, copied from others. `order` must drop each with its reason, on every machine alike.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use cloverleaf_mempool::Message;
-use cloverleaf_replica::{Class, Recipient};
+use cloverleaf_replica::Class;
 use cloverleaf_types::rollup::Status;
 use cloverleaf_types::{
-    Action, Address, B256, Bundle, ChainId, ControlDraft, ControlTransaction, Epoch, Height, Item,
-    Leg, Parcel, ParcelDraft, Slot, Terms, Transaction, Verified,
+    Action, Address, Bundle, ChainId, ControlDraft, ControlTransaction, Height, Item, Leg, Parcel,
+    Terms, Transaction,
 };
 
-use super::{Behaviour, Outgoing, Scene, but_own_parcels, forget_cut};
+use super::forged_lane::{ForgedLane, but_own_parcels};
+use super::{Behaviour, Outgoing, Scene};
 use crate::simulation::network::{
     ALONE, EVERYWHERE, NARROW, NARROW_WEIGHT, THIRD, UNREGISTERED, WIDE,
 };
@@ -25,13 +25,9 @@ const UNCUT_MAX: usize = 4;
 /// Others' items that are remembered for copying.
 const COPIES_MAX: usize = 32;
 
-/// A lane of its own making, beside the replica's, which nobody submits to.
 pub(super) struct ItemForger {
     random: Random,
-    sealed: VecDeque<Arc<Verified<Parcel>>>,
-    next_seq: u64,
-    prev: B256,
-    seen: Height,
+    lane: ForgedLane,
     nonce: u64,
     copies: VecDeque<Item>,
 }
@@ -40,10 +36,7 @@ impl ItemForger {
     pub(super) fn new(random: Random) -> Self {
         Self {
             random,
-            sealed: VecDeque::new(),
-            next_seq: 0,
-            prev: B256::ZERO,
-            seen: Height::GENESIS,
+            lane: ForgedLane::new(),
             nonce: 0,
             copies: VecDeque::new(),
         }
@@ -53,28 +46,10 @@ impl ItemForger {
         let items = (0..self.random.between(1, 6)).map(|_| self.item(scene));
         let items: Vec<Item> = items.collect();
         self.copies.extend(items.iter().take(1).cloned());
-        // L2: it never falls, but nothing says that it must rise.
         if self.random.chance(500) {
-            self.seen = self.seen.max(scene.state.height());
+            self.lane.see(scene.state.height());
         }
-        let author = scene.signer.address();
-        let slot = Slot {
-            author,
-            epoch: Epoch(0),
-            seq: self.next_seq,
-        };
-        let draft = ParcelDraft {
-            network: scene.state.network(),
-            slot,
-            prev: self.prev,
-            seen: self.seen,
-            time_ms: scene.now_ms,
-            items,
-        };
-        let parcel = Arc::new(Parcel::seal(draft, scene.signer));
-        self.next_seq += 1;
-        self.prev = parcel.hash();
-        self.sealed.push_back(parcel);
+        self.lane.seal(scene, items);
     }
 
     fn item(&mut self, scene: &Scene<'_>) -> Item {
@@ -188,15 +163,9 @@ impl Behaviour for ItemForger {
     }
 
     fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
-        forget_cut(scene, &mut self.sealed);
-        if self.sealed.len() < UNCUT_MAX {
+        if self.lane.uncut(scene) < UNCUT_MAX {
             self.seal(scene);
         }
-        let all = self.sealed.iter().map(|parcel| Outgoing {
-            to: Recipient::All,
-            class: Class::Parcels,
-            bytes: Message::Parcel(parcel.encoded().clone()).encode(),
-        });
-        all.collect()
+        self.lane.messages()
     }
 }

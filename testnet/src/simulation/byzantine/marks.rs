@@ -1,18 +1,11 @@
 //! Marks transactions as checked that their claimed senders did not sign, in every way that there is:
 //! nobody may acknowledge such a parcel, whoever sends it on, and the slot stays free for a true one.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use cloverleaf_consensus::LocalSigner;
-use cloverleaf_mempool::Message;
-use cloverleaf_replica::{Class, Recipient};
-use cloverleaf_types::{
-    Address, B256, Bundle, ChainId, Epoch, Height, Item, Leg, Parcel, ParcelDraft, Signer, Slot,
-    Terms, Transaction, Verified,
-};
+use cloverleaf_types::{Address, Bundle, ChainId, Item, Leg, Signer, Terms, Transaction};
 
-use super::{Behaviour, Outgoing, Scene, but_own_parcels, forget_cut};
+use super::forged_lane::{ForgedLane, but_own_parcels, message};
+use super::{Behaviour, Outgoing, Scene};
 use crate::simulation::network::{EVERYWHERE, WIDE};
 use crate::simulation::random::Random;
 use crate::simulation::workload::{GAS_PRICE, Legacy};
@@ -20,14 +13,10 @@ use crate::simulation::workload::{GAS_PRICE, Legacy};
 /// Most true parcels that wait for a cut.
 const UNCUT_MAX: usize = 3;
 
-/// A lane of its own making, beside the replica's, which nobody submits to.
 pub(super) struct FalseMarker {
     random: Random,
     user: LocalSigner,
-    sealed: VecDeque<Arc<Verified<Parcel>>>,
-    next_seq: u64,
-    prev: B256,
-    seen: Height,
+    lane: ForgedLane,
     nonce: u64,
 }
 
@@ -36,39 +25,16 @@ impl FalseMarker {
         Self {
             random,
             user: LocalSigner::new(&[0xEE; 32]).expect("not zero"),
-            sealed: VecDeque::new(),
-            next_seq: 0,
-            prev: B256::ZERO,
-            seen: Height::GENESIS,
+            lane: ForgedLane::new(),
             nonce: 0,
         }
     }
 
-    /// The next parcel of the lane, whether it will ever be one of it or not.
-    fn parcel(&self, scene: &Scene<'_>, items: Vec<Item>) -> Arc<Verified<Parcel>> {
-        let draft = ParcelDraft {
-            network: scene.state.network(),
-            slot: Slot {
-                author: scene.signer.address(),
-                epoch: Epoch(0),
-                seq: self.next_seq,
-            },
-            prev: self.prev,
-            seen: self.seen,
-            time_ms: scene.now_ms,
-            items,
-        };
-        Arc::new(Parcel::seal(draft, scene.signer))
-    }
-
     fn seal_true(&mut self, scene: &Scene<'_>) {
-        self.seen = self.seen.max(scene.state.height());
+        self.lane.see(scene.state.height());
         let transaction = self.signed(EVERYWHERE);
         let items = vec![alone(EVERYWHERE, transaction)];
-        let parcel = self.parcel(scene, items);
-        self.next_seq += 1;
-        self.prev = parcel.hash();
-        self.sealed.push_back(parcel);
+        self.lane.seal(scene, items);
     }
 
     fn false_item(&mut self, scene: &Scene<'_>) -> Item {
@@ -141,19 +107,15 @@ impl Behaviour for FalseMarker {
     }
 
     fn unasked(&mut self, scene: &Scene<'_>) -> Vec<Outgoing> {
-        forget_cut(scene, &mut self.sealed);
+        let uncut = self.lane.uncut(scene);
         let item = self.false_item(scene);
-        let lie = self.parcel(scene, vec![item]);
-        if self.sealed.len() < UNCUT_MAX {
+        let lie = self.lane.parcel(scene, vec![item]);
+        if uncut < UNCUT_MAX {
             self.seal_true(scene);
         }
-        let all = core::iter::once(&lie).chain(&self.sealed);
-        let all = all.map(|parcel| Outgoing {
-            to: Recipient::All,
-            class: Class::Parcels,
-            bytes: Message::Parcel(parcel.encoded().clone()).encode(),
-        });
-        all.collect()
+        let mut all = vec![message(&lie)];
+        all.extend(self.lane.messages());
+        all
     }
 }
 

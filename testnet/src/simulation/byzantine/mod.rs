@@ -1,20 +1,27 @@
 //! Byzantine validators: a correct replica whose messages pass through a behaviour, one file each.
 
 mod blocks;
+mod censor;
+mod cut;
+mod duplicate;
+mod flood;
+mod forged_lane;
+mod forgetful;
+mod header;
 mod items;
 mod lane;
 mod marks;
+mod oversize;
+mod proposals;
+mod silent;
+mod twin;
 mod votes;
 mod withhold;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use cloverleaf_bundle::State;
-use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Class, Recipient};
-use cloverleaf_types::{Address, Parcel, Signer, Verified};
+use cloverleaf_types::{Address, Signer};
 
 use super::random::Random;
 
@@ -33,17 +40,43 @@ pub enum Kind {
     Withhold,
     /// It serves decided blocks with other batches than their headers say.
     Blocks,
+    /// It proposes headers that no correct proposer makes.
+    Header,
+    /// It proposes cuts that no correct proposer makes.
+    Cut,
+    /// It neither hears nor speaks of one lane.
+    Censor,
+    /// It seals what it and others have sealed already.
+    Duplicate,
+    /// It sends what is larger than allowed.
+    Oversize,
+    /// It falls silent for a while, again and again.
+    Silent,
+    /// It votes as if it had locked nothing.
+    Forgetful,
+    /// It sends far more than anybody asked for.
+    Flood,
+    /// It is one of two machines with one key, each of which believes itself correct.
+    Twin,
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [
+    /// Every kind that one machine can be.
+    pub const ALL: [Self; 14] = [
         Self::Votes,
         Self::Lane,
         Self::Items,
         Self::Marks,
         Self::Withhold,
         Self::Blocks,
+        Self::Header,
+        Self::Cut,
+        Self::Censor,
+        Self::Duplicate,
+        Self::Oversize,
+        Self::Silent,
+        Self::Forgetful,
+        Self::Flood,
     ];
 }
 
@@ -73,6 +106,11 @@ pub(crate) trait Behaviour: Send {
     fn unasked(&mut self, _scene: &Scene<'_>) -> Vec<Outgoing> {
         Vec::new()
     }
+
+    /// Whether its replica is told what arrived.
+    fn hears(&mut self, _scene: &Scene<'_>, _class: Class, _bytes: &Bytes) -> bool {
+        true
+    }
 }
 
 /// The behaviour of a kind.
@@ -84,30 +122,14 @@ pub(crate) fn behaviour(kind: Kind, random: Random) -> Box<dyn Behaviour> {
         Kind::Items => Box::new(items::ItemForger::new(random)),
         Kind::Blocks => Box::new(blocks::BlockForger::new(random)),
         Kind::Marks => Box::new(marks::FalseMarker::new(random)),
+        Kind::Header => Box::new(header::HeaderForger::new(random)),
+        Kind::Cut => Box::new(cut::CutForger::new(random)),
+        Kind::Censor => Box::new(censor::LaneCensor),
+        Kind::Duplicate => Box::new(duplicate::Duplicator::new(random)),
+        Kind::Oversize => Box::new(oversize::Oversize::new(random)),
+        Kind::Silent => Box::new(silent::Silent::new(random)),
+        Kind::Forgetful => Box::new(forgetful::Forgetful::default()),
+        Kind::Flood => Box::new(flood::Flooder::new(random)),
+        Kind::Twin => Box::new(twin::Twin),
     }
-}
-
-/// True for a parcel of the validator's own lane.
-fn is_own_parcel(scene: &Scene<'_>, message: &Outgoing) -> bool {
-    let parcel = match Message::decode(&message.bytes) {
-        Ok(Message::Parcel(encoded)) if message.class == Class::Parcels => Parcel::decode(encoded),
-        _ => return false,
-    };
-    parcel.is_ok_and(|parcel| parcel.claimed().header().author == scene.signer.address())
-}
-
-/// The validator's own lane gives way to a forged one.
-fn but_own_parcels(scene: &Scene<'_>, message: Outgoing) -> Vec<Outgoing> {
-    if is_own_parcel(scene, &message) {
-        Vec::new()
-    } else {
-        vec![message]
-    }
-}
-
-/// Forgets parcels of the validator's own lane that a block has taken.
-fn forget_cut(scene: &Scene<'_>, sealed: &mut VecDeque<Arc<Verified<Parcel>>>) {
-    let cut = scene.state.last_cut(scene.signer.address());
-    let first_uncut = cut.map_or(0, |cut| cut.seq + 1);
-    sealed.retain(|parcel| parcel.header().seq >= first_uncut);
 }

@@ -7,6 +7,7 @@
 //!             └──────────── done: synced, written, read ◄┘
 //! ```
 
+mod heard;
 mod outputs;
 mod power;
 
@@ -18,9 +19,11 @@ use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
-    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
+    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, intake,
 };
-use cloverleaf_types::{Address, ChainId, Genesis, NetworkId, Parcel, Signer, Verified};
+use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
+
+pub(crate) use power::DiskCopy;
 
 use super::config::{Controls, DiskConfig};
 use super::disk::PoweredDisk;
@@ -29,6 +32,7 @@ use super::memo::Memo;
 use super::network::GENESIS_MS;
 use super::random::Random;
 use super::store::Store;
+use heard::Heard;
 
 /// What all machines of a network share.
 pub(crate) struct Surroundings {
@@ -76,6 +80,8 @@ pub(crate) enum Sighting {
     Progress(Name, State),
     /// The replica must not go on.
     Halted(String),
+    /// It heard two votes of this validator in one slot, and has no evidence of it.
+    NotAccused(Address),
     /// A peer's message is worthless.
     Worthless { from: Address, what: String },
 }
@@ -93,6 +99,10 @@ pub(crate) struct Host {
     disk: PoweredDisk,
     store: Store,
     running: Option<Running>,
+    /// From which height its key signs, whatever it signed before (D4): its operator's word.
+    accepted: Option<Height>,
+    /// Its replica does not notice what its key signs elsewhere.
+    is_unaware: bool,
     /// A block that is being written.
     writing: Option<Arc<Commit>>,
     now_us: u64,
@@ -106,15 +116,35 @@ struct Running {
     inbox: VecDeque<Input>,
     outputs: VecDeque<Output>,
     syncing_votes: bool,
+    /// What the replica was told that its disk has room for.
+    room: Room,
     woken_ms: Option<u64>,
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
+    heard: Heard,
+}
+
+impl Running {
+    /// One step of the fuse; true when power fails before what comes next.
+    fn burn(&mut self) -> bool {
+        let Some(left) = &mut self.fuse else {
+            return false;
+        };
+        let is_over = *left == 0;
+        *left = left.saturating_sub(1);
+        is_over
+    }
 }
 
 impl Host {
     /// Sets its clock ahead, in milliseconds.
     pub(crate) fn set_ahead(&mut self, skew_ms: u64) {
         self.skew_ms = skew_ms;
+    }
+
+    /// Its replica does not notice what its key signs elsewhere.
+    pub(crate) fn be_unaware(&mut self) {
+        self.is_unaware = true;
     }
 
     /// A machine with an empty disk, off.
@@ -136,6 +166,8 @@ impl Host {
             disk,
             store: Store::default(),
             running: None,
+            accepted: None,
+            is_unaware: false,
             writing: None,
             now_us: 0,
             effects: Vec::new(),
@@ -149,6 +181,12 @@ impl Host {
     /// The replica, while the machine is up.
     pub(crate) fn replica(&self) -> Option<&Replica> {
         self.running.as_ref().map(|running| &running.replica)
+    }
+
+    /// While the machine is up: its key signs, and its journal says so durably.
+    pub(crate) fn signs(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|it| !it.syncing_votes && !it.replica.observe().is_amnesiac)
     }
 
     /// The length of its journals together, in bytes, while the machine is up.
@@ -166,7 +204,12 @@ impl Host {
         GENESIS_MS + 1 + self.skew_ms + now_us / 1_000
     }
 
-    /// Power fails before the n-th output from now on, or not.
+    /// The next start accepts that its key signs from a height on, whatever it signed before.
+    pub(crate) fn accept(&mut self, from: Height) {
+        self.accepted = Some(from);
+    }
+
+    /// Power fails before the n-th output from now on, or not. A sync of the vote journal counts too.
     pub(crate) fn light_fuse(&mut self, outputs: Option<u32>) {
         if let Some(running) = &mut self.running {
             running.fuse = outputs;
@@ -250,6 +293,8 @@ impl Host {
             return;
         };
         match done {
+            // Power may fail between what is written and its sync, too.
+            Done::VotesSynced if running.burn() => self.lose_power(),
             Done::VotesSynced => {
                 running.files.votes.sync().expect("the power is there");
                 running.syncing_votes = false;
@@ -282,8 +327,19 @@ impl Host {
             if let Some(output) = running.outputs.pop_front() {
                 self.perform(output);
             } else if let Some(input) = running.inbox.pop_front() {
-                let outputs = running.replica.handle(now_ms, input);
+                if let Input::Disk(room) = input {
+                    running.room = room;
+                }
+                let Surroundings {
+                    network, recover, ..
+                } = &*self.surroundings;
+                let (heard, replica) = (&mut running.heard, &mut running.replica);
+                heard.note(&input, replica, self.address, (*network, &**recover));
+                let outputs = replica.handle(now_ms, input);
                 running.outputs.extend(outputs);
+                if let Some(offender) = heard.not_accused(replica) {
+                    self.saw(Sighting::NotAccused(offender));
+                }
             } else {
                 break;
             }

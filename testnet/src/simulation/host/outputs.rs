@@ -16,13 +16,13 @@ impl Host {
         let Some(running) = &mut self.running else {
             return;
         };
-        if let Some(left) = &mut running.fuse {
-            if *left == 0 {
-                self.effects.push(Effect::Down);
-                self.cut_power();
-                return;
-            }
-            *left -= 1;
+        if running.burn() {
+            self.lose_power();
+            return;
+        }
+        if !running.room.may_write() && is_written(&output) {
+            let what = "it writes although its disk has no room".to_owned();
+            return self.saw(Sighting::Halted(what));
         }
         match output {
             Output::Journal(records) => {
@@ -51,11 +51,12 @@ impl Host {
                 running.files.parcels.remove_below(stored_below);
                 running.files.lane.remove_below(logged_below);
             }
+            // It is looked at in the replica.
+            Output::KeepEvidence { .. } => {}
             Output::Progress { name, state } => self.saw(Sighting::Progress(name, state)),
             Output::Halt(halt) => {
                 self.saw(Sighting::Halted(halt.to_string()));
-                self.effects.push(Effect::Down);
-                self.cut_power();
+                self.lose_power();
             }
         }
     }
@@ -156,4 +157,12 @@ impl Host {
         let after_us = usual_us * if broken { BROKEN_SYNC_FACTOR } else { 1 };
         self.effects.push(Effect::Later { after_us, done });
     }
+}
+
+/// D6: what needs room on the disk.
+fn is_written(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Journal(_) | Output::LogParcel(_) | Output::StoreParcel(_) | Output::Commit(_)
+    )
 }

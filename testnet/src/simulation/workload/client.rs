@@ -10,6 +10,7 @@ use cloverleaf_types::{Address, ChainId, Height, Signer, Terms, TransactionKey};
 use super::View;
 use super::controller::later_rollups;
 use super::transaction::{GAS_PRICE, Legacy, pooled};
+use crate::simulation::config::WorkloadConfig;
 use crate::simulation::network::{ALONE, EVERYWHERE, NARROW, THIRD, WIDE};
 use crate::simulation::random::Random;
 
@@ -46,18 +47,20 @@ pub(super) struct Client {
     key: LocalSigner,
     home: usize,
     bundles: bool,
+    data_bytes_max: usize,
     nonces: BTreeMap<ChainId, u64>,
     placed: BTreeSet<(ChainId, u64)>,
     open: Vec<Open>,
 }
 
 impl Client {
-    pub(super) fn new(position: usize, home: usize, bundles: bool) -> Self {
+    pub(super) fn new(position: usize, home: usize, config: &WorkloadConfig) -> Self {
         let name = u8::try_from(FIRST_KEY + position).expect("few clients");
         Self {
             key: LocalSigner::new(&[name; 32]).expect("not zero"),
             home,
-            bundles,
+            bundles: position >= config.senders,
+            data_bytes_max: config.data_bytes_max,
             nonces: BTreeMap::new(),
             placed: BTreeSet::new(),
             open: Vec::new(),
@@ -244,7 +247,7 @@ impl Client {
             nonce,
             gas_price: GAS_PRICE + random.below(1_000),
             salt: random.draw(),
-            data_bytes: random.index(120),
+            data_bytes: random.index(self.data_bytes_max),
         };
         let raw = if chain_id == EVERYWHERE {
             transaction.signed(&self.key)

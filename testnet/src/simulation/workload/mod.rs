@@ -61,10 +61,7 @@ pub(crate) struct Workload {
 impl Workload {
     pub(crate) fn new(config: WorkloadConfig, hosts: usize, mut random: Random) -> Self {
         let total = config.senders + config.bundlers;
-        let client = |position: usize| {
-            let bundles = position >= config.senders;
-            Client::new(position, position % hosts, bundles)
-        };
+        let client = |position: usize| Client::new(position, position % hosts, &config);
         Self {
             clients: (0..total).map(client).collect(),
             controller: Controller::new(config.changes_permille),

@@ -1,16 +1,18 @@
 //! What a machine did to the world: messages for the links, work for the disk, sightings for the
 //! checker.
 
+use bytes::Bytes;
 use cloverleaf_consensus::Message;
 use cloverleaf_mempool::pool::State;
 use cloverleaf_replica::{Class, Commit, Recipient};
 use cloverleaf_types::rollup::{Policy, Verification};
-use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round};
+use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round, Secp256k1};
 
 use super::{Event, Simulation};
 use crate::checker::{Violation, promises};
-use crate::simulation::byzantine::{Outgoing, Scene};
+use crate::simulation::byzantine::Outgoing;
 use crate::simulation::host::{Effect, Sighting};
+use crate::simulation::script::Script;
 
 impl Simulation {
     /// Takes up everything that a machine did.
@@ -54,9 +56,12 @@ impl Simulation {
         let Outgoing { to, class, bytes } = outgoing;
         let receivers: Vec<usize> = match to {
             Recipient::All => (0..self.hosts.len()).filter(|to| *to != host).collect(),
-            Recipient::One(address) => self.index_of(address).into_iter().collect(),
+            Recipient::One(address) => self.machines_of(address).collect(),
         };
         for to in receivers {
+            if self.is_kept_from(host, to, class, &bytes) {
+                continue;
+            }
             let Some(connection) = self.links.connection(host, to).filter(|_| to != host) else {
                 continue;
             };
@@ -73,26 +78,35 @@ impl Simulation {
         }
     }
 
+    /// The script keeps this message from a machine.
+    fn is_kept_from(&self, from: usize, to: usize, class: Class, bytes: &Bytes) -> bool {
+        let script = self.config.script.as_ref();
+        let Some(script) = script.filter(|_| Script::lasts(self.time_ms())) else {
+            return false;
+        };
+        let message = match class {
+            Class::Votes => Message::decode(bytes).ok(),
+            Class::Parcels | Class::Sync => None,
+        };
+        message.is_some_and(|it| script.separates(it.height(), it.round(), from, to))
+    }
+
     fn behave(&mut self, host: usize, outgoing: Outgoing) -> Vec<Outgoing> {
         if self.is_correct(host) {
             return vec![outgoing];
         }
-        let peers = self.peers_of(host);
-        let machine = &self.hosts[host];
-        let (Some(behaviour), Some(replica)) = (&mut self.behaviours[host], machine.replica())
-        else {
-            return vec![outgoing];
-        };
-        let scene = Scene {
-            signer: &*machine.signer,
-            state: replica.state(),
-            peers: &peers,
-            now_ms: machine.clock_ms(self.now_us),
-        };
-        let (class, true_bytes) = (outgoing.class, outgoing.bytes.clone());
-        let instead = behaviour.instead_of(&scene, outgoing);
-        let is_false = |it: &&Outgoing| class == Class::Sync && it.bytes != true_bytes;
-        self.counts.false_blocks += instead.iter().filter(is_false).count() as u64;
+        let truth = outgoing.clone();
+        let instead = self.ask(host, |behaviour, scene| {
+            behaviour.instead_of(scene, outgoing)
+        });
+        let instead = instead.unwrap_or_else(|| vec![truth.clone()]);
+        let lies = instead.iter().filter(|it| it.bytes != truth.bytes);
+        let lies = u64::try_from(lies.count()).expect("a few");
+        match truth.class {
+            Class::Sync => self.counts.false_blocks += lies,
+            Class::Votes => self.counts.false_words += lies,
+            Class::Parcels => self.counts.false_parcels += lies,
+        }
         instead
     }
 
@@ -137,6 +151,8 @@ impl Simulation {
             Sighting::Decided(commit) => {
                 self.decided(host, &commit)?;
             }
+            Sighting::Progress(_, State::Available { .. })
+                if self.rolled_back.contains_key(&host) => {}
             Sighting::Progress(name, State::Available { .. }) if self.is_correct(host) => {
                 self.judge.available(node, name);
                 self.workload.trust(&name);
@@ -151,6 +167,11 @@ impl Simulation {
             Sighting::Halted(what) => {
                 if self.is_correct(host) {
                     return Err(self.misdeed(host, what));
+                }
+            }
+            Sighting::NotAccused(accused) => {
+                if self.is_correct(host) {
+                    return Err(Violation::NoEvidence { node, accused });
                 }
             }
             Sighting::Worthless { from, what } => {
@@ -173,7 +194,7 @@ impl Simulation {
             self.counts.synced += 1;
         }
         self.note_equivocations(host)?;
-        self.note_remembered(host);
+        self.note_remembered(host)?;
         self.judge_misdeeds(host)?;
         if !self.is_correct(host) {
             return Ok(());
@@ -235,8 +256,8 @@ impl Simulation {
             .cloned()
             .collect();
         for evidence in fresh {
-            let offender = self.index_of(evidence.offender());
-            if offender.is_none_or(|offender| self.is_correct(offender)) {
+            let holds = evidence.holds(self.genesis.network(), &Secp256k1);
+            if !holds || !self.may_accuse(evidence.offender()) {
                 return Err(Violation::FalseEvidence {
                     accused: evidence.offender(),
                     what: format!("{evidence:?}"),
@@ -248,13 +269,36 @@ impl Simulation {
         Ok(())
     }
 
-    /// A wiped machine's key signs again.
-    fn note_remembered(&mut self, host: usize) {
-        let replica = self.hosts[host].replica();
-        let signs = replica.is_some_and(|replica| !replica.observe().is_amnesiac);
+    /// A key that had amnesia signs again, or one that signs has amnesia: only of a disk of before.
+    fn note_remembered(&mut self, host: usize) -> Result<(), Violation> {
+        let Some(replica) = self.hosts[host].replica() else {
+            return Ok(());
+        };
+        let height = replica.state().height().0;
+        let is_amnesiac = replica.observe().is_amnesiac;
+        let signs = self.hosts[host].signs();
         if signs && self.wiped.remove(&host) {
             self.counts.remembered += 1;
         }
+        if let Some(found) = self.rolled_back.get_mut(&host) {
+            if is_amnesiac && !found.noticed {
+                found.noticed = true;
+                self.counts.old_disks_noticed += 1;
+            }
+            if signs && (found.noticed || height > found.until) {
+                self.rolled_back.remove(&host);
+            }
+        } else if is_amnesiac && !self.wiped.contains(&host) && self.is_correct(host) {
+            let what = "it has amnesia, and its disk has lost nothing";
+            return Err(self.misdeed(host, what.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether evidence may speak against a key: it is Byzantine, or ran from a disk of before.
+    pub(super) fn may_accuse(&self, key: cloverleaf_types::Address) -> bool {
+        let host = self.index_of(key);
+        host.is_some_and(|host| !self.is_correct(host) || self.suspects.contains(&host))
     }
 
     pub(super) fn misdeed(&self, host: usize, what: String) -> Violation {

@@ -1,12 +1,11 @@
 //! What becomes of an event.
 
 use cloverleaf_consensus::SyncMessage;
-use cloverleaf_replica::{Class, Input};
+use cloverleaf_replica::{Class, Input, Room};
 use cloverleaf_types::{Address, ChainId};
 
 use super::{Event, Repair, Simulation};
 use crate::checker::Violation;
-use crate::simulation::byzantine::Scene;
 use crate::simulation::host::Done;
 use crate::simulation::links::Change;
 use crate::simulation::network::GENESIS_MS;
@@ -63,7 +62,8 @@ impl Simulation {
             }
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
-            Event::Repair(repair) => self.repair(&repair),
+            Event::PutBack(old) => self.put_back(*old)?,
+            Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
             Event::Reshape => self.reshape()?,
@@ -76,6 +76,9 @@ impl Simulation {
         let count = self.hosts.len();
         let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
         for (one, other) in pairs {
+            if self.hosts[one].address == self.hosts[other].address {
+                continue; // twins do not know of each other
+            }
             let both_up = self.hosts[one].is_up() && self.hosts[other].is_up();
             match self.links.refresh(one, other, both_up) {
                 None => {}
@@ -131,6 +134,10 @@ impl Simulation {
             let count = u64::try_from(blocks.len()).expect("a response is limited");
             self.offered[to].extend(from.0..from.0 + count);
         }
+        if self.ask(to, |behaviour, scene| behaviour.hears(scene, class, &bytes)) == Some(false) {
+            self.counts.unheard += 1;
+            return Ok(());
+        }
         let from = self.hosts[from].address;
         self.hosts[to].receive(self.now_us, from, class, bytes);
         self.settle(to)
@@ -149,19 +156,28 @@ impl Simulation {
             self.counts.restarts += 1;
             self.counts.torn_tails += start.torn_tails;
         }
-        if start.forgot && self.is_correct(host) && !self.wiped.contains(&host) {
-            let what = "power loss made it forget what it signed";
-            return Err(self.misdeed(host, what.to_owned()));
-        }
+        self.check_memory(host, start.forgot)?;
         self.judge.restarted(address, start.tip)?;
         self.settle(host)?;
         self.refresh_links();
         Ok(())
     }
 
-    fn repair(&mut self, repair: &Repair) {
+    /// Power loss takes no memory of what was signed, and whatever does is noticed.
+    fn check_memory(&mut self, host: usize, forgot: bool) -> Result<(), Violation> {
+        let was_wiped = self.unstarted.remove(&host) && !self.config.controls.amnesia_ignored;
+        let may_forget = self.wiped.contains(&host) || self.rolled_back.contains_key(&host);
+        let what = match (forgot, self.is_correct(host)) {
+            (true, true) if !may_forget => "power loss made it forget what it signed",
+            (false, true) if was_wiped => "it does not see that its journals were lost",
+            _ => return Ok(()),
+        };
+        Err(self.misdeed(host, what.to_owned()))
+    }
+
+    fn repair(&mut self, repair: &Repair) -> Result<(), Violation> {
         if repair.phase != self.phase {
-            return;
+            return Ok(());
         }
         for (from, to) in &repair.unblock {
             self.links.unblock(*from, *to);
@@ -170,6 +186,10 @@ impl Simulation {
             self.links.lose_more(0);
         }
         self.refresh_links();
+        match repair.room {
+            Some(host) => self.set_room(host, Room::Ample),
+            None => Ok(()),
+        }
     }
 
     fn submit(&mut self) -> Result<(), Violation> {
@@ -217,19 +237,8 @@ impl Simulation {
     fn unasked(&mut self) -> Result<(), Violation> {
         self.queue.push(self.now_us + UNASKED_US, Event::Unasked);
         for host in 0..self.hosts.len() {
-            let peers = self.peers_of(host);
-            let machine = &self.hosts[host];
-            let (Some(behaviour), Some(replica)) = (&mut self.behaviours[host], machine.replica())
-            else {
-                continue;
-            };
-            let scene = Scene {
-                signer: &*machine.signer,
-                state: replica.state(),
-                peers: &peers,
-                now_ms: machine.clock_ms(self.now_us),
-            };
-            for outgoing in behaviour.unasked(&scene) {
+            let unasked = self.ask(host, |behaviour, scene| behaviour.unasked(scene));
+            for outgoing in unasked.into_iter().flatten() {
                 self.send(host, outgoing);
             }
         }

@@ -6,20 +6,21 @@ mod events;
 mod reshape;
 mod run;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
+use cloverleaf_consensus::LocalSigner;
 use cloverleaf_replica::Class;
 use cloverleaf_types::{Address, DecidedBlock, Genesis, Signer};
 
 use super::alarms::Alarms;
-use super::byzantine::{Behaviour, behaviour};
+use super::byzantine::{Behaviour, Kind, Scene, behaviour};
 use super::config::Config;
 use super::counts::Counts;
 use super::faults::Faults;
-use super::host::{Done, Host, Surroundings};
+use super::host::{DiskCopy, Done, Host, Surroundings};
 use super::links::Links;
 use super::membership::Membership;
 use super::memo::Memo;
@@ -27,6 +28,7 @@ use super::network::{authority, genesis, joiners, keys, validator};
 use super::queue::Queue;
 use super::random::{Digest, Random};
 use super::workload::Workload;
+use crate::checker::signatures::Signed;
 use crate::checker::{Judge, Violation};
 
 /// Something that happens at a time.
@@ -53,6 +55,8 @@ pub(super) enum Event {
     PowerOn { host: usize },
     /// Something breaks.
     Fault,
+    /// A copy of a machine's disk is put back in its place.
+    PutBack(Box<OldDisk>),
     /// Something that broke is repaired.
     Repair(Repair),
     /// Clients submit.
@@ -63,11 +67,32 @@ pub(super) enum Event {
     Reshape,
 }
 
+/// A copy of a machine's disk, and in which phase of faults it was made.
+pub(super) struct OldDisk {
+    pub(super) phase: u64,
+    pub(super) host: usize,
+    pub(super) copy: DiskCopy,
+    pub(super) signed: Signed,
+    pub(super) repair_us: u64,
+}
+
+/// A machine that runs from a disk of before.
+#[derive(Clone, Copy)]
+pub(super) struct RolledBack {
+    /// Blocks up to here may be those for which its key had signed.
+    pub(super) until: u64,
+    /// Its key knows that it has amnesia.
+    pub(super) noticed: bool,
+}
+
 /// What a repair undoes, and in which phase of faults it was broken.
+#[derive(Default)]
 pub(super) struct Repair {
     pub(super) phase: u64,
     pub(super) unblock: Vec<(usize, usize)>,
     pub(super) loss: bool,
+    /// A machine whose disk has room again.
+    pub(super) room: Option<usize>,
 }
 
 /// How a run ended.
@@ -96,6 +121,12 @@ pub struct Simulation {
     pub(super) off_us: Vec<Option<u64>>,
     /// Machines that were wiped, and whose keys have not signed since.
     pub(super) wiped: BTreeSet<usize>,
+    /// Of these, those that have not started since.
+    pub(super) unstarted: BTreeSet<usize>,
+    /// Machines that run from a disk of before, and may sign again what they signed.
+    pub(super) rolled_back: BTreeMap<usize, RolledBack>,
+    /// Machines that ever did, and of which evidence may speak.
+    pub(super) suspects: BTreeSet<usize>,
     /// A machine that is cut off until a height, and whether that is over.
     pub(super) isolated: Option<(usize, u64)>,
     pub(super) was_isolated: bool,
@@ -121,7 +152,9 @@ impl Simulation {
         let mut random = Random::new(config.seed);
         let mut keys = keys(config.validators);
         let genesis = genesis(&keys, config.parameters);
+        let twins = twins(&config, &keys);
         keys.extend(joiners(config.validators, config.joiners));
+        keys.extend(twins.iter().map(|(_, key)| Arc::clone(key)));
         let recover = Arc::new(Memo::default());
         let surroundings = Arc::new(Surroundings {
             network: genesis.network(),
@@ -138,7 +171,15 @@ impl Simulation {
         for (index, kind) in &config.byzantine {
             behaviours[*index] = Some(behaviour(*kind, random.split()));
         }
+        for (position, (index, _)) in twins.iter().enumerate() {
+            for host in [*index, count - twins.len() + position] {
+                behaviours[host] = Some(behaviour(Kind::Twin, random.split()));
+            }
+        }
         let mut hosts = hosts;
+        let faulty = hosts.iter_mut().zip(&behaviours);
+        let faulty = faulty.filter(|(_, behaviour)| behaviour.is_some());
+        faulty.for_each(|(host, _)| host.be_unaware());
         if let Some((host, skew_ms)) = config.fast_clock {
             hosts[host].set_ahead(skew_ms);
         }
@@ -154,11 +195,17 @@ impl Simulation {
             phase: 0,
             off_us: vec![None; count],
             wiped: BTreeSet::new(),
+            unstarted: BTreeSet::new(),
+            rolled_back: BTreeMap::new(),
+            suspects: BTreeSet::new(),
             isolated: None,
             was_isolated: false,
             judge: Judge::new(&genesis, recover),
             alarms: Alarms::default(),
-            counts: Counts::default(),
+            counts: Counts {
+                fast_clocks: u64::from(config.fast_clock.is_some()),
+                ..Counts::default()
+            },
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),
@@ -256,11 +303,44 @@ impl Simulation {
         self.behaviours[host].is_none()
     }
 
+    /// Asks a Byzantine validator's behaviour something, while its replica runs.
+    pub(super) fn ask<T>(
+        &mut self,
+        host: usize,
+        question: impl FnOnce(&mut dyn Behaviour, &Scene<'_>) -> T,
+    ) -> Option<T> {
+        let peers = self.peers_of(host);
+        let machine = &self.hosts[host];
+        let behaviour = self.behaviours[host].as_mut()?;
+        let scene = Scene {
+            signer: &*machine.signer,
+            state: machine.replica()?.state(),
+            peers: &peers,
+            now_ms: machine.clock_ms(self.now_us),
+        };
+        Some(question(&mut **behaviour, &scene))
+    }
+
+    /// The machines with a key: two, for twins.
+    pub(super) fn machines_of(&self, address: Address) -> impl Iterator<Item = usize> {
+        let machines = self.hosts.iter().enumerate();
+        let of_key = machines.filter(move |(_, host)| host.address == address);
+        of_key.map(|(index, _)| index)
+    }
+
     pub(super) fn index_of(&self, address: Address) -> Option<usize> {
         self.hosts
             .iter()
             .position(|host| host.signer.address() == address)
     }
+}
+
+/// Validators whose key a second machine has too, and the keys.
+fn twins(config: &Config, keys: &[Arc<LocalSigner>]) -> Vec<(usize, Arc<LocalSigner>)> {
+    let twins = config.twins.iter();
+    twins
+        .map(|index| (*index, Arc::clone(&keys[*index])))
+        .collect()
 }
 
 /// Byzantine validators stay what they are; all others may come and go.

@@ -3,14 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cloverleaf_replica::Misdeed;
+use cloverleaf_types::Secp256k1;
 
 use super::{Report, Simulation};
 use crate::checker::Violation;
 use crate::simulation::config::Config;
 
-/// Most virtual time, in milliseconds, that a network may need for its heights while things break: an
-/// hour, since more than f may be faulty for most of it.
-const RUN_MS: u64 = 3_600_000;
+/// Most virtual time, in milliseconds, that a network may need for its next height while things break:
+/// long, since more than f may be faulty for most of it.
+const HEIGHT_MS: u64 = 300_000;
 
 /// Most virtual time, in milliseconds, until everything is well again after the last repair.
 const HEAL_MS: u64 = 60_000;
@@ -28,7 +29,10 @@ impl Simulation {
             let mut simulation = Self::new(config);
             simulation.start()?;
             let heights = simulation.config.heights;
-            simulation.run_until(RUN_MS, |world| world.height() >= heights)?;
+            while simulation.height() < heights {
+                let height = simulation.height();
+                simulation.run_until(HEIGHT_MS, |world| world.height() > height)?;
+            }
             simulation.finish()
         });
         catch_unwind(network).unwrap_or_else(|panic| {
@@ -121,7 +125,8 @@ impl Simulation {
     }
 
     fn is_well(&self, target: u64) -> bool {
-        self.lowest() >= target && self.wiped.is_empty() && self.kept_promises().is_ok()
+        let settled = self.wiped.is_empty() && self.rolled_back.is_empty();
+        self.lowest() >= target && settled && self.kept_promises().is_ok()
     }
 
     fn kept_promises(&self) -> Result<(), Violation> {
@@ -142,21 +147,22 @@ impl Simulation {
             .unwrap_or(0)
     }
 
-    /// Evidence must accuse nobody who is correct. It is in memory, so it is looked at now and then.
-    pub(super) fn judge_misdeeds(&self, host: usize) -> Result<(), Violation> {
+    /// Evidence must hold, and accuse nobody who is correct. What a replica has seen last is in its
+    /// memory, so it is looked at now and then.
+    pub(super) fn judge_misdeeds(&mut self, host: usize) -> Result<(), Violation> {
         let Some(replica) = self.hosts[host].replica() else {
             return Ok(());
         };
-        for misdeed in replica.misdeeds() {
-            let accused = match misdeed {
-                Misdeed::TwoParcels(found) => found.second.parcel.slot().author,
-                Misdeed::FalseSender(found) => found.slot().author,
-            };
-            let offender = self.index_of(accused);
-            if offender.is_none_or(|offender| self.is_correct(offender)) {
-                let what = format!("{misdeed:?}");
+        let is_new = |misdeed: &&Misdeed| !self.evidence.contains(&misdeed.encode());
+        let fresh: Vec<Misdeed> = replica.misdeeds().filter(is_new).cloned().collect();
+        for misdeed in fresh {
+            let accused = misdeed.offender();
+            let verified = misdeed.verify(&Secp256k1);
+            if verified.is_err() || !self.may_accuse(accused) {
+                let what = format!("{verified:?}: {misdeed:?}");
                 return Err(Violation::FalseEvidence { accused, what });
             }
+            self.evidence.insert(misdeed.encode());
         }
         Ok(())
     }
