@@ -1,13 +1,16 @@
 //! Everything that is broken on purpose, a file each, cheapest first.
 
 mod bit_rot;
+mod clients;
 mod controls;
 mod disk_full;
 mod fuzz;
 mod kills;
 mod membership;
 mod partitions;
+mod peers;
 mod power_cuts;
+mod siege;
 mod simulation;
 mod soak;
 mod steps;
@@ -40,6 +43,8 @@ pub(crate) const ALL: &[Row] = &[
     kills::ROW,
     membership::ROW,
     partitions::ROW,
+    clients::ROW,
+    peers::ROW,
     soak::ROW,
 ];
 

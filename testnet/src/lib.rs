@@ -32,6 +32,7 @@ pub mod checker;
 pub mod containers;
 pub mod disks;
 pub mod external;
+pub mod hostile;
 pub mod links;
 pub mod load;
 pub mod process;

@@ -16,7 +16,7 @@ use super::completions::Completions;
 use super::dump::Scene;
 use super::fatal::Fatal;
 use super::handle::{HandIn, HandedIn, REQUESTS_MAX, Request, Shared, Taken};
-use super::inbound::{BULK_MAX, URGENT_MAX};
+use super::inbound::{BULK_MAX, SYNC_MAX, URGENT_MAX};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
@@ -31,8 +31,11 @@ const IDLE_MAX_MS: u64 = 1_000;
 /// node with them must not hold up its own writes, its timeouts or its clients.
 const URGENT_IN_A_ROW: usize = 64;
 
-/// Parcels and sync messages that are taken in a row: each is more work than a vote.
+/// Parcels that are taken in a row: each is more work than a vote.
 const BULK_IN_A_ROW: usize = 8;
+
+/// Sync messages that are taken in a row: one may hold sixteen blocks.
+const SYNC_IN_A_ROW: usize = 2;
 
 /// Clients' requests that are taken in a row.
 const REQUESTS_IN_A_ROW: usize = 64;
@@ -40,6 +43,7 @@ const REQUESTS_IN_A_ROW: usize = 64;
 /// What comes to the thread.
 pub(super) struct Inboxes {
     pub(super) urgent: mpsc::Receiver<Input>,
+    pub(super) sync: mpsc::Receiver<Input>,
     pub(super) bulk: mpsc::Receiver<Input>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) completions: Completions,
@@ -70,9 +74,10 @@ enum Woken {
 
 impl Inboxes {
     /// What waits in them.
-    fn bounds(&self) -> [Bound; 4] {
+    fn bounds(&self) -> [Bound; 5] {
         [
             Bound::new("votes_inbox", self.urgent.len(), URGENT_MAX),
+            Bound::new("sync_inbox", self.sync.len(), SYNC_MAX),
             Bound::new("bulk_inbox", self.bulk.len(), BULK_MAX),
             Bound::new("requests_inbox", self.requests.len(), REQUESTS_MAX),
             self.completions.bound(),
@@ -85,6 +90,7 @@ impl Inboxes {
             biased;
             () = self.completions.wait() => None,
             Some(input) = self.urgent.recv() => Some(Woken::Input(input)),
+            Some(input) = self.sync.recv() => Some(Woken::Input(input)),
             Some(input) = self.bulk.recv() => Some(Woken::Input(input)),
             Some(request) = self.requests.recv() => Some(Woken::Request(request)),
         }
@@ -158,6 +164,7 @@ impl Engine {
         (self.wake_in_ms() > 0 || self.handle(Input::Tick))
             && done.into_iter().all(|input| self.handle(input))
             && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.sync, SYNC_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
                 .all(|request| self.answer(request))

@@ -53,7 +53,7 @@ use committer::Committer;
 use completions::Completions;
 use engine::{Engine, Inboxes};
 use handle::{REQUESTS_MAX, Request};
-use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
+use inbound::{BULK_MAX, Mailboxes, SYNC_MAX, URGENT_MAX};
 use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
@@ -248,14 +248,17 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
 fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
     let (urgent, urgent_inbox) = mpsc::channel(URGENT_MAX);
     let (bulk, bulk_inbox) = mpsc::channel(BULK_MAX);
+    let (sync, sync_inbox) = mpsc::channel(SYNC_MAX);
     let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
     let inboxes = Inboxes {
         urgent: urgent_inbox,
+        sync: sync_inbox,
         bulk: bulk_inbox,
         requests: request_inbox,
         completions: Completions::default(),
     };
-    (Mailboxes { urgent, bulk }, requests, inboxes)
+    let mailboxes = Mailboxes { urgent, sync, bulk };
+    (mailboxes, requests, inboxes)
 }
 
 /// The lowest height that is kept, and what the disk has room for.

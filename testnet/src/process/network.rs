@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -216,6 +216,12 @@ impl Network {
     #[must_use]
     pub fn port_base(&self, node: usize) -> u16 {
         self.ports.of_node(node)
+    }
+
+    /// Where a node listens for other validators.
+    #[must_use]
+    pub fn peer_address(&self, node: usize) -> SocketAddr {
+        self.ports.peer_address(node)
     }
 
     /// gRPC of every node.
