@@ -56,6 +56,10 @@ impl Signing {
         }
     }
 
+    pub(crate) fn is_unaware(&self) -> bool {
+        self.is_unaware
+    }
+
     pub(crate) fn be_unaware(&mut self) {
         self.is_unaware = true;
     }

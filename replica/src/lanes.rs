@@ -208,7 +208,8 @@ impl Replica {
                 .lane
                 .seal(items, applied, self.now_ms, self.signer.as_ref());
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
-            if let Some(why) = contradiction(&self.parcels.accept(prepared)) {
+            let refused = contradiction(&self.parcels.accept(prepared));
+            if let Some(why) = refused.filter(|_| !self.signing.is_unaware()) {
                 let slot = parcel.slot();
                 self.halt(Halt::OwnParcelRefused { slot, why });
                 return;

@@ -334,7 +334,10 @@ impl Host {
                     network, recover, ..
                 } = &*self.surroundings;
                 let (heard, replica) = (&mut running.heard, &mut running.replica);
-                heard.note(&input, replica, self.address, (*network, &**recover));
+                // D6: without room nothing is listened to.
+                if running.room.may_write() {
+                    heard.note(&input, replica, self.address, (*network, &**recover));
+                }
                 let outputs = replica.handle(now_ms, input);
                 running.outputs.extend(outputs);
                 if let Some(offender) = heard.not_accused(replica) {
