@@ -40,6 +40,10 @@ pub struct Misdeed {
 }
 
 /// What was signed that should not have been.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "misdeeds are rare, and shared once they are known"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignedMisdeed {
     /// Two votes, or two proposals, for one slot.

@@ -59,7 +59,7 @@ impl Committer {
             .spawn(move || {
                 let _watch = watch;
                 if let Err((error, scene)) = worker.run(&work) {
-                    fatal.store_at(&error, scene);
+                    fatal.store_at(&error, scene.map(|scene| *scene));
                 }
             })?;
         Ok((Self { queue, depth }, thread))
@@ -98,7 +98,7 @@ struct Worker {
 }
 
 /// Why the thread ends, and the block that it was about.
-type Failed = (StoreError, Option<Scene>);
+type Failed = (StoreError, Option<Box<Scene>>);
 
 impl Worker {
     fn run(&self, work: &Receiver<StoreWork>) -> Result<(), Failed> {
@@ -109,7 +109,7 @@ impl Worker {
                 StoreWork::Commit(commit) => self.commit(&commit).map_err(|error| {
                     let block = &commit.block;
                     let scene = Scene::of_block(&block.block, &block.certificate);
-                    (error, Some(scene))
+                    (error, Some(Box::new(scene)))
                 })?,
                 StoreWork::Evidence { misdeed, range } => {
                     self.shared.evidence.keep(&misdeed, range);

@@ -272,6 +272,9 @@ fn found(store: &Store, shared: &Shared) -> Result<(Height, Room)> {
     Ok((first_kept, room))
 }
 
+/// Who writes to the store, and who reads from it for peers.
+type StoreThreads = (Committer, Reader);
+
 /// The thread that commits, and the one that removes old blocks when not all are kept.
 fn start_store(
     home: &Home,
@@ -279,7 +282,7 @@ fn start_store(
     shared: &Arc<Shared>,
     done: Completions,
     watched: impl Fn(&'static str) -> (Fatal, Watch),
-) -> Result<((Committer, Reader), Vec<JoinHandle<()>>)> {
+) -> Result<(StoreThreads, Vec<JoinHandle<()>>)> {
     let keep = Keep {
         heights: home.config.store.keep_heights,
         replay_window_ms: home.genesis.parameters.replay_window_ms,

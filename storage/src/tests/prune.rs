@@ -158,9 +158,9 @@ fn store_without_a_block_of_the_replay_window_is_not_whole() {
             .map(ToString::to_string)
             .collect::<Vec<String>>()
     };
-    store.prune(Height(6), u64::MAX).unwrap();
+    store.prune(Height(6), Needed::ByNobody, u64::MAX).unwrap();
     assert_eq!(found(&store), Vec::<String>::new());
-    store.prune(Height(7), u64::MAX).unwrap();
+    store.prune(Height(7), Needed::ByNobody, u64::MAX).unwrap();
     assert_eq!(
         found(&store),
         ["block 7: the replay window begins before it, and those blocks were pruned (W1)"]

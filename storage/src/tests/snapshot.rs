@@ -9,7 +9,7 @@ use super::check::real_store;
 use super::damage::replace;
 use super::real::{Believer, CHAINS, Real};
 use crate::column::Column;
-use crate::{Checked, Store, StoreError, keys};
+use crate::{Checked, Needed, Store, StoreError, keys};
 
 fn check(store: &Store, real: &Real, trusted: Option<TrustRoot>) -> Checked {
     let checked = store.check_from(&real.genesis, trusted, &Believer);
@@ -167,7 +167,7 @@ fn places_of_pruned_blocks_can_be_forgotten_and_the_others_stay() {
         let batch = block.batch(CHAINS[1]).unwrap();
         batch.ids().next().unwrap()
     };
-    store.prune(Height(6), u64::MAX).unwrap();
+    store.prune(Height(6), Needed::ByNobody, u64::MAX).unwrap();
     // Blocks 1, 2, 4 and 5 with four transactions and a bundle, and block 3 with two transactions.
     assert_eq!(store.forget_unproven_places().unwrap(), 4 * 5 + 2);
     assert_eq!(store.forget_unproven_places().unwrap(), 0);

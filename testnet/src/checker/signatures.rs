@@ -1,6 +1,6 @@
 //! No correct key signs two values in one slot, whatever happens to its machine.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use cloverleaf_consensus::{Message, Proposal, Signable, Vote};
 use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, VoteKind};
@@ -8,7 +8,7 @@ use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, Vo
 use super::Violation;
 
 /// Where a key may sign once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Place {
     Proposal(Height, Round),
     Vote(Height, Round, VoteKind),
@@ -21,7 +21,7 @@ pub struct Signed(HashSet<Place>);
 /// Everything that was seen signed.
 pub struct SignatureWatch {
     network: NetworkId,
-    signed: HashMap<(Address, Place), B256>,
+    signed: BTreeMap<(Address, Place), B256>,
 }
 
 impl SignatureWatch {
@@ -30,7 +30,7 @@ impl SignatureWatch {
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
-            signed: HashMap::new(),
+            signed: BTreeMap::new(),
         }
     }
 
