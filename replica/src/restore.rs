@@ -62,12 +62,9 @@ impl Replica {
             stored.iter().filter(held).map(hash),
             put_off,
         );
-        let set_aside = stored.iter().filter(|prepared| {
-            let slot = prepared.parcel.slot();
-            let cut = state.last_cut(slot.author);
-            let above = cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq));
-            above && !held(prepared)
-        });
+        let set_aside = stored
+            .iter()
+            .filter(|prepared| is_above_its_cut(prepared, &state) && !held(prepared));
         let set_aside = set_aside.cloned().collect();
         Self {
             own,
@@ -135,6 +132,13 @@ impl Replica {
     }
 }
 
+/// No block has taken it.
+fn is_above_its_cut(prepared: &Prepared, state: &State) -> bool {
+    let slot = prepared.parcel.slot();
+    let cut = state.last_cut(slot.author);
+    cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq))
+}
+
 fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut Signing) -> Lane {
     let parameters = state.parameters();
     let epoch = signing.epoch(state, author);
@@ -185,9 +189,8 @@ fn end_removed(pool: &mut Pool, state: &State, removed: &[Arc<Prepared>], index:
         transactions.any(|transaction| index.placed(&transaction.key()).is_some())
     };
     for prepared in removed {
-        let slot = prepared.parcel.slot();
-        let cut = state.last_cut(slot.author);
-        if cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq)) {
+        if is_above_its_cut(prepared, state) {
+            let slot = prepared.parcel.slot();
             let mut submissions = submitted(prepared, state);
             submissions.retain(|submission| !placed(submission));
             pool.restore(slot, &submissions);
