@@ -17,7 +17,7 @@ export ROCKSDB_STATIC = 1
 endif
 
 # Cheapest first; the budgets are in .ci/run.
-STAGES := format lint unit rules simulation network evm node processes benches
+STAGES := format lint unit rules simulation network evm node processes benches fuzz
 # The whole workspace is always selected and tests are chosen by name, so that every stage builds
 # dependencies with the same features, once.
 # The node's own tests build the binary too; a plain build would do it again with other features.
@@ -130,6 +130,10 @@ stage-processes:
 # Each bench once, for the work that it asserts; a figure needs `make bench`.
 stage-benches:
 	cargo test --workspace --bench '*'
+
+# Each target for a while; `make faults-full ROW=fuzz_…` is the whole.
+stage-fuzz:
+	fuzz/run 15
 
 stage-clients:
 	@if command -v npm >/dev/null; then \

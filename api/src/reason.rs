@@ -222,6 +222,8 @@ reasons! {
         "no quorum", "Too few validators answer, so nothing is acknowledged; send it again.";
     NotValidator = "notValidator", -32603, 503, Unavailable,
         "this node is no validator", "It is not, not yet, or not for much longer; send to another.";
+    DiskLow = "diskLow", -32603, 503, Unavailable,
+        "this node's disk is nearly full", "It takes in nothing new until there is room (D6): wait `retryAfterMs`, or send to another.";
     ExecutionRpcDown = "executionRpcDown", -32603, 502, Unavailable,
         "the rollup's execution RPC does not answer", "Ordering goes on; reads of this rollup do not.";
     ShuttingDown = "shuttingDown", -32603, 503, Unavailable,

@@ -174,6 +174,12 @@ pub enum Refusal {
         /// When to come back, in milliseconds: a block may have cut the lane by then.
         retry_after_ms: u64,
     },
+    /// The node's disk is nearly full (D6).
+    #[error("this node's disk is nearly full; send to another node, or try again later")]
+    DiskLow {
+        /// When to come back, in milliseconds: somebody may have made room by then.
+        retry_after_ms: u64,
+    },
     /// The sender has as many transactions waiting as it may.
     #[error("sender {sender} may have {limit} transactions waiting, from nonce {expected} on")]
     SenderFull {
@@ -218,6 +224,7 @@ impl Refusal {
             Self::PoolFull { .. } => "poolFull",
             Self::RollupShareFull { .. } => "rollupShareFull",
             Self::LaneFull { .. } => "laneFull",
+            Self::DiskLow { .. } => "diskLow",
             Self::SenderFull { .. } => "senderFull",
         }
     }

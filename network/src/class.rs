@@ -66,7 +66,7 @@ impl Class {
     }
 
     /// How many received frames, from all peers, may wait to be handed out.
-    pub(crate) const fn inbox_frames_max(self) -> usize {
+    pub const fn inbox_frames_max(self) -> usize {
         match self {
             Self::Votes => 256,
             Self::Parcels => 16,

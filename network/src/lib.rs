@@ -62,7 +62,8 @@
 //! Besides, each stream holds at most one frame that is being read; memory for it grows with the
 //! bytes that have arrived, not with the length that was announced. A peer has at most
 //! [`CONNECTIONS_PER_PEER_MAX`] connections, there are at most [`PEERS_MAX`] peers, and at most
-//! [`HANDSHAKES_MAX`] strangers can be in a handshake at once.
+//! [`HANDSHAKES_MAX`] strangers can be in a handshake at once, of one address
+//! [`HANDSHAKES_PER_ADDRESS_MAX`]; an address at which validators are dialled has places of its own.
 //!
 //! # Not here
 //!
@@ -76,6 +77,7 @@ mod error;
 mod events;
 mod frame;
 mod handle;
+mod handshakes;
 mod identity;
 mod list;
 mod mesh;
@@ -92,9 +94,9 @@ pub use config::{NetworkConfig, PEERS_MAX, PeerConfig, address_text, is_peer_id}
 pub use error::{NetworkError, SendError};
 pub use events::{NetworkEvent, NetworkEvents, PeerName};
 pub use handle::NetworkHandle;
+pub use handshakes::{HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX};
 pub use identity::Keypair;
 pub use mesh::{Network, NetworkTask, start};
 pub use metrics::ConnectionMetrics;
 pub use peer::CONNECTIONS_PER_PEER_MAX;
 pub use redial::{REDIAL_MS_MAX, REDIAL_MS_MIN};
-pub use swarm::HANDSHAKES_MAX;

@@ -8,8 +8,9 @@ impl NetworkTask {
     /// Follows the list of those who may connect. Sessions with those who stay go on.
     pub(crate) fn follow_list(&mut self) {
         let list = self.list.borrow_and_update().clone();
-        let streams = &mut self.swarm.behaviour_mut().streams;
-        streams.allow(list.keys().copied().collect());
+        let behaviour = self.swarm.behaviour_mut();
+        behaviour.handshakes.know(list.values().flatten());
+        behaviour.streams.allow(list.keys().copied().collect());
         let gone = self.peers.keys().filter(|id| !list.contains_key(*id));
         for id in gone.copied().collect::<Vec<_>>() {
             self.take_off(id);

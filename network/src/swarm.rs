@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libp2p::{
-    Multiaddr, PeerId, Swarm, SwarmBuilder, connection_limits, noise,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, noise,
     swarm::{
         NetworkBehaviour,
         dial_opts::{DialOpts, PeerCondition},
@@ -11,10 +11,7 @@ use libp2p::{
     tcp, yamux,
 };
 
-use crate::{Keypair, NetworkError, streams};
-
-/// How many connections of strangers may be in their handshake at once.
-pub const HANDSHAKES_MAX: u32 = 64;
+use crate::{Keypair, NetworkError, handshakes, streams};
 
 /// How long a handshake, or a dial without an answer, may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,7 +21,7 @@ const STREAMS_PER_CONNECTION_MAX: usize = 32;
 /// What runs on every connection.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    handshakes: connection_limits::Behaviour,
+    pub(crate) handshakes: handshakes::Behaviour,
     pub(crate) streams: streams::Behaviour,
 }
 
@@ -33,10 +30,8 @@ pub(crate) fn build(
     keypair: &Keypair,
     streams: streams::Behaviour,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
-    let limits = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(HANDSHAKES_MAX));
     let behaviour = Behaviour {
-        handshakes: connection_limits::Behaviour::new(limits),
+        handshakes: handshakes::Behaviour::default(),
         streams,
     };
     let encryption = |error: noise::Error| NetworkError::Encryption {

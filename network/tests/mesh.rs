@@ -5,9 +5,13 @@ mod support;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloverleaf_network::{Class, Keypair, NetworkError, NetworkEvent, SendError, address_text};
-use support::{NETWORK_ID, Node, line::Line, mesh, named, own_address, pair, raw::RawPeer};
-use tokio::{sync::Notify, task::JoinSet};
+use cloverleaf_network::{
+    Class, HANDSHAKES_MAX, Keypair, NetworkError, NetworkEvent, SendError, address_text,
+};
+use support::{
+    NETWORK_ID, Node, connect_from, line::Line, mesh, named, own_address, pair, raw::RawPeer,
+};
+use tokio::{net::TcpStream, sync::Notify, task::JoinSet};
 
 const TEXT: Bytes = Bytes::from_static(b"text");
 
@@ -91,6 +95,28 @@ async fn an_unknown_peer_is_refused_and_counted() {
         .send(&bert.name(), Class::Votes, TEXT)
         .expect("still connected");
     assert_eq!(bert.frame().await.2, TEXT);
+}
+
+#[tokio::test]
+async fn validator_is_connected_while_strangers_have_all_places_for_handshakes() {
+    let (anna_key, bert_key) = (Keypair::generate(), Keypair::generate());
+    // Bert does not listen there, but it is where he comes from.
+    let bert_listens = named(&bert_key, Some("/ip4/127.0.0.1/tcp/1".to_owned()));
+    let anna_at = own_address();
+    let mut anna = Node::start_at(&anna_key, anna_at, vec![bert_listens]).await;
+    let mut silent = Vec::new();
+    // More than there are places, none of them of few addresses.
+    for number in 0..2 * HANDSHAKES_MAX {
+        let [.., low] = number.to_be_bytes();
+        silent.push(connect_from([127, 200, 1, low], anna_at).await);
+    }
+    let mut bert = Node::start(&bert_key, vec![anna.as_peer()]).await;
+    anna.expect_connected(&bert.name()).await;
+    bert.expect_connected(&anna.name()).await;
+    // Their time is not over yet, so he has none of their places.
+    let is_open = |stream: &&TcpStream| stream.try_read(&mut [0]).is_err();
+    let left = silent.iter().filter(is_open).count();
+    assert!(left >= HANDSHAKES_MAX, "{left} strangers are left");
 }
 
 #[tokio::test]

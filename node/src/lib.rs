@@ -31,6 +31,7 @@ mod misdeed;
 mod operator;
 mod rest;
 mod rpc;
+mod snapshot;
 mod streams;
 mod terminal;
 

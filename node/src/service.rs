@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::pause;
 use crate::health::{Health, NodeHealth};
 use crate::home::Home;
+use crate::operator::Socket;
 use crate::rest::Rest;
 use crate::rpc::{Desk, Methods, MethodsConfig, WebSockets};
 use crate::sequencer::{Fatal, Handle, Sequencer};
@@ -105,6 +107,7 @@ impl Service {
         if announced_grpc.is_none() {
             tracing::warn!("nobody is told where gRPC is: set grpc.announce to its URL");
         }
+        let dir = home.dir.clone();
         let sequencer = Sequencer::start(home, options.limits, options.amnesia_accepted).await?;
         let (handle, fatal) = (sequencer.handle(), sequencer.fatal());
         let (operator, public) = (PortGroup::default(), PortGroup::default());
@@ -114,6 +117,7 @@ impl Service {
         let stop = operator.stop.clone();
         let served = operator::serve(listeners.metrics, Arc::clone(&health), metered, stop);
         operator.run("the operator's port", &fatal, served);
+        serve_socket(&dir, &operator, &handle, &fatal);
         let desk = Desk::new(handle, executions);
         let methods = Methods::new(MethodsConfig {
             desk: desk.clone(),
@@ -219,6 +223,19 @@ impl PortGroup {
             () = pause(PORTS_STOP_MAX_MS) => {
                 tracing::warn!("clients do not take their answers; stopping without them");
             }
+        }
+    }
+}
+
+/// The operator's socket. A node decides and serves without one.
+fn serve_socket(dir: &Path, operator: &PortGroup, handle: &Handle, fatal: &Fatal) {
+    match Socket::bind(dir) {
+        Ok(socket) => {
+            let served = socket.serve(handle.shared().store.clone(), operator.stop.clone());
+            operator.run("the operator's socket", fatal, served);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no socket for the operator: no snapshot can be made while it runs");
         }
     }
 }

@@ -1,41 +1,67 @@
 //! Amnesia: a key whose journals do not show all that it signed (D4).
 //!
 //! ```text
-//!   journals whole ──────────────────────────────► signs from where its journal says
-//!   no first record, damaged, older than the store
-//!         │
-//!         ▼                a block of later than start + 2 × clock_drift
-//!   signs nothing, follows ─────────────────────────► signs above it; its height + 1 is the lane's epoch
+//!   journals whole ─► held until enough peers said ─► signs from where its journal says
+//!        │            how far they are, and it is so far        │
+//!        │ no first record, damaged, older than the store       │ signed what they do not show
+//!        ▼                                                      ▼
+//!   signs nothing, follows ──────────────────────────► signs from the next height on, its lane's epoch
+//!                   a block of later than since + 2 × clock_drift, and no peer is known to be further
 //! ```
-//! Whatever the key signed before the start is of heights up to the one after the highest decided then.
-//! A block whose time is later than the start, by any correct clock, is at least that one.
+//! Whatever the key signed before its amnesia began is of heights up to the one after the highest
+//! decided then. A block whose time is later, by any correct clock, is at least that one.
 
-use cloverleaf_bundle::State;
-use cloverleaf_consensus::JournalEntry;
-use cloverleaf_types::{Address, Epoch, Height};
+use cloverleaf_bundle::{LastCut, State};
+use cloverleaf_consensus::{Input as Drive, JournalEntry};
+use cloverleaf_types::{Address, DecidedBlock, Epoch, Height, Parcel, Slot};
 
 use crate::membership::{is_validator, may_seal};
-use crate::output::{JournalRecord, Output};
+use crate::output::Output;
 use crate::replica::Replica;
+use crate::vote_journal::{Told, record};
 
 /// From where on a key signs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Signing {
     /// Nothing while it has amnesia.
     from: Option<Height>,
-    /// With amnesia: blocks up to this time show nothing, in milliseconds since 1970.
-    silent_ms: u64,
+    /// With amnesia: when it began, in milliseconds since 1970. What was signed was signed before.
+    since_ms: u64,
+    /// The highest `clock_drift_ms` of any state since the start: a state of long ago may say less than
+    /// the clocks of later blocks kept.
+    drift_ms: u64,
+    /// With amnesia: blocks up to this time show nothing, since the own clock was wrong.
+    wrong_until_ms: u64,
     /// With amnesia: the height that the operators accept to sign from.
     accepted: Option<Height>,
+    /// The highest height from which the journal ever said that the key signs.
+    highest: Option<Height>,
+    /// With amnesia: what the vote journal holds of the life before, if it is whole.
+    remains: Vec<JournalEntry>,
+    /// Nothing shows it that it has signed elsewhere.
+    is_unaware: bool,
 }
 
 impl Signing {
     pub(crate) fn new(from: Option<Height>, accepted: Option<Height>) -> Self {
         Self {
             from,
-            silent_ms: u64::MAX,
+            since_ms: 0,
+            drift_ms: 0,
+            wrong_until_ms: 0,
             accepted,
+            highest: None,
+            remains: Vec::new(),
+            is_unaware: false,
         }
+    }
+
+    pub(crate) fn is_unaware(&self) -> bool {
+        self.is_unaware
+    }
+
+    pub(crate) fn be_unaware(&mut self) {
+        self.is_unaware = true;
     }
 
     pub(crate) fn is_amnesiac(&self) -> bool {
@@ -52,29 +78,19 @@ impl Signing {
         let from = self.from.unwrap_or(Height::GENESIS);
         state.first_epoch(own).max(Epoch(from.0))
     }
-}
 
-/// From where on a key signs, as its vote journal says beside a store with this tip; nothing with
-/// amnesia (D4): nothing in the journal says it, or the key signed what the store does not lead to.
-#[must_use]
-pub fn signs_from(votes: &[JournalEntry], key: Address, tip: Height) -> Option<Height> {
-    let said = votes.iter().rev().find_map(|entry| match entry {
-        JournalEntry::Signing { key: of, from } if *of == key => Some(*from),
-        _ => None,
-    });
-    let own = votes.iter().filter(|entry| entry.signer() == Some(key));
-    let behind = own.map(JournalEntry::height).any(|it| it > tip.next());
-    said.flatten().filter(|from| !behind && *from <= tip.next())
-}
+    /// Whether a signature for a height that the journals do not show is proof that they are not whole.
+    /// What was signed in an earlier life at the very height from which this one signs may have been
+    /// accepted.
+    fn is_proof(&self, height: Height) -> bool {
+        self.from.is_some_and(|from| height > from)
+    }
 
-/// The vote journal's record of where a key signs from: with genesis's height, its first one, which is
-/// written together with a newly made key (D4).
-#[must_use]
-pub fn signing_record(key: Address, from: Option<Height>) -> JournalRecord {
-    let entry = JournalEntry::Signing { key, from };
-    JournalRecord {
-        height: entry.height(),
-        bytes: entry.encode(),
+    fn silent_ms(&self) -> u64 {
+        let by_clock_ms = self
+            .since_ms
+            .saturating_add(self.drift_ms.saturating_mul(2));
+        by_clock_ms.max(self.wrong_until_ms)
     }
 }
 
@@ -85,52 +101,225 @@ impl Replica {
         !self.signing.is_amnesiac() && is_validator(self.chain.state(), self.own)
     }
 
-    /// Whether this node seals parcels.
+    /// Whether this node seals parcels, and takes in what to seal.
     pub(crate) fn may_seal(&self) -> bool {
         !self.signing.is_amnesiac() && may_seal(self.chain.state(), self.own)
     }
 
     /// The node starts. With amnesia the journal is told before anything else, so that no later start
-    /// takes what is left of it for whole; nothing in it is gone on from.
-    pub(crate) fn start_signing(&mut self, votes: Vec<JournalEntry>) -> Vec<JournalEntry> {
+    /// takes what is left of it for whole. Returns what is gone on from.
+    pub(crate) fn start_signing(&mut self, votes: &[JournalEntry]) -> Vec<JournalEntry> {
+        let told = Told::by(votes, self.own);
+        let next = self.chain.height().next();
+        self.signing.since_ms = self.now_ms;
+        self.signing.highest = told.highest;
+        self.follow_clocks();
         if !self.signing.is_amnesiac() {
-            return votes;
+            // A disk of before, put back whole, shows itself only beside what the peers have.
+            self.is_held = self.may_vote();
+            return told.entries;
         }
-        let own = |entry: &JournalEntry| matches!(entry, JournalEntry::Signing { key, .. } if *key == self.own);
-        let lost = JournalEntry::Signing {
-            key: self.own,
-            from: None,
-        };
-        if votes.into_iter().rfind(own) != Some(lost) {
-            self.journal_signing();
+        let own = |entry: &&JournalEntry| matches!(entry, JournalEntry::Signing { key, .. } if *key == self.own);
+        let is_told = votes.iter().rfind(own).is_some() && told.from.is_none();
+        if !is_told {
+            self.journal_signing(Vec::new());
         }
-        let drift_ms = self.chain.state().parameters().clock_drift_ms;
-        self.signing.silent_ms = self.now_ms.saturating_add(drift_ms.saturating_mul(2));
         tracing::warn!(
-            key = %self.own, silent_ms = self.signing.silent_ms,
+            key = %self.own, silent_ms = self.signing.silent_ms(),
             "the journals do not show all that this key signed: the node signs nothing until a later block"
         );
-        self.follow_amnesia();
-        self.follow_membership(false);
-        Vec::new()
+        self.signing.remains = told.entries;
+        self.tell_acceptance(next);
+        self.await_acceptance(next)
+    }
+
+    /// Operators hear at once whether what they accept can come.
+    fn tell_acceptance(&self, next: Height) {
+        match self.signing.accepted {
+            Some(accepted) if accepted > next => tracing::warn!(
+                %next, %accepted,
+                "`--accept-amnesia` holds once the block before that height is this node's tip, and no peer \
+                 is known to be further"
+            ),
+            Some(accepted) if accepted < next => tracing::warn!(
+                %next, %accepted,
+                "`--accept-amnesia` does nothing: that height is decided. Take it away, or name the height \
+                 after the highest that any validator has"
+            ),
+            _ => {}
+        }
     }
 
     /// A block is durable: it may show that all that the key signed is past (D4). Called before the
-    /// lane begins and the next height starts.
-    pub(crate) fn follow_amnesia(&mut self) {
-        let state = self.chain.state();
-        let next = state.height().next();
-        let is_past = state.timestamp_ms() > self.signing.silent_ms;
-        let is_accepted = self.signing.accepted == Some(next);
-        if self.signing.is_amnesiac() && (is_past || is_accepted) {
-            self.signing.from = Some(next);
-            self.journal_signing();
-            tracing::warn!(height = %next, is_accepted, "this key signs again, from this height on");
+    /// lane begins and the next height starts. Returns what that height goes on from.
+    pub(crate) fn follow_amnesia(&mut self) -> Vec<JournalEntry> {
+        self.follow_clocks();
+        if !self.signing.is_amnesiac() {
+            return Vec::new();
+        }
+        let (tip, timestamp_ms) = (self.chain.height(), self.chain.state().timestamp_ms());
+        let is_past = timestamp_ms > self.signing.silent_ms();
+        // D6: without room the next block will do.
+        if is_past && self.sync.vouched_tip() <= tip && self.may_write() {
+            self.sign_again(tip.next(), Vec::new());
+        }
+        self.await_acceptance(tip.next())
+    }
+
+    /// Peers have said more: whether what is held may begin. Called after every input.
+    pub(crate) fn follow_tips(&mut self) {
+        if !self.is_held || self.committing.is_some() || !self.may_write() {
+            return;
+        }
+        let (tip, next) = (self.chain.height(), self.chain.height().next());
+        let is_further = self.sync.vouched_tip() > tip;
+        if self.signing.is_amnesiac() {
+            let is_accepted = self.signing.accepted == Some(next) && !is_further;
+            if is_accepted && !self.sync.is_informed(self.own) {
+                return;
+            }
+            if is_accepted {
+                let remains = self.remains_of(next);
+                self.sign_again(next, remains);
+                self.follow_membership(false);
+            }
+        } else if is_further || !self.sync.is_informed(self.own) {
+            return;
+        }
+        self.is_held = false;
+        let may_sign = self.may_vote();
+        self.drive(Drive::Release { may_sign });
+    }
+
+    /// Something shows that this key signed what its journals do not hold: a disk of before was put
+    /// back, or the key is in use twice. From now on it has amnesia.
+    pub(crate) fn forget(&mut self, proof: &str) {
+        if self.signing.is_amnesiac() || self.signing.is_unaware {
+            return;
+        }
+        tracing::warn!(
+            key = %self.own, proof,
+            "this key has signed what its journals do not show: a disk of before was put back, or a second \
+             process has the key. The node signs nothing until a later block"
+        );
+        self.signing.forget();
+        self.signing.since_ms = self.now_ms;
+        self.signing.accepted = None;
+        self.journal_signing(Vec::new());
+        self.drive(Drive::Silence);
+        self.lane.end();
+        let changes = self.pool.on_lane_lost();
+        self.note_put_off(&changes);
+        self.announce(changes);
+    }
+
+    /// A block is durable: what it took of the own lane must be what this node sealed.
+    pub(crate) fn check_own_cut(&mut self) {
+        let cut = self.chain.state().last_cut(self.own).copied();
+        let known = |LastCut {
+                         epoch, seq, hash, ..
+                     }: LastCut| {
+            let author = self.own;
+            self.lane.knows(Slot { author, epoch, seq }, hash)
+        };
+        if !cut.is_none_or(known) {
+            self.forget("a block took a parcel of it");
         }
     }
 
-    fn journal_signing(&mut self) {
-        let record = signing_record(self.own, self.signing.from);
-        self.outputs.push(Output::Journal(vec![record]));
+    /// A peer sent a parcel of the own lane.
+    pub(crate) fn check_own_parcel(&mut self, parcel: &Parcel) {
+        let slot = parcel.slot();
+        if slot.author == self.own && self.may_vote() && !self.lane.knows(slot, parcel.hash()) {
+            self.forget("a peer holds a parcel of it");
+        }
+    }
+
+    /// A block came by sync.
+    pub(crate) fn check_own_vote(&mut self, decided: &DecidedBlock) {
+        let certificate = &decided.certificate;
+        let (height, round) = (certificate.height, certificate.round);
+        if !self.may_vote() || !self.signing.is_proof(height) {
+            return;
+        }
+        let index = self.chain.state().validators().index_of(self.own);
+        let mut signers = certificate.signatures.iter().map(|it| Some(it.index));
+        let is_signer = signers.any(|signer| signer == index);
+        let block_hash = certificate.block_hash;
+        if is_signer && !self.driver.has_precommitted(height, round, block_hash) {
+            self.forget("a certificate holds a vote of it");
+        }
+    }
+
+    /// A peer sent a vote or a proposal of this key that this node did not sign.
+    pub(crate) fn signed_elsewhere(&mut self, height: Height) {
+        if self.signing.is_proof(height) {
+            self.forget("a peer holds a vote of it");
+        }
+    }
+
+    /// Under a right clock no block is later than it by more than the drift. If the own one was behind
+    /// when amnesia began, it says nothing of when that was.
+    fn follow_clocks(&mut self) {
+        let state = self.chain.state();
+        let (timestamp_ms, now_ms) = (state.timestamp_ms(), self.now_ms);
+        let drift_ms = state.parameters().clock_drift_ms;
+        self.signing.drift_ms = self.signing.drift_ms.max(drift_ms);
+        let drift_ms = self.signing.drift_ms;
+        if self.signing.is_amnesiac() && timestamp_ms > now_ms.saturating_add(drift_ms) {
+            tracing::warn!(
+                block_ms = timestamp_ms,
+                now_ms,
+                "this machine's clock is behind that of the blocks: the key signs nothing until it is right"
+            );
+            let until_ms = timestamp_ms.saturating_add(drift_ms.saturating_mul(2));
+            self.signing.wrong_until_ms = self.signing.wrong_until_ms.max(until_ms);
+        }
+    }
+
+    /// If the operators let the key sign from the next height on, that is held until peers have said
+    /// that they are no further.
+    fn await_acceptance(&mut self, next: Height) -> Vec<JournalEntry> {
+        let signing = &self.signing;
+        if !signing.is_amnesiac() || signing.accepted.is_none() {
+            return Vec::new();
+        }
+        if signing.accepted != Some(next) {
+            return Vec::new();
+        }
+        if signing.highest >= Some(next) {
+            tracing::warn!(
+                height = %next,
+                "this key was let sign from this height on before, and has lost what it signed since; \
+                 `--accept-amnesia` does not hold twice for a height. Replace the validator"
+            );
+            return Vec::new();
+        }
+        self.is_held = true;
+        self.remains_of(next)
+    }
+
+    /// What the life before signed at a height and above, and what led to it.
+    fn remains_of(&self, next: Height) -> Vec<JournalEntry> {
+        let remains = self.signing.remains.iter();
+        remains.filter(|it| it.height() >= next).cloned().collect()
+    }
+
+    /// The key signs from a height on. What it goes on from of the life before is written once more, in
+    /// front of that.
+    fn sign_again(&mut self, next: Height, remains: Vec<JournalEntry>) {
+        let is_accepted = self.signing.accepted == Some(next);
+        self.signing.from = Some(next);
+        self.signing.highest = self.signing.highest.max(Some(next));
+        self.signing.remains.clear();
+        self.journal_signing(remains);
+        tracing::warn!(height = %next, is_accepted, "this key signs again, from this height on");
+    }
+
+    fn journal_signing(&mut self, before: Vec<JournalEntry>) {
+        let (key, from) = (self.own, self.signing.from);
+        let said = JournalEntry::Signing { key, from };
+        let records = before.iter().chain([&said]).map(record).collect();
+        self.outputs.push(Output::Journal(records));
     }
 }

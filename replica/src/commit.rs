@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Ordered, State};
-use cloverleaf_consensus::SyncInput;
+use cloverleaf_consensus::{Input as Drive, SyncInput};
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
 
@@ -94,9 +94,13 @@ impl Replica {
         } = committing;
         let took_part = self.may_vote();
         self.chain.advance(state, keys.clone());
+        if took_part {
+            self.check_own_cut();
+        }
         self.follow_block(&commit, &keys);
-        self.follow_amnesia();
-        self.follow_membership(took_part);
+        let forgot = self.signing.is_amnesiac();
+        let journal = self.follow_amnesia();
+        self.follow_membership(took_part && !forgot);
         // D2: the last own record stays in the newest segment, and where the key signs from is filed
         // above all heights, so nothing needs carrying over.
         self.outputs.push(Output::ForgetVotes(height));
@@ -107,6 +111,9 @@ impl Replica {
             first: self.first_kept,
             validators,
         });
-        self.start_height(Vec::new());
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
+        self.start_height(journal);
     }
 }

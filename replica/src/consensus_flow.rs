@@ -8,9 +8,10 @@ use cloverleaf_types::{Address, DecidedBlock};
 
 use crate::config::Halt;
 use crate::misdeed::SignedMisdeed;
-use crate::output::{Class, JournalRecord, Output, Recipient};
+use crate::output::{Class, Output, Recipient};
 use crate::planner::{NotComputed, Planner};
 use crate::replica::Replica;
+use crate::vote_journal::record;
 
 impl Replica {
     /// Gives consensus an input and passes on what follows.
@@ -48,12 +49,8 @@ impl Replica {
     fn pass_on(&mut self, output: Driven) {
         match output {
             Driven::Journal(entries) => {
-                let record = |entry: JournalEntry| JournalRecord {
-                    height: entry.height(),
-                    bytes: entry.encode(),
-                };
-                self.outputs
-                    .push(Output::Journal(entries.into_iter().map(record).collect()));
+                let records = entries.iter().map(record).collect();
+                self.outputs.push(Output::Journal(records));
             }
             Driven::Send { to, message } => {
                 let to = match to {
@@ -71,6 +68,7 @@ impl Replica {
             Driven::Discarded { from, why } => {
                 tracing::debug!(%from, %why, "consensus message discarded");
             }
+            Driven::SignedElsewhere(slot) => self.signed_elsewhere(slot.height),
             Driven::WakeAt(at_ms) => self.wakes.consensus_ms = Some(at_ms),
             Driven::Halt(halt) => {
                 if let ConsensusHalt::Uncertified { block_hash, .. } = &halt {

@@ -10,11 +10,12 @@ use cloverleaf_mempool::{AckEntry, Fetch};
 use cloverleaf_types::{Address, B256, Height};
 
 use crate::output::BlockRange;
+use crate::room::Room;
 
 /// Something that happened. Messages come from authenticated validators, each named by its address.
 #[derive(Debug)]
 pub enum Input {
-    /// The node starts; always the first input.
+    /// The node starts; the first input, or the first after [`Input::Disk`].
     Start {
         /// What the vote journal holds, in its order.
         votes: Vec<JournalEntry>,
@@ -26,6 +27,8 @@ pub enum Input {
         /// The lowest height that it keeps.
         first_kept: Height,
     },
+    /// The room on the disk is another than before (D6).
+    Disk(Room),
     /// The time of [`crate::Replica::next_wake_ms`] has come.
     Tick,
     /// A connection to a validator was made.

@@ -97,6 +97,9 @@ impl Replica {
 
     /// Asks for parcels that a proposal or an ack names and that did not come.
     pub(crate) fn fetch_parcels(&mut self) {
+        if !self.may_write() {
+            return; // D6: they could not be kept.
+        }
         for (peer, fetch) in self.parcels.fetches(self.now_ms) {
             self.send_parcels(Recipient::One(peer), &Message::Fetch(fetch));
         }
@@ -137,10 +140,11 @@ impl Replica {
 
     fn accept_parcel(&mut self, from: Address, prepared: Arc<Prepared>) {
         let parcel = Arc::clone(&prepared.parcel);
-        if !self.kept.has_room(parcel.encoded().len()) {
+        if !self.may_write() || !self.kept.has_room(parcel.encoded().len()) {
             tracing::debug!(%from, slot = %parcel.slot(), "the disk does not follow; not taken");
             return;
         }
+        self.check_own_parcel(&parcel);
         let store = match self.parcels.accept(prepared) {
             Accept::Store => true,
             Accept::Evidence { evidence, store } => {
@@ -189,7 +193,7 @@ impl Replica {
 
     fn seal_if_due(&mut self) {
         let applied = self.chain.height();
-        if self.halted || !self.may_seal() {
+        if self.halted || self.is_held || !self.may_write() || !self.may_seal() {
             return;
         }
         while let Some(due) = self
@@ -204,7 +208,8 @@ impl Replica {
                 .lane
                 .seal(items, applied, self.now_ms, self.signer.as_ref());
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
-            if let Some(why) = contradiction(&self.parcels.accept(prepared)) {
+            let refused = contradiction(&self.parcels.accept(prepared));
+            if let Some(why) = refused.filter(|_| !self.signing.is_unaware()) {
                 let slot = parcel.slot();
                 self.halt(Halt::OwnParcelRefused { slot, why });
                 return;
@@ -256,7 +261,12 @@ impl Replica {
         self.lane
             .on_decided(state.last_cut(self.own), Arc::clone(&validators));
         let height = state.height();
-        for hash in self.kept.overdue(height) {
+        let overdue = if self.may_write() {
+            self.kept.overdue(height)
+        } else {
+            Vec::new() // D6
+        };
+        for hash in overdue {
             if let Some(prepared) = self.parcels.get(&hash) {
                 self.store_parcel(Arc::clone(&prepared.parcel));
             }

@@ -20,7 +20,7 @@
 //! ```
 //! [`Replica::handle`] takes an [`Input`] and returns [`Output`]s, to be done in their order. The files
 //! follow the arrows: `submit`, `lanes`, `consensus_flow` with `planner`, `sync_flow`, `commit`;
-//! `membership` and `amnesia` say when a node takes part.
+//! `membership`, `amnesia` with `vote_journal`, and `room` say when a node takes part.
 //!
 //! # Not here
 //! Threads, files and sockets (`node`), virtual ones (`testnet`). Verifying a parcel's signature takes
@@ -48,10 +48,11 @@ mod membership;
 mod observation;
 mod planner;
 mod restore;
+mod room;
 mod submit;
 mod sync_flow;
+mod vote_journal;
 
-pub use amnesia::{signing_record, signs_from};
 pub use chain::Order;
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
@@ -64,3 +65,5 @@ pub use misdeeds::MISDEED_HEIGHTS;
 pub use observation::Observation;
 pub use output::{BlockRange, Class, Commit, JournalRecord, KeptParcel, Output, Recipient};
 pub use replica::Replica;
+pub use room::Room;
+pub use vote_journal::{Decided, signing_record, signs_from};

@@ -4,6 +4,7 @@ use cloverleaf_consensus::{JournalEntry, Status};
 use cloverleaf_types::{Bound, ChainId, Height};
 
 use crate::replica::Replica;
+use crate::room::Room;
 
 /// A replica at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Observation {
     pub timestamp_ms: u64,
     /// The highest height that peers of power f + 1 say they have applied.
     pub vouched_tip: Height,
+    /// From where on peers keep blocks, when none of them keeps the one after `height`.
+    pub kept_from: Option<Height>,
     /// Where consensus is.
     pub consensus: Status,
     /// Messages signed since the start.
@@ -26,6 +29,8 @@ pub struct Observation {
     pub is_validator: bool,
     /// Whether its journals do not show all that its key signed, so that it signs nothing (D4).
     pub is_amnesiac: bool,
+    /// What its disk has room for (D6).
+    pub room: Room,
     /// Validators that are marked absent (P1).
     pub absent: usize,
     /// Kept proofs of double votes and proposals.
@@ -67,12 +72,14 @@ impl Replica {
             height: state.height(),
             timestamp_ms: state.timestamp_ms(),
             vouched_tip: self.sync.vouched_tip(),
+            kept_from: self.sync.kept_from(),
             consensus: self.driver.status(),
             signed: self.driver.signed(),
             signed_height: self.driver.last_signed().map(JournalEntry::height),
             validators: state.validators().len(),
             is_validator: state.validators().index_of(self.own).is_some(),
             is_amnesiac: self.signing.is_amnesiac(),
+            room: self.room,
             absent: state.absent().len(),
             evidence: self.driver.evidence().count(),
             equivocations: self.equivocations(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{
     BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
@@ -10,7 +11,7 @@ use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
 use cloverleaf_mempool::parcels::Parcels;
 use cloverleaf_mempool::pool::Pool;
-use cloverleaf_types::{Address, Height, Signer, Value};
+use cloverleaf_types::{Address, DecidedBlock, Height, Signer, Value, Verified};
 
 use crate::amnesia::Signing;
 use crate::chain::{Chain, Order};
@@ -22,6 +23,7 @@ use crate::kept::Kept;
 use crate::misdeed::{Misdeed, SignedMisdeed};
 use crate::misdeeds::Misdeeds;
 use crate::output::Output;
+use crate::room::Room;
 use crate::served::Served;
 
 /// When the parts want to be woken, in milliseconds; nothing when they wait for an input.
@@ -45,6 +47,9 @@ pub struct Replica {
     pub(crate) lane: Lane,
     pub(crate) parcels: Parcels,
     pub(crate) committing: Option<Committing>,
+    /// What the disk has room for, and the synced block that waits for more (D6).
+    pub(crate) room: Room,
+    pub(crate) deferred: Option<Box<Verified<DecidedBlock>>>,
     pub(crate) first_kept: Height,
     pub(crate) wakes: Wakes,
     pub(crate) now_ms: u64,
@@ -60,7 +65,11 @@ pub struct Replica {
     pub(crate) misdeeds: Misdeeds,
     /// What peers that asked for parcels were served lately.
     pub(crate) served: Served,
+    /// The same for blocks.
+    pub(crate) served_blocks: Served,
     pub(crate) outputs: Vec<Output>,
+    /// Nothing is signed until peers have said how far they are (D4).
+    pub(crate) is_held: bool,
     pub(crate) halted: bool,
     /// The block that a halt is about.
     pub(crate) in_question: Option<Value>,
@@ -80,6 +89,14 @@ impl Replica {
     #[must_use]
     pub fn unwatched(mut self) -> Self {
         self.chain.unwatch();
+        self
+    }
+
+    /// Does not notice that its key signs elsewhere. It is for the simulator, whose Byzantine validators
+    /// and twins must not fall silent.
+    #[must_use]
+    pub fn unaware(mut self) -> Self {
+        self.signing.be_unaware();
         self
     }
 
@@ -160,8 +177,11 @@ impl Replica {
     fn accept(&mut self, input: Input) {
         match input {
             Input::Start { votes, first_kept } => self.start(votes, first_kept),
-            // Peers hear of it with the next block.
-            Input::Pruned { first_kept } => self.first_kept = first_kept,
+            Input::Pruned { first_kept } => {
+                self.first_kept = first_kept;
+                self.synchronise(SyncInput::Kept { first: first_kept });
+            }
+            Input::Disk(room) => self.follow_room(room),
             Input::Tick => self.tick(),
             Input::Connected(peer) => self.connected(peer),
             Input::Disconnected(peer) => {
@@ -176,6 +196,8 @@ impl Replica {
             Input::Committed { height } => self.committed(height),
             Input::BlocksRead { range, blocks } => {
                 let (peer, from) = (range.peer, range.from);
+                let bytes = blocks.iter().map(Bytes::len).sum();
+                self.served_blocks.note(peer, bytes, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }
@@ -183,8 +205,11 @@ impl Replica {
 
     fn start(&mut self, votes: Vec<JournalEntry>, first_kept: Height) {
         self.first_kept = first_kept;
-        let votes = self.start_signing(votes);
+        let votes = self.start_signing(&votes);
         self.restore_named(&votes);
+        if self.is_held {
+            self.drive(Drive::Hold);
+        }
         self.start_height(votes);
         let validators = Arc::new(self.chain.state().validators().clone());
         let tip = self.chain.height();
@@ -222,6 +247,7 @@ impl Replica {
     /// Does what follows from any input, and hands out what is to be done.
     pub(crate) fn settle(&mut self) -> Vec<Output> {
         if !self.halted {
+            self.follow_tips();
             self.tend_lanes();
         }
         let mut outputs = std::mem::take(&mut self.outputs);

@@ -20,6 +20,7 @@ use crate::kept::Kept;
 use crate::membership::is_validator;
 use crate::misdeeds::Misdeeds;
 use crate::replica::{Replica, Wakes};
+use crate::room::Room;
 use crate::served::Served;
 
 impl Replica {
@@ -62,10 +63,8 @@ impl Replica {
             stored.iter().filter(held).map(hash),
             put_off,
         );
-        let set_aside = stored
-            .iter()
-            .filter(|prepared| is_above_its_cut(prepared, &state) && !held(prepared));
-        let set_aside = set_aside.cloned().collect();
+        let mut set_aside = above_the_cuts(&state, &stored);
+        set_aside.retain(|prepared| parcels.get(&prepared.parcel.hash()).is_none());
         Self {
             own,
             signing,
@@ -78,6 +77,8 @@ impl Replica {
             lane,
             parcels,
             committing: None,
+            room: Room::Ample,
+            deferred: None,
             first_kept: Height(1),
             wakes: Wakes::default(),
             now_ms: 0,
@@ -87,8 +88,10 @@ impl Replica {
             kept,
             set_aside,
             misdeeds: Misdeeds::default(),
-            served: Served::default(),
+            served: Served::of_parcels(),
+            served_blocks: Served::of_blocks(),
             outputs: Vec::new(),
+            is_held: false,
             halted: false,
             in_question: None,
             restored,
@@ -130,13 +133,6 @@ impl Replica {
         }
         taken
     }
-}
-
-/// No block has taken it.
-fn is_above_its_cut(prepared: &Prepared, state: &State) -> bool {
-    let slot = prepared.parcel.slot();
-    let cut = state.last_cut(slot.author);
-    cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq))
 }
 
 fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut Signing) -> Lane {
@@ -183,14 +179,25 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut 
 
 /// L2: what no block had taken of the lane when its author was removed has ended, and whoever asks is
 /// told so, although the node may not have lived to say it.
+/// Parcels that no block has taken.
+fn above_the_cuts(state: &State, stored: &[Arc<Prepared>]) -> Vec<Arc<Prepared>> {
+    let is_above = |prepared: &&Arc<Prepared>| {
+        let slot = prepared.parcel.slot();
+        let cut = state.last_cut(slot.author);
+        cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq))
+    };
+    stored.iter().filter(is_above).cloned().collect()
+}
+
 fn end_removed(pool: &mut Pool, state: &State, removed: &[Arc<Prepared>], index: &dyn PlacedIndex) {
     let placed = |submission: &Submission| {
         let mut transactions = submission.transactions();
         transactions.any(|transaction| index.placed(&transaction.key()).is_some())
     };
     for prepared in removed {
-        if is_above_its_cut(prepared, state) {
-            let slot = prepared.parcel.slot();
+        let slot = prepared.parcel.slot();
+        let cut = state.last_cut(slot.author);
+        if cut.is_none_or(|cut| (slot.epoch, slot.seq) > (cut.epoch, cut.seq)) {
             let mut submissions = submitted(prepared, state);
             submissions.retain(|submission| !placed(submission));
             pool.restore(slot, &submissions);

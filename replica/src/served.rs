@@ -1,4 +1,4 @@
-//! How much of the lanes is served to a peer that asks for it (L6).
+//! How much a peer that asks for parcels (L6) or blocks (C4) is served.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,19 @@ use cloverleaf_types::Address;
 /// that more would be lost on its way. It is what two full lanes weigh, and each holder of a lane
 /// serves a part of it. A request of 80 bytes is answered with up to a megabyte: whoever asks without
 /// end must not keep this node busy.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
+const PARCEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The time in milliseconds for which [`BYTES_MAX`] holds: whoever got no answer by then asks again.
+/// Most bytes of blocks that a peer is served in [`INTERVAL_MS`]: eight full answers, which is more than
+/// a node can apply. Each is read, decoded and hashed.
+const BLOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The time in milliseconds for which these hold: whoever got no answer by then asks again.
 const INTERVAL_MS: u64 = FETCH_TIMEOUT_MS;
 
 /// What each peer was served lately: as many as asked within one interval.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Served {
+    bytes_max: usize,
     by_peer: BTreeMap<Address, Lately>,
 }
 
@@ -27,12 +32,27 @@ struct Lately {
 }
 
 impl Served {
+    pub(crate) fn of_parcels() -> Self {
+        Self::up_to(PARCEL_BYTES_MAX)
+    }
+
+    pub(crate) fn of_blocks() -> Self {
+        Self::up_to(BLOCK_BYTES_MAX)
+    }
+
+    fn up_to(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            by_peer: BTreeMap::new(),
+        }
+    }
+
     /// Whether a peer may be served now.
     pub(crate) fn may_serve(&mut self, peer: Address, now_ms: u64) -> bool {
         let is_late = |served: &Lately| now_ms < served.since_ms.saturating_add(INTERVAL_MS);
         self.by_peer.retain(|_, served| is_late(served));
         let served = self.by_peer.get(&peer);
-        served.is_none_or(|served| served.bytes < BYTES_MAX)
+        served.is_none_or(|served| served.bytes < self.bytes_max)
     }
 
     /// It was served so much.
@@ -54,10 +74,10 @@ mod tests {
 
     #[test]
     fn peer_that_was_served_enough_waits_for_the_end_of_its_interval() {
-        let mut served = Served::default();
+        let mut served = Served::of_parcels();
         for now_ms in [10, 20] {
             assert!(served.may_serve(PEER, now_ms));
-            served.note(PEER, BYTES_MAX / 2, now_ms);
+            served.note(PEER, PARCEL_BYTES_MAX / 2, now_ms);
         }
         assert!(!served.may_serve(PEER, 10 + INTERVAL_MS - 1));
         assert!(served.may_serve(Address::ZERO, 20));

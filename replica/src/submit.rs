@@ -19,6 +19,9 @@ impl Replica {
         if !self.may_seal() {
             return (Err(Refusal::NotValidator), Vec::new());
         }
+        if let Err(refusal) = self.has_room_for(&submission.name()) {
+            return (Err(refusal), Vec::new());
+        }
         let index = &self.index;
         let admitted = self.pool.admit(submission, |key| index.placed(key)); // W2
         if let Ok(Admission::New { displaced, .. }) = &admitted {

@@ -23,6 +23,13 @@ impl Replica {
                     class: Class::Sync,
                     bytes: message.encode(),
                 }),
+                SyncOutput::Read { peer, from, .. }
+                    if !self.served_blocks.may_serve(peer, self.now_ms) =>
+                {
+                    tracing::debug!(%peer, "a peer asks for more blocks than it can be sent");
+                    let blocks = Vec::new();
+                    self.synchronise(SyncInput::Blocks { peer, from, blocks });
+                }
                 SyncOutput::Read { peer, from, count } => {
                     let to = Height(from.0.saturating_add(count).saturating_sub(1));
                     let range = BlockRange {
@@ -51,11 +58,17 @@ impl Replica {
         }
     }
 
-    fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
+    /// A block whose certificate holds. Without room for it, it waits (D6).
+    pub(crate) fn apply_synced(&mut self, decided: Box<Verified<DecidedBlock>>) {
         let height = decided.height();
         if self.committing.is_some() || height != self.chain.height().next() {
             return; // Consensus decided it meanwhile.
         }
+        if !self.may_write() {
+            self.deferred = Some(decided);
+            return;
+        }
+        self.check_own_vote(&decided);
         match apply(self.chain.state(), &decided.block) {
             Ok(state) => self.commit_synced(decided.into_inner(), state),
             Err(error) if error.is_of_batches() => self.synchronise(SyncInput::Refused {

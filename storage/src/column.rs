@@ -3,15 +3,17 @@
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
 
 use crate::limits::{
-    BLOB_BYTES_MIN, BLOB_FILE_BYTES, REMOVALS_MAX, REMOVALS_WINDOW, WRITE_BUFFER_BYTES,
+    BLOB_BYTES_MIN, BLOB_FILE_BYTES, REMOVALS_MAX, REMOVALS_WINDOW, WRITE_BUFFER_PARTS,
 };
+use crate::memory::Memory;
 
 /// Bits of filter a key: one look-up in a hundred for an absent key touches the disk.
 const FILTER_BITS: f64 = 10.0;
 
 /// Settings without a setter: a checksum in memory for each entry, verified before it is written
-/// on.
-const PROTECTED: &str = "memtable_protection_bytes_per_key=8";
+/// on; and a table that was written is read back before what it was made of is removed. Large batches
+/// are not in tables, so little is read twice.
+const PROTECTED: &str = "memtable_protection_bytes_per_key=8;paranoid_file_checks=true";
 
 /// A column: one sorted map from keys to values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +61,10 @@ impl Column {
     pub(crate) fn descriptor(
         self,
         cache: &Cache,
+        memory: Memory,
     ) -> Result<ColumnFamilyDescriptor, rocksdb::Error> {
         let mut options = Options::default().get_options_from_string(PROTECTED)?;
-        options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+        options.set_write_buffer_size(memory.write_buffers_bytes / WRITE_BUFFER_PARTS);
         options.set_compression_type(self.compression());
         if self.is_pruned() {
             let (window, removals) = (REMOVALS_WINDOW, REMOVALS_MAX);

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use rocksdb::{
     Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, Direction, ErrorKind,
-    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions, properties,
+    IteratorMode, Options, PrefixRange, ReadOptions, WriteBatch, WriteOptions,
+    checkpoint::Checkpoint, properties,
 };
 
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::limits;
+use crate::memory::Memory;
 
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
@@ -38,12 +40,13 @@ pub(crate) struct Database {
 
 impl Database {
     /// Opens the database in a directory, or makes both.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
+        Self::check_beginning(path)?;
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
         }
-        match open(&path) {
+        match open(&path, memory) {
             Ok(db) => Ok(Self { db, path }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
             Err(source) => Err(StoreError::Open { path, source }),
@@ -54,9 +57,10 @@ impl Database {
     /// into memory.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_path_buf();
-        let opened = columns().and_then(|columns| {
+        let memory = Memory::default();
+        let opened = columns(memory).and_then(|columns| {
             let refuse_a_log = false;
-            DB::open_cf_descriptors_read_only(&options()?, &path, columns, refuse_a_log)
+            DB::open_cf_descriptors_read_only(&options(memory)?, &path, columns, refuse_a_log)
         });
         match opened {
             Ok(db) => Ok(Self { db, path }),
@@ -67,6 +71,25 @@ impl Database {
     /// True if a database was ever made in a directory.
     pub(crate) fn is_in(path: &Path) -> bool {
         path.join(CURRENT).exists()
+    }
+
+    /// RocksDB takes a directory without [`CURRENT`] for a new one, and removes the tables in it.
+    pub(crate) fn check_beginning(path: &Path) -> Result<(), StoreError> {
+        if Self::is_in(path) {
+            return Ok(());
+        }
+        let files = fs::read_dir(path).into_iter().flatten().flatten();
+        let is_content = |file: &PathBuf| {
+            let extension = file.extension().and_then(|it| it.to_str());
+            matches!(extension, Some("sst" | "blob" | "log"))
+        };
+        let mut content = files.map(|file| file.path()).filter(is_content);
+        content.next().map_or(Ok(()), |file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let what = format!("the file {CURRENT} is missing, though {name} is there");
+            let path = path.to_path_buf();
+            Err(StoreError::Damaged { path, what })
+        })
     }
 
     /// The bytes of a column on the disk, and those that are in RocksDB's log alone.
@@ -156,6 +179,14 @@ impl Database {
             None | Some(0) => Ok(()),
             Some(_) => Err(StoreError::Stopped { path: path() }),
         }
+    }
+
+    /// Writes a database with everything that is durable now into a new directory. What is in RocksDB's
+    /// log alone is moved into tables first.
+    pub(crate) fn checkpoint(&self, to: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|made| made.create_checkpoint(to));
+        let path = to.to_path_buf();
+        made.map_err(|source| StoreError::Snapshot { path, source })
     }
 
     /// Rewrites a column without what was removed from it.
@@ -248,17 +279,23 @@ impl Writes<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<DB, rocksdb::Error> {
-    DB::open_cf_descriptors(&options()?, path, columns()?)
+fn open(path: &Path, memory: Memory) -> Result<DB, rocksdb::Error> {
+    DB::open_cf_descriptors(&options(memory)?, path, columns(memory)?)
 }
 
-fn columns() -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
-    let cache = Cache::new_lru_cache(limits::CACHE_BYTES);
-    let columns = Column::ALL.iter().map(|column| column.descriptor(&cache));
-    columns.collect()
+fn columns(memory: Memory) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error> {
+    let cache = Cache::new_lru_cache(memory.cache_bytes);
+    let columns = Column::ALL.iter();
+    columns
+        .map(|column| column.descriptor(&cache, memory))
+        .collect()
 }
 
-fn options() -> Result<Options, rocksdb::Error> {
+/// Left as RocksDB has them: checksums are verified on each read; sizes of tables are compared with the
+/// manifest when opening, and their ids and counts of entries whenever they are used; nothing is recovered
+/// by best efforts; columns are not flushed together, since no write goes past the log. Closed logs are
+/// in the manifest; that the last one is not cut short, the journals' watermark says (D4).
+fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
     let mut options = Options::default().get_options_from_string(NO_RESUME)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -267,7 +304,7 @@ fn options() -> Result<Options, rocksdb::Error> {
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_max_total_wal_size(limits::LOG_BYTES_MAX);
-    options.set_db_write_buffer_size(limits::WRITE_BUFFERS_BYTES);
+    options.set_db_write_buffer_size(memory.write_buffers_bytes);
     options.set_max_background_jobs(limits::BACKGROUND_JOBS);
     options.set_max_open_files(limits::OPEN_FILES_MAX);
     options.set_bytes_per_sync(limits::WRITEBACK_BYTES);

@@ -26,8 +26,8 @@ pub enum StoreError {
     },
     /// RocksDB does not open the directory.
     #[error(
-        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start \
-         with an empty directory: the node fetches the blocks from its peers"
+        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start again: \
+         the node fetches the blocks from its peers, and its key has amnesia meanwhile"
     )]
     Open {
         /// The store's directory.
@@ -85,10 +85,21 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// A copy of the store cannot be written.
+    #[error(
+        "the snapshot {path} cannot be written: {source}; it must be a new directory, with space \
+         beside it"
+    )]
+    Snapshot {
+        /// The copy's directory.
+        path: PathBuf,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
     /// What is stored is not what was decided.
     #[error(
-        "the store {path} is damaged: {what}; keep it aside and start with an empty directory: the \
-         node fetches the blocks from its peers"
+        "the store {path} is damaged: {what}; keep it aside and start again: the node fetches the \
+         blocks from its peers, and its key has amnesia meanwhile"
     )]
     Damaged {
         /// The store's directory.
@@ -148,4 +159,16 @@ pub enum StoreError {
         /// The part.
         what: &'static str,
     },
+}
+
+impl StoreError {
+    /// Whether it says that what is stored is not what was written; anything else may pass.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Open { source, .. } => source.kind() == rocksdb::ErrorKind::Corruption,
+            _ => false,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use cloverleaf_types::{B256, ChainId, Height, TransactionId};
 
+use crate::column::Column;
 use crate::places::{BundlePlace, TransactionPlace};
 
 /// `height`
@@ -81,6 +82,15 @@ pub(crate) fn read_bundle_place(value: &[u8]) -> Option<BundlePlace> {
         height: Height(u64::from_be_bytes(*height)),
         index: u32::from_be_bytes(index.try_into().ok()?),
     })
+}
+
+/// The block that an entry of an index of places names.
+pub(crate) fn place_height(column: Column, value: &[u8]) -> Option<Height> {
+    match column {
+        Column::Transactions => read_transaction_place(value).map(|place| place.height),
+        Column::Bundles => read_bundle_place(value).map(|place| place.height),
+        _ => None,
+    }
 }
 
 fn pair(first: u64, second: u64) -> [u8; 16] {

@@ -35,9 +35,14 @@
 //! # Recovery
 //! Opening replays RocksDB's own log. A record that was torn at its end was never acknowledged and
 //! is cut off; damage before that refuses to open, since what follows it was acknowledged. Whether
-//! the tip is as high as it must be, only the journal's watermark can say.
+//! the tip is as high as it must be, only the journals' watermark can say: the highest height that they
+//! hold a signature for (D4).
 //!
 //! [`Store::check`] reads everything and holds it against everything else, without changing anything.
+//!
+//! [`Store::snapshot`] writes a copy of a store that is in use. What a copy from elsewhere holds is used
+//! only after [`Store::check_from`] has held all of it against genesis, and against what is trusted
+//! besides.
 //!
 //! # Limits
 //! [`limits`] bounds memory, files and logs. A store keeps everything until [`Store::prune`] is called.
@@ -55,6 +60,7 @@ pub mod limits;
 mod column;
 mod database;
 mod keys;
+mod memory;
 
 mod commit;
 mod decision;
@@ -66,6 +72,7 @@ mod blocks;
 mod prune;
 
 mod check;
+mod snapshot;
 mod stats;
 
 pub use batches::StoredBatch;
@@ -73,6 +80,7 @@ pub use check::{Checked, FINDINGS_MAX, Finding};
 pub use commit::Commit;
 pub use decision::Decision;
 pub use error::StoreError;
+pub use memory::Memory;
 pub use places::{BundlePlace, TransactionPlace};
 pub use prune::Needed;
 pub use stats::{ColumnSize, RollupSpan, Stats};

@@ -6,8 +6,12 @@ pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Writes kept in memory before they are sorted into tables, in bytes, over all columns.
 pub const WRITE_BUFFERS_BYTES: usize = 128 * 1024 * 1024;
 
-/// The same for one column, in bytes: a minute or more of blocks, so that tables are few.
-pub const WRITE_BUFFER_BYTES: usize = 32 * 1024 * 1024;
+/// One column has so many parts of that at most: a minute or more of blocks, so that tables are few.
+pub const WRITE_BUFFER_PARTS: usize = 4;
+
+/// Fewest bytes of writes that are kept in memory, over all columns: with fewer there would be a table
+/// for every few blocks.
+pub const WRITE_BUFFERS_BYTES_MIN: usize = 1024 * 1024;
 
 /// RocksDB's log, in bytes: bounds how long opening after a crash takes.
 pub const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;

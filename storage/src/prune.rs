@@ -87,6 +87,22 @@ impl Store {
         Ok(Height(free))
     }
 
+    /// Whether the blocks of the replay window at the tip are there, and the one before, where a starting
+    /// node sees that the window has ended (W1).
+    ///
+    /// # Errors
+    /// The disk failed or is damaged.
+    pub fn has_window(&self, replay_window_ms: u64) -> Result<bool, StoreError> {
+        let (Some((tip, _)), Some(first)) = (self.tip(), self.first_height()?) else {
+            return Ok(true);
+        };
+        if first == Height(1) {
+            return Ok(true);
+        }
+        let (first_ms, tip_ms) = (self.timestamp_ms(first)?, self.timestamp_ms(tip)?);
+        Ok(!Window::new(replay_window_ms).reaches(first, first_ms, tip, tip_ms))
+    }
+
     /// Removes up to `blocks_max` blocks below a height and their batches, lowest first; how many that
     /// were. The latest block always stays. Chain 0's batches stay too, with the headers, certificates
     /// and branches that prove them: they say who decides. So do the places of transactions and bundles:

@@ -11,6 +11,7 @@ use crate::column::Column;
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::keys;
+use crate::memory::Memory;
 
 /// The version of the layout of columns, keys and values.
 const FORMAT: u32 = 2;
@@ -54,7 +55,19 @@ impl Store {
     /// # Errors
     /// The directory belongs to another network, format or process, is damaged, or the disk failed.
     pub fn open(path: &Path, network: NetworkId) -> Result<Self, StoreError> {
-        let store = Self::on(Database::open(path)?, network);
+        Self::open_within(path, network, Memory::default())
+    }
+
+    /// The same, with so much memory.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_within(
+        path: &Path,
+        network: NetworkId,
+        memory: Memory,
+    ) -> Result<Self, StoreError> {
+        let store = Self::on(Database::open(path, memory)?, network);
         if !store.is_owned()? {
             store.write_owner()?;
         }
@@ -69,6 +82,7 @@ impl Store {
     /// # Errors
     /// The directory belongs to another network or format, is damaged, or the disk failed.
     pub fn open_to_read(path: &Path, network: NetworkId) -> Result<Option<Self>, StoreError> {
+        Database::check_beginning(path)?;
         if !Database::is_in(path) {
             return Ok(None);
         }

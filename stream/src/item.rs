@@ -10,6 +10,10 @@ use cloverleaf_types::{ChainId, CommitCertificate, DecidedBlock, Header, Height,
 /// Memory that an item takes beyond its batch, in bytes: an estimate, for limits only.
 const ITEM_BYTES: usize = 512;
 
+/// Memory that one signature of a certificate takes, in bytes. The items of a block share it, and may be
+/// dropped apart.
+const SIGNATURE_BYTES: usize = 72;
+
 /// Memory that one step of a branch takes, in bytes.
 const BRANCH_STEP_BYTES: usize = 33;
 
@@ -120,7 +124,8 @@ impl Positioned for StreamItem {
         let bundles = bundles.map(|bundle| (bundle.manifest.legs.len(), bundle.branch.len()));
         let (legs, steps) = bundles.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
         let proof = (self.branch.len() + steps) * BRANCH_STEP_BYTES + legs * MANIFEST_LEG_BYTES;
-        self.batch.len() + proof + ITEM_BYTES
+        let certificate = self.certificate.signatures.len() * SIGNATURE_BYTES;
+        self.batch.len() + proof + certificate + ITEM_BYTES
     }
 }
 

@@ -10,9 +10,13 @@
 //! Ends with 1 when anything broke, or when a row never met what it is there to meet.
 #![forbid(unsafe_code)]
 
+mod ground;
+mod measured;
 mod record;
 mod row;
 mod rows;
+mod slope;
+mod stage;
 mod table;
 
 use std::process::ExitCode;

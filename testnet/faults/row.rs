@@ -68,6 +68,11 @@ impl Tally {
         *self.met.entry(what.to_owned()).or_default() += times;
     }
 
+    /// Notes what was measured.
+    pub(crate) fn figure(&mut self, what: &str, figure: impl ToString) {
+        self.figures.insert(what.to_owned(), figure.to_string());
+    }
+
     /// What was never met.
     pub(crate) fn missed(&self) -> Vec<&str> {
         let never = self.met.iter().filter(|(_, times)| **times == 0);

@@ -20,7 +20,8 @@
 //!   processes, containers ─► load, perturb      the same binary over real sockets
 //!                │ blocks, batches, answers
 //!                ▼
-//!            external ─► checker ─► Report
+//!            external ─► checker ─► Report      of a network that is there
+//!                         stage ─► Fault        of one that is broken on purpose
 //! ```
 //!
 //! # References
@@ -29,7 +30,11 @@
 
 pub mod checker;
 pub mod containers;
+pub mod disks;
 pub mod external;
+pub mod hostile;
+pub mod links;
 pub mod load;
 pub mod process;
 pub mod simulation;
+pub mod stage;

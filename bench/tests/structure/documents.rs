@@ -56,6 +56,32 @@ fn defaults_and_limits_in_the_specification_are_those_of_the_code() {
 }
 
 #[test]
+fn limits_that_hostile_clients_are_measured_by_are_those_of_the_node() {
+    let value = |text: &str, name: &str| {
+        let begin = format!("const {name}: ");
+        let rest = text.split(&begin).nth(1)?;
+        let value = rest.split(';').next()?.split(" = ").nth(1)?;
+        Some(value.to_owned())
+    };
+    let node = ["node/src/rpc/limits.rs", "node/src/grpc/limits.rs"]
+        .map(read)
+        .concat();
+    let measured = read("testnet/src/hostile/limits.rs");
+    let names = measured
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const "));
+    let names: Vec<&str> = names.map(|rest| rest.split(':').next().unwrap()).collect();
+    assert!(names.len() > 8);
+    for name in names {
+        let (found, expected) = (value(&measured, name), value(&node, name));
+        assert!(
+            found.is_some() && found == expected,
+            "{name}: {found:?}, {expected:?}"
+        );
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let mut broken = Vec::new();
     for document in documents() {

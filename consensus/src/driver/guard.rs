@@ -159,6 +159,18 @@ impl Guard {
         Ok(signed)
     }
 
+    /// Whether this message was signed here.
+    pub(crate) fn holds<T: Slotted>(&self, message: &T, network: NetworkId) -> bool {
+        let held = self.signed.get(&message.slot());
+        held.is_some_and(|held| held.digest == message.digest(network))
+    }
+
+    /// Whether a slot was signed here for a block.
+    pub(crate) fn holds_block(&self, slot: SignSlot, block_hash: B256) -> bool {
+        let held = self.signed.get(&slot);
+        held.is_some_and(|held| held.block_hash == Some(block_hash))
+    }
+
     /// Forgets the slots of lower heights, but for the latest slot, which forbids them all.
     pub(crate) fn forget_below(&mut self, height: Height) {
         self.signed.retain(|slot, _| slot.height >= height);

@@ -56,7 +56,32 @@ impl Driver {
         self.next = Some(Next::new(params, journal, self.effects.now_ms));
     }
 
+    /// Heights begin again.
+    pub(super) fn release_height(&mut self, may_sign: bool) {
+        self.held = false;
+        if let Some(next) = &mut self.next {
+            next.params.may_sign = may_sign;
+            if !may_sign {
+                next.journal.clear();
+            }
+        }
+    }
+
+    /// Nothing is signed any more. What was signed here before may still be repeated.
+    pub(super) fn silence(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.params.may_sign = false;
+            running.core.params.enabled = false;
+        }
+        if let Some(next) = &mut self.next {
+            next.params.may_sign = false;
+        }
+    }
+
     pub(super) fn begin_if_due(&mut self, application: &mut dyn Application) -> Result<bool, Halt> {
+        if self.held {
+            return Ok(false);
+        }
         let now_ms = self.effects.now_ms;
         let due = |next: &mut Next| self.pacing.is_due(next, now_ms, &self.buffer, application);
         let Some(next) = self.next.take_if(due) else {

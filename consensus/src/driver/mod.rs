@@ -30,7 +30,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use cloverleaf_types::{Address, Bound, Height, NetworkId, Recover, Round, Signer, VoteKind};
+use cloverleaf_types::{Address, B256, Bound, Height, NetworkId, Recover, Round, Signer, VoteKind};
 use malachite_core_consensus::{Error as CoreError, Input as CoreInput, process};
 use malachite_core_types::TimeoutKind;
 
@@ -79,7 +79,12 @@ pub struct Driver {
     decision: Option<Box<Decision>>,
     discarded: Vec<(Address, Discard)>,
     changed: bool,
+    /// No height is begun.
+    held: bool,
+    /// A slot that this key signed, and not here.
+    signed_elsewhere: Option<SignSlot>,
     woken_at_ms: Option<u64>,
+    paused: bool,
     halted: bool,
 }
 
@@ -101,7 +106,10 @@ impl Driver {
             decision: None,
             discarded: Vec::new(),
             changed: false,
+            held: false,
+            signed_elsewhere: None,
             woken_at_ms: None,
+            paused: false,
             halted: false,
         }
     }
@@ -164,6 +172,19 @@ impl Driver {
         self.effects.guard.last()
     }
 
+    /// Whether this node knows that it precommitted a block: it did so in this height, or the journal
+    /// that it started from says so. What it knows of heights below the running one it forgets.
+    #[must_use]
+    pub fn has_precommitted(&self, height: Height, round: Round, block_hash: B256) -> bool {
+        let step = SignStep::Precommit;
+        let slot = SignSlot {
+            height,
+            round,
+            step,
+        };
+        self.effects.guard.holds_block(slot, block_hash)
+    }
+
     /// The equivocations seen lately, oldest first.
     pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         self.evidence.iter()
@@ -183,17 +204,27 @@ impl Driver {
     fn accept(&mut self, input: Input) -> Result<(), Halt> {
         match input {
             Input::Start { params, journal } => self.prepare(params, journal),
+            // D6: the core may sign on any message.
+            Input::Message { .. } if self.paused => {}
             Input::Message { from, message } => return self.receive(from, message),
             Input::Connected { peer } => self.greet(peer),
             Input::Certified { height } => self.pacing.certify(height),
             Input::Changed => self.changed = true,
+            Input::Hold => self.held = true,
+            Input::Release { may_sign } => self.release_height(may_sign),
+            Input::Silence => self.silence(),
             Input::Tick => self.woken_at_ms = None,
+            Input::Pause => self.paused = true,
+            Input::Resume => self.paused = false,
         }
         Ok(())
     }
 
     /// Goes on until nothing more follows from what is known at this time.
     fn settle(&mut self, application: &mut dyn Application) -> Result<(), Halt> {
+        if self.paused {
+            return Ok(()); // D6
+        }
         while self.begin_if_due(application)?
             || self.fire_due_timer()?
             || self.leave_dead_round()?
@@ -207,6 +238,7 @@ impl Driver {
     fn release(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.effects.release(&mut outputs);
+        outputs.extend(self.signed_elsewhere.take().map(Output::SignedElsewhere));
         outputs.extend(self.decision.take().map(Output::Decided));
         let discarded = self.discarded.drain(..);
         outputs.extend(discarded.map(|(from, why)| Output::Discarded { from, why }));
@@ -219,6 +251,9 @@ impl Driver {
     }
 
     fn next_wake_ms(&self) -> Option<u64> {
+        if self.paused {
+            return None;
+        }
         let now_ms = self.effects.now_ms;
         let pacing = self
             .next

@@ -2,6 +2,7 @@
 
 use cloverleaf_types::{Address, CommitCertificate, Height};
 
+use super::guard::SignSlot;
 use crate::context::{Candidate, HeightParams};
 use crate::error::{Discard, Halt};
 use crate::evidence::Evidence;
@@ -40,8 +41,22 @@ pub enum Input {
     /// Something that the application looks at may have changed: a parcel arrived or is durable,
     /// acks came in, another layer-1 block is final.
     Changed,
+    /// No height is begun until [`Input::Release`]; messages for the next ones are kept as ever.
+    Hold,
+    /// Heights begin again.
+    Release {
+        /// Whether this node signs in the height that waits; if not, it forgets that height's journal.
+        may_sign: bool,
+    },
+    /// Nothing is signed any more, neither in the running height nor in the one that waits.
+    Silence,
     /// The time of the last [`Output::WakeAt`] has come.
     Tick,
+    /// Sign nothing and journal nothing until [`Input::Resume`], as if no message came and no time
+    /// passed (D6). What a node said before stands; to the others it is one that is slow.
+    Pause,
+    /// Go on from there.
+    Resume,
 }
 
 /// Who gets a message.
@@ -75,6 +90,9 @@ pub enum Output {
         /// Why it was thrown away.
         why: Discard,
     },
+    /// A message came that is signed with this node's key, and that it did not sign: another life of
+    /// the key did. Only while this node signs itself.
+    SignedElsewhere(SignSlot),
     /// Give [`Input::Tick`] at this time, in milliseconds; it replaces the time before.
     WakeAt(u64),
     /// Exit, with the code of this reason. Always alone, and the last output ever.

@@ -3,6 +3,7 @@
 use cloverleaf_types::{Address, B256, Round};
 use malachite_core_consensus::Input as CoreInput;
 
+use super::guard::Slotted;
 use super::output::To;
 use super::{Driver, filter};
 use crate::context::core_round;
@@ -76,6 +77,7 @@ impl Driver {
             self.discard(from, Discard::BadSignature);
             return Ok(());
         }
+        self.note_own(signed.message.voter, &signed.message);
         self.feed(CoreInput::Vote(signed.into()))?;
         let Some(running) = &self.running else {
             return Ok(());
@@ -108,11 +110,24 @@ impl Driver {
             self.discard(from, Discard::BadSignature);
             return Ok(());
         }
+        self.note_own(proposal.proposer, proposal);
         self.feed(CoreInput::Proposal(signed.into()))?;
         if let Some(running) = &mut self.running {
             running.note(signed);
         }
         Ok(())
+    }
+
+    /// D4: peers repeat what this node signed. What it does not know was signed in a life of its key
+    /// that its journal does not show.
+    fn note_own<T: Slotted>(&mut self, signer: Address, message: &T) {
+        let signs = self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.params.may_sign);
+        if signs && signer == self.own && !self.effects.guard.holds(message, self.network) {
+            self.signed_elsewhere = Some(message.slot());
+        }
     }
 
     /// Asks the sender for a proposal that votes name, once until the next repetition.

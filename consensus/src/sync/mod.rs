@@ -49,6 +49,10 @@ const LAG_GRACE_MS: u64 = 500;
 /// How often an unchanged status is repeated, in milliseconds.
 const STATUS_REPEAT_MS: u64 = 2_000;
 
+/// Lowest heights that a node which removes old blocks does not offer: what it removes while a request
+/// for them is on its way.
+const REMOVED_SOON_HEIGHTS: u64 = RANGE_HEIGHTS_MAX;
+
 /// A node's view of who has which blocks.
 pub struct BlockSync {
     network: NetworkId,
@@ -66,6 +70,8 @@ pub struct BlockSync {
     lagging_since_ms: Option<u64>,
     /// Peers for which the store is being read.
     serving: BTreeSet<Address>,
+    /// From where on peers keep blocks, when none keeps the next one.
+    unkept: Option<Height>,
     status_due_ms: u64,
     woken_at_ms: Option<u64>,
     outputs: Vec<SyncOutput>,
@@ -87,6 +93,7 @@ impl BlockSync {
             applying: None,
             lagging_since_ms: None,
             serving: BTreeSet::new(),
+            unkept: None,
             status_due_ms: 0,
             woken_at_ms: None,
             outputs: Vec::new(),
@@ -101,6 +108,22 @@ impl BlockSync {
         validators.map_or(Height::GENESIS, |set| self.peers.vouched_tip(set))
     }
 
+    /// Whether enough peers have said how far they are: more power than may be faulty, or, with this
+    /// node's own, a quorum. Without so many connected nothing can be decided.
+    #[must_use]
+    pub fn is_informed(&self, own: Address) -> bool {
+        self.validators.as_deref().is_some_and(|set| {
+            let heard = self.peers.power_heard(set);
+            set.has_correct(heard) || set.is_quorum(heard.saturating_add(set.power_of(own)))
+        })
+    }
+
+    /// From where on peers keep blocks, when none of them keeps the one after this node's tip.
+    #[must_use]
+    pub fn kept_from(&self) -> Option<Height> {
+        self.peers.kept_from(self.tip.next())
+    }
+
     /// Takes one input and says what must be done, in order.
     pub fn handle(&mut self, now_ms: u64, input: SyncInput) -> Vec<SyncOutput> {
         self.now_ms = self.now_ms.max(now_ms);
@@ -110,6 +133,7 @@ impl BlockSync {
                 first,
                 validators,
             } => self.applied(tip, first, validators),
+            SyncInput::Kept { first } => self.first = first,
             SyncInput::Refused { what } => self.refused(&what),
             SyncInput::Message { from, message } => self.receive(from, message),
             SyncInput::Connected { peer } => self.send_status(To::One(peer)),
@@ -152,7 +176,10 @@ impl BlockSync {
     }
 
     fn serve(&mut self, peer: Address, from: Height, count: u64) {
-        if from > self.tip || from < self.first || !self.serving.insert(peer) {
+        if from < self.first {
+            return self.send_status(To::One(peer)); // it was removed since the last one
+        }
+        if from > self.tip || !self.serving.insert(peer) {
             return;
         }
         let count = count.min(RANGE_HEIGHTS_MAX).min(self.tip.0 - from.0 + 1);
@@ -162,6 +189,10 @@ impl BlockSync {
     fn respond(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
         if !self.serving.remove(&peer) {
             return;
+        }
+        if blocks.is_empty() {
+            // Removed, or unreadable here: others may have it.
+            return self.send_status(To::One(peer));
         }
         let mut bytes = 0;
         let fits = |block: &Bytes| {
@@ -182,7 +213,10 @@ impl BlockSync {
             return;
         };
         if blocks.is_empty() {
-            return self.blame(peer, "it has no block that it claims to have".to_owned());
+            if !self.peers.may_have_removed(peer, from) {
+                self.blame(peer, "it has no block that it claims to have".to_owned());
+            }
+            return;
         }
         let mut height = from;
         for encoded in blocks {
@@ -227,6 +261,7 @@ impl BlockSync {
         self.peers.exclude_silent(self.now_ms);
         self.apply_next();
         self.request();
+        self.tell_unkept();
         if self.validators.is_some() && self.now_ms >= self.status_due_ms {
             self.send_status(To::All);
             self.status_due_ms = self.now_ms.saturating_add(STATUS_REPEAT_MS);
@@ -312,6 +347,25 @@ impl BlockSync {
         }
     }
 
+    fn tell_unkept(&mut self) {
+        let kept_from = self.kept_from();
+        if let Some(from) = kept_from.filter(|_| self.unkept.is_none()) {
+            tracing::warn!(
+                next = %self.tip.next(), kept_from = %from,
+                "no peer keeps the next block, so this node cannot follow: it was away for longer than its \
+                 peers keep blocks"
+            );
+        }
+        self.unkept = kept_from;
+    }
+
+    /// The lowest height that peers are told to ask for: what is removed soon is not offered.
+    fn offered_from(&self) -> Height {
+        let is_removing = self.first > Height(1);
+        let slack = if is_removing { REMOVED_SOON_HEIGHTS } else { 0 };
+        Height(self.first.0.saturating_add(slack)).min(self.tip.max(self.first))
+    }
+
     fn blame(&mut self, peer: Address, what: String) {
         tracing::warn!(%peer, %what, "peer sent a false block; not asked for a minute");
         self.peers.exclude_liar(peer, self.now_ms);
@@ -322,7 +376,7 @@ impl BlockSync {
     fn send_status(&mut self, to: To) {
         let message = SyncMessage::Status {
             tip: self.tip,
-            first: self.first,
+            first: self.offered_from(),
         };
         self.outputs.push(SyncOutput::Send { to, message });
     }

@@ -20,6 +20,11 @@ pub enum SyncInput {
         /// Who decides `tip + 1`.
         validators: Arc<ValidatorSet>,
     },
+    /// The store has removed old blocks.
+    Kept {
+        /// The lowest height kept.
+        first: Height,
+    },
     /// The block of the last [`SyncOutput::Apply`] has other batches than its header says.
     Refused {
         /// What is wrong with them.

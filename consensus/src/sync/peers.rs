@@ -13,6 +13,10 @@ const SILENT_EXCLUDED_MS: u64 = 5_000;
 /// How long an answer may take, in milliseconds: 8 MiB over 50 Mbit/s, and a disk in between.
 const ANSWER_MS: u64 = 2_000;
 
+/// Heights that a node may remove between two of its statuses and while it reads for a peer: one step
+/// of its removal for each of a few blocks.
+const REMOVED_MEANWHILE_MAX: u64 = 256;
+
 /// A request that is being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -48,6 +52,8 @@ impl Peers {
     pub(crate) fn heard(&mut self, address: Address, tip: Height, first: Height) {
         let peer = self.peers.entry(address).or_default();
         (peer.tip, peer.first) = (tip, first);
+        // It has removed what it was asked for meanwhile, and says so.
+        peer.asked.take_if(|asked| asked.from < first);
     }
 
     pub(crate) fn gone(&mut self, address: Address) {
@@ -80,6 +86,33 @@ impl Peers {
             validators.has_correct(power)
         });
         vouched.map_or(Height::GENESIS, |(tip, _)| tip)
+    }
+
+    /// The lowest height that any peer which is further keeps, when that is above `next`: nobody can
+    /// send that block.
+    pub(crate) fn kept_from(&self, next: Height) -> Option<Height> {
+        let further = self.peers.values().filter(|peer| peer.tip >= next);
+        let first = further.map(|peer| peer.first).min();
+        first.filter(|first| *first > next)
+    }
+
+    /// A peer has nothing of what it was asked for; true if it may have removed it since it said from
+    /// where on it keeps blocks. It is not asked for that again.
+    pub(crate) fn may_have_removed(&mut self, address: Address, from: Height) -> bool {
+        let Some(peer) = self.peers.get_mut(&address) else {
+            return false;
+        };
+        let removes = peer.first > Height(1);
+        let is_near = from.0.saturating_sub(peer.first.0) <= REMOVED_MEANWHILE_MAX;
+        if removes && is_near {
+            peer.first = peer.first.max(from.next());
+        }
+        removes && is_near
+    }
+
+    /// The power of those who have said something.
+    pub(crate) fn power_heard(&self, validators: &ValidatorSet) -> u64 {
+        validators.power_of_all(self.peers.keys().copied())
     }
 
     pub(crate) fn open_requests(&self) -> usize {

@@ -394,3 +394,90 @@ fn silent_peer_is_left_alone_for_a_while() {
         assert_eq!(behind.requests().len(), asked, "{} ms", behind.now_ms);
     }
 }
+
+fn status(tip: u64, first: u64) -> SyncMessage {
+    let (tip, first) = (Height(tip), Height(first));
+    SyncMessage::Status { tip, first }
+}
+
+#[test]
+fn block_that_no_peer_keeps_is_told_and_asked_of_nobody() {
+    let mut behind = Behind::new(3);
+    for name in [1, 2] {
+        behind.hear(peer(name), status(3, 2));
+        assert_eq!(behind.requests(), []);
+    }
+    assert_eq!(behind.sync.kept_from(), Some(Height(2)));
+    behind.hear(peer(3), status(3, 1));
+    assert_eq!(behind.sync.kept_from(), None);
+    assert_eq!(behind.requests(), [(peer(3), 1, 3)]);
+}
+
+#[test]
+fn peer_that_removes_what_it_was_asked_for_is_no_liar() {
+    let mut behind = Behind::new(4);
+    behind.applied(1);
+    behind.hear(peer(1), status(4, 2));
+    assert_eq!(behind.requests(), [(peer(1), 2, 3)]);
+    let nothing = |from| SyncMessage::Response {
+        from: Height(from),
+        blocks: Vec::new(),
+    };
+    behind.hear(peer(1), nothing(2));
+    assert!(!behind.lied());
+    assert_eq!(behind.requests(), [], "it is not asked for that again");
+    // One that says it removes nothing has what it claims.
+    behind.hear(peer(2), status(4, 1));
+    assert_eq!(behind.requests(), [(peer(2), 2, 3)]);
+    behind.hear(peer(2), nothing(2));
+    assert!(behind.lied());
+    // One that says first what it has removed is asked for the next that it has, without delay.
+    behind.hear(peer(3), status(4, 2));
+    assert_eq!(behind.requests(), [(peer(3), 2, 3)]);
+    behind.applied(2);
+    assert_eq!(behind.requests(), []);
+    behind.hear(peer(3), status(4, 3));
+    assert_eq!(
+        behind.requests(),
+        [(peer(1), 3, 2)],
+        "whoever was asked longest ago"
+    );
+}
+
+#[test]
+fn node_that_removes_old_blocks_offers_those_that_stay_for_a_while() {
+    let mut behind = Behind::new(1);
+    let offered = |behind: &Behind| {
+        behind.said.iter().find_map(|output| match output {
+            SyncOutput::Send {
+                message: SyncMessage::Status { first, .. },
+                ..
+            } => Some(first.0),
+            _ => None,
+        })
+    };
+    behind.applied(100);
+    assert_eq!(offered(&behind), Some(1));
+    behind.give(SyncInput::Kept { first: Height(30) });
+    let asked = SyncMessage::Request {
+        from: Height(29),
+        count: 1,
+    };
+    behind.hear(peer(1), asked);
+    let slack = RANGE_HEIGHTS_MAX;
+    assert_eq!(
+        offered(&behind),
+        Some(30 + slack),
+        "it is told what there is"
+    );
+    let asked = SyncMessage::Request {
+        from: Height(30),
+        count: 1,
+    };
+    behind.hear(peer(1), asked);
+    assert!(
+        matches!(behind.said[..], [SyncOutput::Read { .. }]),
+        "{:?}",
+        behind.said
+    );
+}

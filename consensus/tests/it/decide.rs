@@ -473,8 +473,10 @@ fn proposer_of_an_earlier_round_still_judges_what_another_proposes() {
     assert_eq!(in_round_1(&net), Some(None));
     assert_eq!(net.nodes[early].toy.checks, checks + 1);
     let other = (early + 2) % 4;
-    let by_another = voted(&net, other, Round(1), VoteKind::Prevote);
-    assert!(by_another.flatten().is_some(), "it is valid to others");
+    let by_another = |net: &Cluster| voted(net, other, Round(1), VoteKind::Prevote);
+    assert!(net.run_until(5_000, |net| by_another(net).is_some()));
+    let valid = by_another(&net).flatten();
+    assert!(valid.is_some(), "it is valid to others");
 }
 
 #[test]
@@ -485,13 +487,24 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
         block_time_ms: 20_000,
         empty_block_interval_ms: 20_000,
     });
-    // One precommits nothing, and of the others' precommits each lacks one, for two rounds.
+    // One precommits nothing, and of the others' precommits each node lacks one, for two rounds; nor does
+    // anybody else bring them.
     net.nodes[unready].toy.is_ready = false;
-    let lacks = [(first, second), (second, third), (third, first)];
+    let lacks = [
+        (first, second),
+        (second, third),
+        (third, first),
+        (first, unready),
+    ];
     net.rule = Box::new(move |from, to, message| {
-        let is_precommit = matches!(message, Message::Vote(signed)
-            if signed.message.kind == VoteKind::Precommit);
-        !(is_precommit && message.round() < Round(2) && lacks.contains(&(from, to)))
+        let is_kept_back = match message {
+            Message::Vote(signed) => {
+                signed.message.kind == VoteKind::Precommit && lacks.contains(&(from, to))
+            }
+            Message::Round(_) => true,
+            _ => false,
+        };
+        !(is_kept_back && message.round() < Round(2))
     });
     net.start_all();
     let ready = [first, second, third];
@@ -521,4 +534,26 @@ fn one_value_proposed_by_three_proposers_in_turn_is_judged_once_and_decided() {
             .sum::<u32>(),
         1
     );
+}
+
+// D6
+#[test]
+fn paused_validator_says_nothing_new_whatever_comes_and_goes_on_where_it_was() {
+    let mut net = Cluster::new(4, 5);
+    net.with_sync = true;
+    net.start_all();
+    assert!(net.run_until(2_000, |net| net.tip(3) >= 2));
+    net.input(3, Input::Pause);
+    let (signed, journalled) = (net.nodes[3].signed.clone(), net.nodes[3].journal.len());
+    let tip = net.tip(0);
+    net.run_for(5_000);
+    assert!(net.tip(0) > tip + 5, "the others go on");
+    assert_eq!(net.nodes[3].signed, signed);
+    assert_eq!(net.nodes[3].journal.len(), journalled);
+    net.input(3, Input::Resume);
+    net.crash(0);
+    let tip = net.tip(1);
+    let decided = |net: &Cluster| (1..4).all(|node| net.tip(node) >= tip + 3);
+    assert!(net.run_until(10_000, decided), "nothing goes on without it");
+    net.assert_agreement();
 }

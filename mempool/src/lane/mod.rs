@@ -199,6 +199,19 @@ impl Lane {
         self.uncut.values()
     }
 
+    /// Whether what is said to be in a slot of this lane is what this author knows of: it is of an
+    /// earlier epoch, or was sealed here or found in the lane log. What is cut already is taken for it.
+    #[must_use]
+    pub fn knows(&self, slot: Slot, hash: B256) -> bool {
+        if slot.epoch != self.config.epoch {
+            return slot.epoch < self.config.epoch;
+        }
+        let is_last = slot.seq.checked_add(1) == Some(self.next.seq);
+        let held = self.uncut.get(&slot.seq).map(|parcel| parcel.hash());
+        let known = held.or(is_last.then_some(self.next.prev));
+        slot.seq < self.next.seq && known.is_none_or(|known| known == hash)
+    }
+
     /// The weight (W4) of the parcels that are not cut yet.
     #[must_use]
     pub fn uncut_weight(&self) -> u64 {

@@ -139,7 +139,7 @@ impl Pool {
         weights
     }
 
-    fn decide(&mut self, id: EntryId, event: Event, changes: &mut Vec<Change>) {
+    pub(super) fn decide(&mut self, id: EntryId, event: Event, changes: &mut Vec<Change>) {
         if event != Event::Retry {
             return self.end(id, event, changes);
         }

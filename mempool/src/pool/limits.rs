@@ -15,7 +15,7 @@ pub const SENDER_TRANSACTIONS_MAX: u64 = 64;
 pub const TRANSACTION_LIFETIME_MS: u64 = 3 * 60 * 60 * 1000;
 
 /// Ended transactions and bundles whose state can still be asked for: minutes of a full network in
-/// about 64 MiB.
+/// about 150 MiB.
 pub const ENDED_MAX: usize = 500_000;
 
 /// Senders without pooled transactions whose next nonce is remembered.

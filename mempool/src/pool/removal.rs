@@ -1,4 +1,4 @@
-//! What becomes of a pool whose author is removed from the validators (L2).
+//! What becomes of a pool whose author loses its lane: it is removed (L2), or its key has amnesia (D4).
 
 use cloverleaf_types::DropReason;
 
@@ -22,6 +22,22 @@ impl Pool {
         while let Some(id) = self.entries.keys().next().copied() {
             self.end(id, event, &mut changes);
         }
+        changes
+    }
+
+    /// The author's key has amnesia (D4): whether a block will take what was sealed is not known, so it
+    /// waits here again, to be sealed in the lane's next epoch. A block may still place it.
+    pub fn on_lane_lost(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some((slot, ids)) = self.sealed.pop_first() {
+            self.throttle.release(slot);
+            for id in ids {
+                if self.entries.contains_key(&id) {
+                    self.decide(id, Event::Retry, &mut changes);
+                }
+            }
+        }
+        self.resume();
         changes
     }
 }

@@ -11,7 +11,11 @@ use cloverleaf_network::{
     Class, Keypair, NetworkConfig, NetworkError, NetworkEvent, NetworkEvents, NetworkHandle,
     PeerConfig, PeerName, address_text, start,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
 
 pub(crate) mod line;
 pub(crate) mod raw;
@@ -117,6 +121,15 @@ pub(crate) fn own_address() -> SocketAddr {
     );
     let listener = TcpListener::bind((ip, 0)).expect("Linux has all of 127.0.0.0/8");
     listener.local_addr().expect("bound")
+}
+
+/// A connection from a loopback address, over which nothing is said.
+pub(crate) async fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind((from, 0).into())
+        .expect("Linux has all of 127.0.0.0/8");
+    in_time(socket.connect(to)).await.expect("the node listens")
 }
 
 /// Two nodes where the second dials the first, both connected.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use cloverleaf_storage::{Checked, Needed, Stats, Store, StoreError};
-use cloverleaf_types::{Genesis, Secp256k1};
+use cloverleaf_types::{B256, Genesis, Height, Secp256k1};
 use eyre::{Result, eyre};
 use serde_json::{Value, json};
 
@@ -93,17 +93,16 @@ fn check(home: &Path, format: Format) -> Result<ExitCode> {
         Err(error) => return nothing(format!("{error:#}")),
     };
     let checked = held.open_to_read().and_then(|store| {
-        let checked = store.map(|store| store.check(&held.genesis, &Secp256k1));
-        Ok(checked.transpose()?.flatten())
+        let Some(store) = store else {
+            return Ok(None);
+        };
+        let checked = store.check(&held.genesis, &Secp256k1)?;
+        Ok(checked.zip(store.tip()))
     });
     match checked {
-        Ok(Some(checked)) => Ok(report(&checked, format)),
+        Ok(Some((checked, (_, tip_hash)))) => Ok(report(&checked, tip_hash, format)),
         Ok(None) => nothing(format!("{} holds no block", held.store.display())),
-        Err(
-            error @ (StoreError::OtherNetwork { .. }
-            | StoreError::OtherFormat { .. }
-            | StoreError::InUse { .. }),
-        ) => nothing(error.to_string()),
+        Err(error) if !error.is_damage() => nothing(error.to_string()),
         Err(error) => {
             let finding = error.to_string();
             let value = json!({ "ok": false, "findings": [finding] });
@@ -122,7 +121,8 @@ fn prune(held: &Held, keep_heights: u64, format: Format) -> Result<ExitCode> {
     let replay_window_ms = held.genesis.parameters.replay_window_ms;
     let below = store.prunable_below(keep_heights, replay_window_ms)?;
     let removed = store.prune(below, Needed::ByWindow { replay_window_ms }, u64::MAX)?;
-    if removed > 0 {
+    // What an earlier run removed and was interrupted at is given back too.
+    if removed > 0 || before > Height(1) {
         store.reclaim()?;
     }
     let (first, last) = (below, store.tip().map_or(below, |(height, _)| height));
@@ -142,11 +142,11 @@ fn prune(held: &Held, keep_heights: u64, format: Format) -> Result<ExitCode> {
     Ok(ExitCode::OK)
 }
 
-fn report(checked: &Checked, format: Format) -> ExitCode {
+fn report(checked: &Checked, tip_hash: B256, format: Format) -> ExitCode {
     let findings: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
     let value = json!({
         "ok": checked.is_whole(),
-        "first": checked.first, "last": checked.last,
+        "first": checked.first, "last": checked.last, "blockHash": tip_hash,
         "blocks": checked.blocks, "certificates": checked.certificates,
         "certificatesUnknown": checked.certificates_unknown,
         "states": checked.states, "batches": checked.batches,
@@ -159,7 +159,7 @@ fn report(checked: &Checked, format: Format) -> ExitCode {
         if checked.findings_untold > 0 {
             lines.push(format!("and {} more", checked.findings_untold));
         }
-        lines.push(summary(checked));
+        lines.push(summary(checked, tip_hash));
         lines.join("\n")
     });
     if checked.is_whole() {
@@ -169,7 +169,7 @@ fn report(checked: &Checked, format: Format) -> ExitCode {
     }
 }
 
-fn summary(checked: &Checked) -> String {
+fn summary(checked: &Checked, tip_hash: B256) -> String {
     let Checked { first, last, .. } = checked;
     let verdict = if checked.is_whole() {
         "all is right"
@@ -190,7 +190,7 @@ fn summary(checked: &Checked) -> String {
         count => format!(" ({count} not: their validators are not known after the damage)"),
     };
     format!(
-        "{verdict}: blocks {first} to {last}\n  {} blocks hashed, {} certificates verified{unknown}\n  \
+        "{verdict}: blocks {first} to {last}, {tip_hash}\n  {} blocks hashed, {} certificates verified{unknown}\n  \
          {states}\n  {} batches chained, {} transactions and {} bundles at their places",
         checked.blocks,
         checked.certificates,

@@ -86,6 +86,26 @@ pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> 
     })
 }
 
+/// Most validators that may have forgotten what they signed: with more nothing is decided any more.
+const FORGETFUL_MAX: usize = 1;
+
+/// Whoever lets operators decide has operators; a network for play is made anew.
+fn check_memory(services: &[Service], data: &Path) -> Result<()> {
+    let forgetful = services.iter().filter(|service| {
+        let handle = service.handle();
+        handle.shared().vitals.is_amnesiac()
+    });
+    let count = forgetful.count();
+    if count > FORGETFUL_MAX {
+        bail!(
+            "{count} of the {VALIDATORS} validators in {data} do not know what they have signed, so nothing can be \
+             decided: journals are missing or damaged, or an earlier build made it. Delete {data}",
+            data = data.display()
+        );
+    }
+    Ok(())
+}
+
 /// Validators and rollups of a dev network.
 struct Network {
     genesis: Genesis,
@@ -118,6 +138,7 @@ impl Network {
             };
             services.push(Service::start(home, options).await?);
         }
+        check_memory(&services, &arguments.data)?;
         let mut rollups = Vec::new();
         for (index, (chain_id, _)) in (0_u16..).zip(DEMO_ROLLUPS) {
             let dir = rollup_dir(&arguments.data, chain_id)?;

@@ -13,6 +13,7 @@ mod node;
 mod registry;
 mod rollup;
 mod runtime;
+mod snapshot;
 mod testnet;
 mod validator;
 mod verify;
@@ -52,6 +53,9 @@ enum Command {
     /// Look at, check and shorten the blocks that a stopped node keeps.
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Copy a node's blocks, also of one that runs, check the copy, and begin another node with it.
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
     /// Ask a running process whether it is well; exits 0 when it is, else 1 with what is not.
     Health(health::HealthArguments),
     /// Make networks of several processes, and run one in containers.
@@ -106,6 +110,7 @@ fn execute(command: Command, format: terminal::Format) -> Result<ExitCode> {
         Command::Init(arguments) => init::run(&arguments, format),
         Command::Config(command) => config::run(&command, format),
         Command::Db(command) => db::run(&command, format),
+        Command::Snapshot(command) => snapshot::run(&command, format),
         Command::Health(arguments) => health::run(&arguments, format),
         Command::Testnet(command) => testnet::run(&command, format),
         Command::Load(arguments) => load::run(&arguments, format),

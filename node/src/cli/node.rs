@@ -9,6 +9,7 @@ use super::config::NodeSettings;
 use super::runtime::{finish, logs, run as run_async, stop_signal};
 use crate::exit::ExitCode;
 use crate::home::Home;
+use crate::sequencer::Sequencer;
 use crate::service::{Service, ServiceOptions};
 use crate::terminal::{self, Format};
 
@@ -22,6 +23,9 @@ pub(super) struct NodeArguments {
     /// more. If the key has voted at that height before, the network can fork. Take it away afterwards.
     #[arg(long, value_name = "HEIGHT")]
     accept_amnesia: Option<u64>,
+    /// Open everything as a start does, say what the node would go on from, and end: 0 when it would run.
+    #[arg(long, conflicts_with = "accept_amnesia")]
+    check: bool,
 }
 
 #[derive(Serialize)]
@@ -36,6 +40,9 @@ struct Ready {
 pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode> {
     let config = arguments.settings.load()?.config;
     logs(&config.log)?;
+    if arguments.check {
+        return check(&Home::open_with(&arguments.settings.home, config)?, format);
+    }
     run_async(async {
         let options = ServiceOptions {
             limits: config.pool_limits(),
@@ -63,6 +70,22 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
         };
         Ok(finish(service.stop(), code).await)
     })
+}
+
+fn check(home: &Home, format: Format) -> Result<ExitCode> {
+    let found = Sequencer::look(home)?;
+    format.print(&found, || {
+        let [votes, lane, parcels] = found.records;
+        let signs = match found.is_amnesiac {
+            true => "signs nothing before later blocks: its journals do not show all that it signed",
+            false => "signs",
+        };
+        format!(
+            "height   {}\nvotes    {votes} records, lane {lane}, parcels {parcels}\nthe key {signs}",
+            found.height
+        )
+    });
+    Ok(ExitCode::OK)
 }
 
 fn text(ready: &Ready) -> String {

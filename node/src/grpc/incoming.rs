@@ -1,6 +1,8 @@
-//! Connections of the gRPC port: as many as there are places for, and each begun in time.
+//! Connections of the gRPC port: as many as there are places for, each begun in time, and ended when
+//! its place is taken back.
 
-use std::io::Result;
+use std::io::{Error, ErrorKind, Result};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +10,8 @@ use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::Connected;
 
 use super::handshake::Handshake;
 use super::limits::HANDSHAKE_TIMEOUT_MS;
@@ -19,7 +22,17 @@ use crate::rpc::{Connections, Place};
 pub(super) struct Connection {
     reading: Handshake<OwnedReadHalf>,
     writing: OwnedWriteHalf,
-    _place: Place,
+    place: Place,
+    taken_back: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// Who makes a call, and over what.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The address, or the network of one, that the connection counts for.
+    pub(super) address: IpAddr,
+    /// To be cancelled to hang up.
+    pub(super) connection: CancellationToken,
 }
 
 /// Accepts for ever.
@@ -31,19 +44,30 @@ pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = Result<Connect
         let connection = Connection {
             reading: Handshake::new(reading, HANDSHAKE_TIMEOUT_MS),
             writing,
-            _place: place,
+            taken_back: Box::pin(place.taken_back().clone().cancelled_owned()),
+            place,
         };
         Some((Ok(connection), (listener, connections)))
     })
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+impl Connection {
+    /// An error once it is to end. HTTP/2 reads or writes whenever anything happens.
+    fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
+        match self.taken_back.as_mut().poll(context) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => Err(Error::new(ErrorKind::ConnectionReset, "hung up on")),
+        }
+    }
+}
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        TcpConnectInfo {
-            local_addr: self.writing.local_addr().ok(),
-            remote_addr: self.writing.peer_addr().ok(),
+impl Connected for Connection {
+    type ConnectInfo = Caller;
+
+    fn connect_info(&self) -> Caller {
+        Caller {
+            address: self.place.address(),
+            connection: self.place.taken_back().clone(),
         }
     }
 }
@@ -54,6 +78,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
+        self.check(context)?;
         Pin::new(&mut self.reading).poll_read(context, buffer)
     }
 }
@@ -64,6 +89,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
+        self.check(context)?;
         Pin::new(&mut self.writing).poll_write(context, bytes)
     }
 
@@ -72,6 +98,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<Result<usize>> {
+        self.check(context)?;
         Pin::new(&mut self.writing).poll_write_vectored(context, slices)
     }
 

@@ -8,7 +8,7 @@ use cloverleaf_types::limits::BUNDLE_BYTES_MAX;
 
 /// Longest request to submit, in bytes: the largest bundle, with room for its framing, and for one
 /// that is a little too large to be told so in its own words. As much is set aside when a request
-/// begins, before its bytes have come.
+/// begins, before its bytes have come: see [`ARRIVING_BYTES_MAX`].
 pub(super) const SUBMISSION_BYTES_MAX: usize = BUNDLE_BYTES_MAX + 64 * 1024;
 
 /// Longest request of any other kind, in bytes: some numbers, a hash, a name.
@@ -47,3 +47,30 @@ pub(super) const RESET_STREAMS_MAX: usize = 20;
 
 /// Longest headers of a call, in bytes.
 pub(super) const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+
+/// Time for one message to come whole once it has begun, in milliseconds: as long as a whole request
+/// has on the HTTP port.
+pub(super) const MESSAGE_TIMEOUT_MS: u64 = 10_000;
+
+/// Most bytes of messages that have begun and have not come whole, on all connections. Without it 64
+/// streams of 512 connections could hold 10 GiB.
+pub(super) const ARRIVING_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Most of them of one address: 25 of the longest at once. Sixteen addresses take all of it, as they
+/// take all places for connections.
+pub(super) const ARRIVING_BYTES_PER_ADDRESS_MAX: usize = 8 * 1024 * 1024;
+
+/// Longest message that needs no part of that: most transactions, and every question. A stream costs
+/// as much anyhow.
+pub(super) const ARRIVING_UNCOUNTED_BYTES_MAX: usize = QUESTION_BYTES_MAX;
+
+/// Bytes that HTTP/2 takes for one stream before somebody reads them.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Bytes that it takes for all streams of a connection: more than one stream has, so that one that is
+/// not read leaves others some.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// How long a reader that stalled may leave untaken what it is told last. What HTTP/2 holds for it is
+/// let go with its connection alone.
+pub(super) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(60);

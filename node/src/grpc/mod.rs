@@ -4,6 +4,7 @@
 //! statuses that carry a `google.rpc.ErrorInfo`, from the one table of reasons. Reflection and
 //! health are served beside the services.
 
+mod arriving;
 mod handshake;
 mod health;
 mod incoming;
@@ -11,6 +12,7 @@ mod limits;
 mod measure;
 mod proofs;
 mod refusal;
+mod room;
 mod sequencer;
 mod streams;
 mod submit_stream;
@@ -32,14 +34,16 @@ use tower::layer::layer_fn;
 use crate::health::Health;
 use crate::rpc::Desk;
 use crate::streams::{Patience, Stalls};
+use arriving::Watched;
 use health::Reporting;
 use limits::{
-    HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_OUT_BYTES_MAX,
-    QUESTION_BYTES_MAX, REQUEST_TIMEOUT, RESET_STREAMS_MAX, STREAMS_PER_CONNECTION_MAX,
-    SUBMISSION_BYTES_MAX,
+    CONNECTION_WINDOW_BYTES, FAREWELL_TIMEOUT, HEADERS_BYTES_MAX, KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT, MESSAGE_OUT_BYTES_MAX, QUESTION_BYTES_MAX, REQUEST_TIMEOUT,
+    RESET_STREAMS_MAX, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, SUBMISSION_BYTES_MAX,
 };
 use measure::Measured;
 use proofs::Proofs;
+use room::Room;
 use sequencer::Sequencer;
 use streams::Streams;
 
@@ -54,7 +58,7 @@ pub(crate) async fn serve(
     health: Arc<dyn Health>,
     patience: Patience,
 ) -> Result<()> {
-    let (stop, stalls) = (patience.stop.clone(), Stalls::default());
+    let (stop, stalls) = (patience.stop.clone(), Stalls::new(FAREWELL_TIMEOUT));
     let metrics = desk.handle().shared().metrics.grpc.clone();
     let sequencer = SequencerServiceServer::new(Sequencer::new(desk.clone(), stop.clone()))
         .max_decoding_message_size(SUBMISSION_BYTES_MAX)
@@ -74,7 +78,9 @@ pub(crate) async fn serve(
     };
     let (v1, v1alpha) = (described().build_v1()?, described().build_v1alpha()?);
     let reporting = Reporting::begin(reporter, health).await;
+    let room = Room::default();
     let served = server()
+        .layer(layer_fn(move |inner| Watched::new(inner, room.clone())))
         .layer(layer_fn(move |inner| Measured::new(inner, metrics.clone())))
         .add_service(sequencer)
         .add_service(streams)
@@ -97,6 +103,8 @@ fn server() -> Server {
         .timeout(REQUEST_TIMEOUT)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
         .http2_max_header_list_size(HEADERS_BYTES_MAX)

@@ -14,6 +14,7 @@ use cloverleaf_types::{ChainId, Height};
 use futures::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
+use super::incoming::Caller;
 use super::refusal::{malformed, not_found, status};
 use crate::adapters::stream_item;
 use crate::rpc::Desk;
@@ -41,14 +42,15 @@ impl Streams {
     /// Pulls when the reader takes, so that a slow one costs its place and nothing else.
     fn items<T: Positioned, M: 'static>(
         &self,
-        stream: &'static str,
+        (stream, caller): (&'static str, Option<Caller>),
         subscription: Subscription<T>,
         message: impl Fn(&T) -> M + Send + 'static,
     ) -> Items<M> {
         let metrics = &self.desk.handle().shared().metrics.stream;
         let subscriber = Arc::new(metrics.subscribed(stream));
         let feed = Feed::new(subscription, self.patience.clone(), subscriber);
-        let items = self.stalls.items(feed);
+        let hang_up = caller.map(|caller| caller.connection).unwrap_or_default();
+        let items = self.stalls.items(feed, hang_up);
         Box::pin(items.map(move |item| match item {
             Ok(item) => Ok(message(&item)),
             Err(error) => Err(status(&error)),
@@ -65,6 +67,7 @@ impl StreamService for Streams {
         &self,
         request: Request<proto::StreamBatchesRequest>,
     ) -> Result<Response<Self::StreamBatchesStream>, Status> {
+        let caller = request.extensions().get::<Caller>().cloned();
         let request = request.into_inner();
         let proofs = proofs(request.proofs, request.proof_interval)?;
         let (chain_id, from) = (ChainId(request.chain_id), request.from_seq);
@@ -73,13 +76,18 @@ impl StreamService for Streams {
             .subscribe(chain_id, from)
             .map_err(|error| status(&ended(&error, from.max(1))))?;
         let message = move |item: &StreamItem| batch_item(item, proofs.include(item.seq));
-        Ok(Response::new(self.items("batches", subscription, message)))
+        Ok(Response::new(self.items(
+            ("batches", caller),
+            subscription,
+            message,
+        )))
     }
 
     async fn stream_blocks(
         &self,
         request: Request<proto::StreamBlocksRequest>,
     ) -> Result<Response<Self::StreamBlocksStream>, Status> {
+        let caller = request.extensions().get::<Caller>().cloned();
         let from = request.into_inner().from_height;
         let hub = &self.desk.handle().shared().hub;
         let subscription = hub
@@ -88,7 +96,11 @@ impl StreamService for Streams {
         let message = |item: &StreamBlock| proto::BlockItem {
             block: item.encoded.clone(),
         };
-        Ok(Response::new(self.items("blocks", subscription, message)))
+        Ok(Response::new(self.items(
+            ("blocks", caller),
+            subscription,
+            message,
+        )))
     }
 
     async fn get_batch(

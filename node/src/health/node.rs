@@ -45,15 +45,30 @@ impl Health for NodeHealth {
         let vitals = &self.handle.shared().vitals;
         let behind = vitals.behind_heights();
         let behind = (behind > BEHIND_MAX).then(|| format!("{behind} heights behind its peers"));
+        let unkept = vitals.kept_from().map(|from| {
+            format!(
+                "no peer keeps the next block: they keep from {from} on; see `Removing old blocks`"
+            )
+        });
         let connected = self.handle.connected();
+        let full = self.handle.shared().floors.why_not();
         let alone = format!("connected to {connected} others, which is no quorum with this node");
+        let forgot = || "its key has amnesia: it signs nothing and takes nothing in".to_owned();
+        let forgot = vitals.is_amnesiac().then(forgot);
+        let damaged = || "a block that was read for a peer is damaged; see the log".to_owned();
+        let store = match vitals.is_damaged() {
+            true => Check::new("store", Some(damaged())),
+            false => Check::moves("store", vitals.store_ms()),
+        };
         vec![
             self.running(),
-            Check::new("synced", behind),
+            Check::new("synced", unkept.or(behind)),
             Check::new("quorum", (!vitals.has_quorum()).then_some(alone)),
+            Check::new("signs", forgot),
             Check::moves("sequencer", vitals.turn_ms()),
             Check::moves("journal", vitals.journal_ms()),
-            Check::moves("store", vitals.store_ms()),
+            store,
+            Check::new("disk", full),
         ]
     }
 }

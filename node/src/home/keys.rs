@@ -13,6 +13,12 @@ use eyre::{Context as _, Result, bail, eyre};
 
 use super::make_private_dir;
 
+/// What stands before a validator's address in the file of its consensus key.
+const VALIDATOR: &str = "validator ";
+
+/// What stands before a peer id in the file of its key.
+const PEER_ID: &str = "peer id ";
+
 /// A validator's keys. Their secrets are never printed.
 pub struct Keys {
     consensus: B256,
@@ -58,26 +64,59 @@ impl Keys {
     /// # Errors
     /// A file is missing, malformed, or readable by others.
     pub fn read(consensus_path: &Path, network_path: &Path) -> Result<Self> {
-        let consensus: [u8; 32] = read_secret(consensus_path)?
+        let (consensus, named) = read_secret(consensus_path)?;
+        let consensus: [u8; 32] = consensus
             .try_into()
             .map_err(|_| eyre!("{} must hold 32 bytes in hex", consensus_path.display()))?;
         LocalSigner::new(&consensus).wrap_err_with(|| format!("{}", consensus_path.display()))?;
-        let network = Keypair::from_bytes(&read_secret(network_path)?)
+        let (network, peer_named) = read_secret(network_path)?;
+        let network = Keypair::from_bytes(&network)
             .wrap_err_with(|| format!("{}", network_path.display()))?;
-        Ok(Self {
+        let keys = Self {
             consensus: consensus.into(),
             network,
-        })
+        };
+        check_named(
+            consensus_path,
+            named,
+            VALIDATOR,
+            &keys.address().to_string(),
+        )?;
+        check_named(
+            network_path,
+            peer_named,
+            PEER_ID,
+            &keys.network.peer_id_text(),
+        )?;
+        Ok(keys)
     }
 
-    /// Writes the keys, readable by their owner only.
+    /// Writes the keys, readable by their owner only, each with the name that follows from it.
     ///
     /// # Errors
     /// A key exists already, or cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         make_private_dir(dir)?;
-        write_secret(&dir.join("consensus.key"), self.consensus.as_slice())?;
-        write_secret(&dir.join("network.key"), &self.network.to_bytes())
+        let named = format!("{VALIDATOR}{}", self.address());
+        write_secret(
+            &dir.join("consensus.key"),
+            &named,
+            self.consensus.as_slice(),
+        )?;
+        let named = format!("{PEER_ID}{}", self.network.peer_id_text());
+        write_secret(&dir.join("network.key"), &named, &self.network.to_bytes())
+    }
+}
+
+/// A changed digit makes another key, which nobody would notice but by the name beside it.
+fn check_named(path: &Path, named: Option<String>, what: &str, name: &str) -> Result<()> {
+    match named.as_deref().and_then(|named| named.strip_prefix(what)) {
+        Some(named) if named != name => bail!(
+            "{} is damaged: it says {what}{named}, and its key is that of {name}; put back the file as it \
+             was",
+            path.display()
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -86,7 +125,8 @@ impl Keys {
 /// # Errors
 /// The file is missing, malformed, or readable by others.
 pub fn read_signer(path: &Path) -> Result<LocalSigner> {
-    let secret: [u8; 32] = read_secret(path)?
+    let (secret, _) = read_secret(path)?;
+    let secret: [u8; 32] = secret
         .try_into()
         .map_err(|_| eyre!("{} must hold 32 bytes in hex", path.display()))?;
     LocalSigner::new(&secret).wrap_err_with(|| path.display().to_string())
@@ -107,7 +147,8 @@ pub(super) fn write_test_key(path: &Path, whose: &str) -> Result<Address> {
         .address())
 }
 
-fn read_secret(path: &Path) -> Result<Vec<u8>> {
+/// A key, and the first note beside it.
+fn read_secret(path: &Path) -> Result<(Vec<u8>, Option<String>)> {
     let metadata = path
         .metadata()
         .wrap_err_with(|| format!("reading {}", path.display()))?;
@@ -123,11 +164,14 @@ fn read_secret(path: &Path) -> Result<Vec<u8>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let digits = lines.collect::<String>();
     let digits = digits.trim().trim_start_matches("0x");
-    hex::decode(digits).map_err(|_| eyre!("{} must hold a key in hex", path.display()))
+    let key =
+        hex::decode(digits).map_err(|_| eyre!("{} must hold a key in hex", path.display()))?;
+    let note = text.lines().find_map(|line| line.strip_prefix("# "));
+    Ok((key, note.map(str::to_owned)))
 }
 
-fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
-    write_file(path, &hex::encode(secret))
+fn write_secret(path: &Path, named: &str, secret: &[u8]) -> Result<()> {
+    write_file(path, &format!("# {named}\n{}", hex::encode(secret)))
 }
 
 fn write_file(path: &Path, text: &str) -> Result<()> {

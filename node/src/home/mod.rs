@@ -5,7 +5,7 @@
 //! node.toml        this node's settings            keys/network.key     0600
 //! db/              decided blocks (RocksDB)        journal/             votes, own lane, parcels
 //! evidence/        what others signed             invariant-*.json     what did not hold here, and why
-//! lock             held while a process runs
+//! lock             held while a process runs      operator.sock        while a node runs
 //! ```
 
 mod keys;
@@ -250,6 +250,30 @@ mod tests {
     }
 
     #[test]
+    fn key_file_with_a_changed_digit_is_refused_and_one_without_a_name_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = home(dir.path());
+        for file in ["keys/consensus.key", "keys/network.key"] {
+            let path = home.join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (name, digits) = text.split_once('\n').unwrap();
+            let last = if digits.trim().ends_with('1') {
+                "2"
+            } else {
+                "1"
+            };
+            let changed = digits.trim().len() - 1;
+            let text_changed = format!("{name}\n{}{last}\n", &digits[..changed]);
+            std::fs::write(&path, text_changed).unwrap();
+            let refusal = Home::open(&home).unwrap_err().to_string();
+            assert!(refusal.contains(file), "{refusal}");
+            std::fs::write(&path, digits).unwrap();
+            assert!(Home::open(&home).is_ok(), "{file}");
+            std::fs::write(&path, &text).unwrap();
+        }
+    }
+
+    #[test]
     fn directory_that_a_process_uses_is_refused_to_others() {
         let dir = tempfile::tempdir().unwrap();
         let home = home(dir.path());
@@ -265,8 +289,9 @@ mod tests {
         let home = Home::open(&path).unwrap();
         let shown = format!("{home:?}");
         for file in ["consensus.key", "network.key"] {
-            let secret = std::fs::read_to_string(path.join("keys").join(file)).unwrap();
-            assert!(!shown.contains(secret.trim()), "{file}");
+            let text = std::fs::read_to_string(path.join("keys").join(file)).unwrap();
+            let secret = text.lines().last().unwrap();
+            assert!(secret.len() == 64 && !shown.contains(secret), "{file}");
         }
     }
 }

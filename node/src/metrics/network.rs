@@ -23,6 +23,8 @@ metrics!(
         oversize_frames: Counter["class"];
         /// Connections of strangers that were refused, since this node started.
         refused_connections: Gauge;
+        /// Votes and sync messages that were none.
+        bad_messages: Counter["class"];
         /// Parcel messages that were not well-formed (L5).
         bad_parcels: Counter;
     }

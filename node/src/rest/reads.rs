@@ -4,9 +4,10 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use cloverleaf_api::error::{RpcError, hex};
-use cloverleaf_api::json::{Batch, Block, BundleStatus, Rollup};
+use cloverleaf_api::json::{BundleStatus, Rollup};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::ChainId;
+use serde_json::value::RawValue;
 
 use super::Rest;
 use super::answer::{answer, found};
@@ -39,11 +40,10 @@ pub(super) async fn bundle(State(rest): State<Rest>, Path(hash): Path<String>) -
 
 pub(super) async fn block(State(rest): State<Rest>, Path(height): Path<String>) -> Response {
     let block = match path::at("height", &height) {
-        Ok(at) => rest.desk.block(at).await,
+        Ok(at) => rest.desk.shown_block(at).await,
         Err(error) => Err(error),
     };
-    let shape = block.map(|block| block.as_ref().map(Block::of));
-    found(shape, format_args!("block {height}"))
+    found(block, format_args!("block {height}"))
 }
 
 pub(super) async fn evidence_names(State(rest): State<Rest>) -> Response {
@@ -63,7 +63,11 @@ fn one_rollup(desk: &Desk, chain_id: ChainId) -> Result<Rollup, RpcError> {
     })
 }
 
-async fn one_batch(desk: &Desk, chain_id: &str, seq: &str) -> Result<Option<Batch>, RpcError> {
+async fn one_batch(
+    desk: &Desk,
+    chain_id: &str,
+    seq: &str,
+) -> Result<Option<Box<RawValue>>, RpcError> {
     let (chain_id, at) = (path::chain_id(chain_id)?, path::at("seq", seq)?);
     desk.shown_batch(chain_id, at).await
 }

@@ -1,36 +1,59 @@
 //! Connections of a public port: as many as there are places for, in all and for one address.
+//!
+//! When all places are taken, a newcomer gets one from the address that has the most, if that still
+//! has more than the newcomer then: whoever wants to keep others out needs as many addresses as there
+//! are places, and not a sixteenth of them.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
 
-/// Open connections of one listener, in all and by address.
-#[derive(Clone, Debug)]
-pub(crate) struct Connections {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+/// Bits of an IPv6 address that name who has it: a network gets 64 bits to itself, and with them
+/// more addresses than there are places.
+const IPV6_NETWORK_BITS: u32 = 64;
+
+/// Open connections of one listener.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connections(Arc<Mutex<Open>>);
+
+#[derive(Debug, Default)]
+struct Open {
+    /// Those of each address, the newest last.
+    by_address: BTreeMap<IpAddr, Vec<Held>>,
+    count: usize,
+    /// Places given out so far.
+    last: u64,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            by_address: Arc::default(),
-        }
-    }
+#[derive(Debug)]
+struct Held {
+    number: u64,
+    taken_back: CancellationToken,
 }
 
 /// One open connection's place; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     address: IpAddr,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    _permit: OwnedSemaphorePermit,
+    number: u64,
+    taken_back: CancellationToken,
+    open: Arc<Mutex<Open>>,
+}
+
+/// Who an address stands for: itself, or its network.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let mask = u128::MAX << (u128::BITS - IPV6_NETWORK_BITS);
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 impl Connections {
@@ -59,37 +82,81 @@ impl Connections {
 
     /// A place for one more connection of an address, if there is one.
     fn enter(&self, address: IpAddr) -> Option<Place> {
-        let permit = self.all.clone().try_acquire_owned().ok()?;
-        let mut by_address = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let open = by_address.entry(address).or_default();
-        if *open >= CONNECTIONS_PER_ADDRESS_MAX {
+        let address = network_of(address);
+        let mut open = locked(&self.0);
+        let own = open.by_address.get(&address).map_or(0, Vec::len);
+        if own >= CONNECTIONS_PER_ADDRESS_MAX {
             return None;
         }
-        *open += 1;
+        if open.count >= CONNECTIONS_MAX && !open.take_back(own + 1) {
+            return None;
+        }
+        open.count += 1;
+        open.last += 1;
+        let (number, taken_back) = (open.last, CancellationToken::new());
+        let held = Held {
+            number,
+            taken_back: taken_back.clone(),
+        };
+        open.by_address.entry(address).or_default().push(held);
         Some(Place {
             address,
-            by_address: Arc::clone(&self.by_address),
-            _permit: permit,
+            number,
+            taken_back,
+            open: Arc::clone(&self.0),
         })
+    }
+}
+
+impl Open {
+    /// Takes the newest place of the address with the most, if it has more than this many: what was
+    /// open for long is the last to go. True if one is free now.
+    fn take_back(&mut self, more_than: usize) -> bool {
+        let most = self.by_address.values_mut().max_by_key(|held| held.len());
+        let newest = most.filter(|held| held.len() > more_than);
+        let Some(newest) = newest.and_then(Vec::pop) else {
+            return false;
+        };
+        newest.taken_back.cancel();
+        self.count -= 1;
+        true
+    }
+
+    fn give_back(&mut self, address: IpAddr, number: u64) {
+        let Some(held) = self.by_address.get_mut(&address) else {
+            return;
+        };
+        // One that was taken back is not there any more.
+        if let Some(at) = held.iter().position(|held| held.number == number) {
+            held.remove(at);
+            self.count -= 1;
+        }
+        if held.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+impl Place {
+    /// Cancelled when the connection is to end: somebody else has its place.
+    pub(crate) fn taken_back(&self) -> &CancellationToken {
+        &self.taken_back
+    }
+
+    /// Whose it is.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut by_address = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = by_address.get_mut(&self.address) {
-            *open -= 1;
-            if *open == 0 {
-                by_address.remove(&self.address);
-            }
-        }
+        locked(&self.open).give_back(self.address, self.number);
     }
+}
+
+fn locked(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -110,10 +177,13 @@ mod tests {
         assert!(connections.enter(here).is_some());
     }
 
+    fn address(number: usize) -> IpAddr {
+        IpAddr::from(u32::try_from(number).unwrap().to_be_bytes())
+    }
+
     #[test]
     fn all_addresses_together_have_a_limit() {
         let connections = Connections::default();
-        let address = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
         let mut places: Vec<Place> = (0..CONNECTIONS_MAX)
             .filter_map(|number| connections.enter(address(number)))
             .collect();
@@ -121,5 +191,37 @@ mod tests {
         assert!(connections.enter(address(CONNECTIONS_MAX)).is_none());
         places.pop();
         assert!(connections.enter(address(CONNECTIONS_MAX)).is_some());
+    }
+
+    #[test]
+    fn newcomer_gets_the_newest_place_of_the_address_with_the_most_until_it_has_as_many() {
+        let connections = Connections::default();
+        let greedy = CONNECTIONS_MAX / CONNECTIONS_PER_ADDRESS_MAX;
+        let held: Vec<Place> = (0..CONNECTIONS_MAX)
+            .filter_map(|number| connections.enter(address(number % greedy)))
+            .collect();
+        assert_eq!(held.len(), CONNECTIONS_MAX);
+        let newcomers: Vec<Place> = (0..CONNECTIONS_MAX)
+            .map_while(|_| connections.enter(address(greedy)))
+            .collect();
+        let taken_back = held.iter().filter(|it| it.taken_back().is_cancelled());
+        assert_eq!(taken_back.count(), newcomers.len());
+        assert!(!held[0].taken_back().is_cancelled(), "the oldest stays");
+        // Each of the others has as many as it, or one more.
+        let fair = CONNECTIONS_MAX / (greedy + 1);
+        assert!((fair..=fair + 1).contains(&newcomers.len()));
+        let count = || locked(&connections.0).count;
+        assert_eq!(count(), CONNECTIONS_MAX);
+        drop((held, newcomers));
+        assert_eq!(count(), 0, "what was taken back is not given back again");
+    }
+
+    #[test]
+    fn network_of_ipv6_counts_as_one_address_and_a_mapped_address_as_what_it_maps() {
+        let of = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1:2:3"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

@@ -133,6 +133,27 @@ impl Answer {
         Self::new(id, Outcome::Error(error))
     }
 
+    /// The answer to a call for which a batch has no room any more.
+    pub(crate) fn beyond_batch(id: Option<Box<RawValue>>, bytes_max: usize) -> Self {
+        let detail = format_args!("its answers have more than {bytes_max} bytes; ask for the rest");
+        let error = RpcError::because(Reason::BatchTooLarge, detail).with("limit", bytes_max);
+        Self::new(id, Outcome::Error(error))
+    }
+
+    /// The id of its call.
+    pub(crate) fn into_id(self) -> Option<Box<RawValue>> {
+        self.id
+    }
+
+    /// About how many bytes it has: those that grow with what was asked.
+    pub(crate) fn bytes(&self) -> usize {
+        let foreign = match &self.error {
+            Some(ErrorObject::Foreign(error)) => error.get().len(),
+            _ => 0,
+        };
+        foreign + self.result.as_ref().map_or(0, |result| result.get().len())
+    }
+
     /// Our own refusal in it.
     pub(crate) fn refusal(&self) -> Option<&RpcError> {
         match &self.error {

@@ -11,8 +11,16 @@ pub(crate) const BATCH_CALLS_MAX: usize = 50;
 /// Most calls of one batch that are answered at once: a rollup's execution RPC sees no more of them.
 pub(crate) const BATCH_CONCURRENT_MAX: usize = 8;
 
+/// Most bytes of the answers of one batch: 50 of the usual ones with room to spare. What goes beyond
+/// is refused unless it is the first, and what is left then not begun; otherwise 50 calls could ask for
+/// 50 full blocks.
+pub(crate) const BATCH_ANSWERS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Deepest nesting of a JSON body: a bundle needs 5.
 pub(crate) const JSON_DEPTH_MAX: usize = 16;
+
+/// Most bytes that a connection buffers beside a body, so also the longest headers: what proxies allow.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// Time to send a request's headers.
 pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +38,7 @@ pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most open connections.
 pub(crate) const CONNECTIONS_MAX: usize = 512;
 
-/// Most open connections of one address.
+/// Most open connections of one address, or of one IPv6 network (/64).
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
 
 /// How long nobody is accepted after the system had no descriptor for a connection.

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::connections::{Connections, Place};
-use super::limits::HEADER_TIMEOUT;
+use super::limits::{BUFFER_BYTES_MAX, HEADER_TIMEOUT};
 use super::write_limit::{WRITE_STALL_MAX_MS, WriteLimit};
 
 /// Serves the router until `stop` is cancelled and open requests are answered.
@@ -55,6 +55,7 @@ async fn serve_connection(
     header_timeout: Duration,
     stop: CancellationToken,
 ) {
+    let taken_back = place.taken_back().clone();
     let service = router.map_request(move |mut request: hyper::Request<_>| {
         let extensions = request.extensions_mut();
         extensions.insert(ConnectInfo(remote));
@@ -68,11 +69,16 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
+        .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = taken_back.cancelled() => {
+            tracing::debug!(%remote, "hung up on: its address has the most connections");
+            return;
+        }
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -100,7 +106,8 @@ mod tests {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(sent).await.unwrap();
             let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
+            // A server that does not read all that came resets the connection when it ends it.
+            let _ended_or_reset = stream.read_to_end(&mut answer).await;
             stop.cancel();
             answer
         };
@@ -116,6 +123,20 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: x\r\n",
         ] {
             until_ended(sent.as_bytes()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_have_a_limit_at_the_buffer() {
+        for (bytes, is_served) in [
+            (BUFFER_BYTES_MAX - 1024, true),
+            // What has come already is read as one piece.
+            (2 * BUFFER_BYTES_MAX + 1024, false),
+        ] {
+            let long = "a".repeat(bytes);
+            let asked = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\n\r\n");
+            let answer = until_ended(asked.as_bytes()).await;
+            assert_eq!(answer.starts_with(b"HTTP/1.1 404"), is_served, "{bytes}");
         }
     }
 

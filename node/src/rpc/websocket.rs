@@ -87,11 +87,18 @@ impl WebSockets {
         let upgrade = hyper::upgrade::on(&mut request);
         let place = request.extensions_mut().remove::<Arc<Place>>();
         let sockets = self.clone();
+        let taken_back = place.as_ref().map(|place| place.taken_back().clone());
         self.tasks.spawn(async move {
-            match upgrade.await {
-                Ok(upgraded) => sockets.serve(endpoint, TokioIo::new(upgraded)).await,
-                Err(error) => tracing::debug!(%error, "a WebSocket did not come to be"),
-            }
+            let served = async {
+                match upgrade.await {
+                    Ok(upgraded) => sockets.serve(endpoint, TokioIo::new(upgraded)).await,
+                    Err(error) => tracing::debug!(%error, "a WebSocket did not come to be"),
+                }
+            };
+            let _ended = taken_back
+                .unwrap_or_default()
+                .run_until_cancelled(served)
+                .await;
             drop(place); // only now may another connection take it
         });
         response

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use cloverleaf_replica::{BlockRange, Commit, Input, Misdeed};
+use cloverleaf_replica::{Commit, Input, Misdeed};
 use cloverleaf_storage::{Store, StoreError};
 use cloverleaf_stream::StreamItem;
 use cloverleaf_types::Bound;
@@ -17,19 +17,14 @@ use super::handle::Shared;
 use super::pruner::Pruner;
 use crate::clock::Stopwatch;
 
-/// Work that can wait: one commit at a time, one read for each peer, and a little evidence.
+/// Work that can wait: one commit at a time, and a little evidence.
 pub(super) const QUEUE_MAX: usize = 256;
-
-/// Blocks that one answer to a peer holds at most, whatever they weigh.
-const BLOCKS_PER_READ_MAX: usize = 16;
 
 /// What the store is asked.
 #[derive(Debug)]
 pub(super) enum StoreWork {
     /// Make a block durable.
     Commit(Arc<Commit>),
-    /// Read blocks for a peer.
-    Read(BlockRange),
     /// Keep what somebody did.
     Evidence { misdeed: Arc<Misdeed>, range: u64 },
 }
@@ -116,7 +111,6 @@ impl Worker {
                     let scene = Scene::of_block(&block.block, &block.certificate);
                     (error, Some(scene))
                 })?,
-                StoreWork::Read(range) => self.read(range).map_err(|error| (error, None))?,
                 StoreWork::Evidence { misdeed, range } => {
                     self.shared.evidence.keep(&misdeed, range);
                 }
@@ -143,21 +137,6 @@ impl Worker {
         if let Some(pruner) = &self.pruner {
             pruner.committed();
         }
-        Ok(())
-    }
-
-    fn read(&self, range: BlockRange) -> Result<(), StoreError> {
-        let took = Stopwatch::start();
-        let above = usize::try_from(range.to.0.saturating_sub(range.from.0));
-        let count = above.map_or(BLOCKS_PER_READ_MAX, |above| {
-            (above + 1).min(BLOCKS_PER_READ_MAX)
-        });
-        let store = &self.store;
-        let blocks = store.blocks_from(range.from, count, range.bytes_max)?;
-        let metrics = &self.shared.metrics.storage;
-        metrics.read_seconds.observe(took.seconds());
-        let blocks = blocks.into_iter().map(|(_, block)| block).collect();
-        self.completions.push([Input::BlocksRead { range, blocks }]);
         Ok(())
     }
 }

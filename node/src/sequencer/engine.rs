@@ -16,10 +16,11 @@ use super::completions::Completions;
 use super::dump::Scene;
 use super::fatal::Fatal;
 use super::handle::{HandIn, HandedIn, REQUESTS_MAX, Request, Shared, Taken};
-use super::inbound::{BULK_MAX, URGENT_MAX};
+use super::inbound::{BULK_MAX, SYNC_MAX, URGENT_MAX};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
 use super::peers::Peers;
+use super::reader::Reader;
 use super::waiting::Waiting;
 use crate::clock::{SteadyClock, Stopwatch, pause};
 
@@ -30,8 +31,11 @@ const IDLE_MAX_MS: u64 = 1_000;
 /// node with them must not hold up its own writes, its timeouts or its clients.
 const URGENT_IN_A_ROW: usize = 64;
 
-/// Parcels and sync messages that are taken in a row: each is more work than a vote.
+/// Parcels that are taken in a row: each is more work than a vote.
 const BULK_IN_A_ROW: usize = 8;
+
+/// Sync messages that are taken in a row: one may hold sixteen blocks.
+const SYNC_IN_A_ROW: usize = 2;
 
 /// Clients' requests that are taken in a row.
 const REQUESTS_IN_A_ROW: usize = 64;
@@ -39,6 +43,7 @@ const REQUESTS_IN_A_ROW: usize = 64;
 /// What comes to the thread.
 pub(super) struct Inboxes {
     pub(super) urgent: mpsc::Receiver<Input>,
+    pub(super) sync: mpsc::Receiver<Input>,
     pub(super) bulk: mpsc::Receiver<Input>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) completions: Completions,
@@ -50,6 +55,7 @@ pub(super) struct Engine {
     pub(super) votes: SegmentedJournal,
     pub(super) parcel_writer: ParcelWriter,
     pub(super) committer: Committer,
+    pub(super) reader: Reader,
     pub(super) peers: Peers,
     pub(super) shared: Arc<Shared>,
     pub(super) tip: watch::Sender<Arc<State>>,
@@ -61,15 +67,17 @@ pub(super) struct Engine {
 
 /// What an idle thread woke up for.
 enum Woken {
+    Start([Input; 2]),
     Input(Input),
     Request(Request),
 }
 
 impl Inboxes {
     /// What waits in them.
-    fn bounds(&self) -> [Bound; 4] {
+    fn bounds(&self) -> [Bound; 5] {
         [
             Bound::new("votes_inbox", self.urgent.len(), URGENT_MAX),
+            Bound::new("sync_inbox", self.sync.len(), SYNC_MAX),
             Bound::new("bulk_inbox", self.bulk.len(), BULK_MAX),
             Bound::new("requests_inbox", self.requests.len(), REQUESTS_MAX),
             self.completions.bound(),
@@ -82,6 +90,7 @@ impl Inboxes {
             biased;
             () = self.completions.wait() => None,
             Some(input) = self.urgent.recv() => Some(Woken::Input(input)),
+            Some(input) = self.sync.recv() => Some(Woken::Input(input)),
             Some(input) = self.bulk.recv() => Some(Woken::Input(input)),
             Some(request) = self.requests.recv() => Some(Woken::Request(request)),
         }
@@ -90,8 +99,13 @@ impl Inboxes {
 
 impl Engine {
     /// Runs until it is stopped, or must end.
-    pub(super) async fn run(mut self, start: Input, mut inboxes: Inboxes, stop: CancellationToken) {
-        let mut woken = Some(Woken::Input(start));
+    pub(super) async fn run(
+        mut self,
+        start: [Input; 2],
+        mut inboxes: Inboxes,
+        stop: CancellationToken,
+    ) {
+        let mut woken = Some(Woken::Start(start));
         while self.take_turns(woken, &mut inboxes) {
             let wake_in_ms = self.wake_in_ms();
             // Nothing is done here: what a thread is at is seen in its turns alone.
@@ -109,6 +123,7 @@ impl Engine {
     fn take_turns(&mut self, woken: Option<Woken>, inboxes: &mut Inboxes) -> bool {
         self.shared.vitals.turn.begin();
         let go_on = match woken {
+            Some(Woken::Start(inputs)) => inputs.into_iter().all(|input| self.handle(input)),
             Some(Woken::Input(input)) => self.handle(input),
             Some(Woken::Request(request)) => self.answer(request),
             None => true,
@@ -139,8 +154,9 @@ impl Engine {
     }
 
     /// What waits for the disk threads.
-    fn disk_bounds(&self) -> [Bound; 2] {
-        [self.committer.bound(), self.parcel_writer.bound()]
+    fn disk_bounds(&self) -> [Bound; 3] {
+        let reader = self.reader.bound();
+        [self.committer.bound(), self.parcel_writer.bound(), reader]
     }
 
     fn take_what_waits(&mut self, inboxes: &mut Inboxes) -> bool {
@@ -148,6 +164,7 @@ impl Engine {
         (self.wake_in_ms() > 0 || self.handle(Input::Tick))
             && done.into_iter().all(|input| self.handle(input))
             && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
+            && in_a_row(&mut inboxes.sync, SYNC_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
                 .all(|request| self.answer(request))
@@ -303,7 +320,7 @@ impl Engine {
                     logged_below,
                 }),
                 Output::Commit(commit) => self.committer.push(StoreWork::Commit(commit)),
-                Output::ReadBlocks(range) => self.committer.push(StoreWork::Read(range)),
+                Output::ReadBlocks(range) => self.reader.push(range),
                 Output::ForgetVotes(below) => match self.votes.remove_below(below.0) {
                     Ok(_) => true,
                     Err(error) => {
@@ -329,6 +346,8 @@ impl Engine {
                     self.fatal.beyond(&self.committer.bound());
                 } else if self.parcel_writer.is_full() {
                     self.fatal.beyond(&self.parcel_writer.bound());
+                } else if self.reader.is_full() {
+                    self.fatal.beyond(&self.reader.bound());
                 } else {
                     self.fatal.broken("a disk thread has ended");
                 }

@@ -207,6 +207,7 @@ fn code_of_store(error: &StoreError) -> ExitCode {
     match error {
         StoreError::Directory { .. }
         | StoreError::InUse { .. }
+        | StoreError::Snapshot { .. }
         | StoreError::OtherNetwork { .. }
         | StoreError::OtherFormat { .. } => ExitCode::FAILED,
         StoreError::Open { .. }

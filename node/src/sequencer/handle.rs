@@ -13,6 +13,7 @@ use cloverleaf_types::{Address, ChainId, Genesis, TransactionKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::evidence::KeptEvidence;
+use super::floors::Floors;
 use super::vitals::Vitals;
 use crate::home::Home;
 use crate::metrics::Metrics;
@@ -133,6 +134,8 @@ pub struct Shared {
     pub(crate) evidence: Arc<KeptEvidence>,
     /// How its threads are.
     pub vitals: Vitals,
+    /// How much room its disk has.
+    pub floors: Floors,
     /// What is counted.
     pub(crate) metrics: Metrics,
     pub(super) connected: AtomicU32,
@@ -151,6 +154,7 @@ impl Shared {
             hub,
             evidence: Arc::new(KeptEvidence::open(&home.dir)?),
             vitals: Vitals::default(),
+            floors: Floors::new(home),
             metrics: Metrics::new(),
             connected: AtomicU32::new(0),
         })

@@ -1,10 +1,14 @@
 //! From the network's events to the replica's inputs. Parcels are decoded and verified here, off the
-//! replica's thread: their signatures take longer than a vote may wait.
+//! replica's thread: their signatures take longer than a vote may wait. Votes and sync messages are
+//! decoded here too, and who sends what is none is shut out: the replica would only log it.
 
 mod verifier;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
+use bytes::Bytes;
+use cloverleaf_consensus::{Message, SyncMessage};
 use cloverleaf_network::{Class as NetworkClass, NetworkEvent, NetworkEvents, PeerName};
 use cloverleaf_replica::Input;
 use cloverleaf_types::{Address, NetworkId};
@@ -17,8 +21,15 @@ use verifier::Verifier;
 /// Votes and connections that can wait for the replica's thread.
 pub(super) const URGENT_MAX: usize = 1_024;
 
-/// Parcels and sync messages that can wait for it: each may be a megabyte and more.
+/// Verified parcels and acknowledgements that can wait for it.
 pub(super) const BULK_MAX: usize = 256;
+
+/// Sync messages that can wait for it: each may be 16 MiB.
+pub(super) const SYNC_MAX: usize = 4;
+
+/// Sync messages of one peer that are taken in a second; the others are lost, and come again. One that
+/// catches up sends a status after every block and a request after every sixteen.
+const SYNC_PER_S_MAX: u32 = 256;
 
 /// Peers at fault that can wait to be shut out: their tasks wait with them.
 const AT_FAULT_MAX: usize = 16;
@@ -33,6 +44,8 @@ const SHUT_OUT_MS: u64 = 60_000;
 pub(super) struct Mailboxes {
     /// Votes and connections: looked at first.
     pub(super) urgent: mpsc::Sender<Input>,
+    /// Blocks and the like.
+    pub(super) sync: mpsc::Sender<Input>,
     /// All else.
     pub(super) bulk: mpsc::Sender<Input>,
 }
@@ -52,6 +65,7 @@ pub(super) async fn carry(
         peers,
         connected: BTreeMap::new(),
         shut_out: VecDeque::new(),
+        sync: BTreeMap::new(),
     };
     loop {
         let next_back_ms = carrier.next_back_ms();
@@ -87,6 +101,34 @@ struct Carrier {
     connected: BTreeMap<PeerName, Address>,
     /// Those that may not connect for a while, the first to come back first.
     shut_out: VecDeque<(PeerName, Stopwatch)>,
+    /// Sync messages of each that is connected, in the present second.
+    sync: BTreeMap<PeerName, Second>,
+}
+
+/// How many came in a second.
+struct Second {
+    since: Stopwatch,
+    count: u32,
+}
+
+impl Second {
+    /// Counts one; false when there were enough.
+    fn has_room(&mut self) -> bool {
+        if self.since.elapsed() >= Duration::from_secs(1) {
+            *self = Self::default();
+        }
+        self.count += 1;
+        self.count <= SYNC_PER_S_MAX
+    }
+}
+
+impl Default for Second {
+    fn default() -> Self {
+        Self {
+            since: Stopwatch::start(),
+            count: 0,
+        }
+    }
 }
 
 impl Carrier {
@@ -103,20 +145,35 @@ impl Carrier {
                 self.connected.insert(name, peer);
                 self.urgent(Input::Connected(peer)).await
             }
-            NetworkEvent::Disconnected(name) => match self.connected.remove(&name) {
-                Some(peer) => self.urgent(Input::Disconnected(peer)).await,
-                None => true,
-            },
+            NetworkEvent::Disconnected(name) => {
+                self.sync.remove(&name);
+                match self.connected.remove(&name) {
+                    Some(peer) => self.urgent(Input::Disconnected(peer)).await,
+                    None => true,
+                }
+            }
             NetworkEvent::Frame { peer, class, bytes } => {
                 self.peers.metrics().received(class, bytes.len());
                 let Some(from) = self.peers.address(&peer) else {
                     return true;
                 };
+                if class == NetworkClass::Sync
+                    && !self.sync.entry(peer.clone()).or_default().has_room()
+                {
+                    tracing::debug!(%from, "a peer sends more sync messages than it has turns");
+                    return true;
+                }
+                if !is_message(class, &bytes) {
+                    tracing::warn!(%from, ?class, "a peer sent what is no message");
+                    self.peers.metrics().bad_messages.of([class.name()]).inc();
+                    self.shut_out(peer);
+                    return true;
+                }
                 match class {
                     NetworkClass::Votes => self.urgent(Input::Votes { from, bytes }).await,
                     NetworkClass::Sync => {
                         let input = Input::Sync { from, bytes };
-                        self.mailboxes.bulk.send(input).await.is_ok()
+                        self.mailboxes.sync.send(input).await.is_ok()
                     }
                     NetworkClass::Parcels => {
                         self.verifier.push(&peer, from, bytes);
@@ -158,5 +215,50 @@ impl Carrier {
         if let Some((name, _)) = self.shut_out.pop_front() {
             self.peers.let_back(&name);
         }
+    }
+}
+
+/// Whether anybody could have meant it. Parcels are looked at in their turn.
+fn is_message(class: NetworkClass, bytes: &Bytes) -> bool {
+    match class {
+        NetworkClass::Votes => Message::decode(bytes).is_ok(),
+        NetworkClass::Sync => SyncMessage::decode(bytes).is_ok(),
+        NetworkClass::Parcels => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloverleaf_types::Height;
+
+    use super::*;
+
+    #[test]
+    fn peer_has_so_many_sync_messages_in_a_second() {
+        let mut second = Second {
+            count: SYNC_PER_S_MAX - 1,
+            ..Second::default()
+        };
+        assert!(second.has_room());
+        assert!(!second.has_room());
+    }
+
+    #[test]
+    fn only_what_can_be_read_is_a_message_of_votes_or_sync() {
+        let (junk, none) = (Bytes::from_static(b"junk"), Bytes::new());
+        for class in [NetworkClass::Votes, NetworkClass::Sync] {
+            assert!(
+                !is_message(class, &junk) && !is_message(class, &none),
+                "{class:?}"
+            );
+        }
+        let (tip, first) = (Height(2), Height(1));
+        let status = SyncMessage::Status { tip, first }.encode();
+        assert!(is_message(NetworkClass::Sync, &status));
+        assert!(!is_message(NetworkClass::Votes, &status));
+        assert!(
+            is_message(NetworkClass::Parcels, &junk),
+            "looked at in its turn"
+        );
     }
 }

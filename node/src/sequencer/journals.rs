@@ -1,9 +1,10 @@
 //! A node's journals as a start finds them, and whether they show all that its key signed (D4).
 
+use alloy_primitives::Keccak256;
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{Disk, Outcome, Record, SegmentedJournal};
 use cloverleaf_replica::{JournalRecord, signing_record};
-use cloverleaf_types::{Address, Height};
+use cloverleaf_types::{Address, B256, Height};
 use eyre::{Context as _, Result};
 
 use super::parcel_writer::SEGMENT_BYTES_MAX;
@@ -21,8 +22,8 @@ const GUARDS: [&str; 2] = ["votes", "lane"];
 /// at every start, until somebody has looked.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or replace \
-     the validator; then remove the files named `….damaged-…`"
+    "journal file {file} is damaged: {detail}. Put back exactly what this disk last held, or do \
+     without it, then remove the files named `….damaged-…`: see `After 73` in docs/operations.md"
 )]
 pub struct DamagedJournal {
     file: String,
@@ -38,6 +39,24 @@ pub(super) struct Journals<D: Disk + Clone> {
     pub(super) entries: Vec<JournalEntry>,
     pub(super) logged: Vec<Record>,
     pub(super) stored: Vec<Record>,
+}
+
+impl<D: Disk + Clone> Journals<D> {
+    /// How many records the vote journal, the lane log and the parcel store hold.
+    pub(super) fn records(&self) -> [usize; 3] {
+        [self.entries.len(), self.logged.len(), self.stored.len()]
+    }
+
+    /// The hash of all records.
+    pub(super) fn hash(&self) -> B256 {
+        let mut hasher = Keccak256::new();
+        self.entries
+            .iter()
+            .for_each(|entry| hasher.update(entry.encode()));
+        let records = self.logged.iter().chain(&self.stored);
+        records.for_each(|record| hasher.update(&record.payload));
+        hasher.finalize()
+    }
 }
 
 /// A journal, and what of it could not be read.
@@ -57,6 +76,15 @@ pub(crate) fn begin<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
     open_one(disk, "lane", SEGMENT_BYTES_MAX).map(drop)
 }
 
+/// Writes that nobody can tell what a key signed before now (D4).
+///
+/// # Errors
+/// The disk failed.
+pub(crate) fn forget_signed<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
+    let mut votes = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?.journal;
+    append(&mut votes, &signing_record(key, None))
+}
+
 /// Opens them. Damage of a guard, or a lane log that is not there, is written into the vote journal as
 /// amnesia before anything looks whole again.
 ///
@@ -69,14 +97,10 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
     if let Some(damaged) = aside {
         return Err(damaged.into());
     }
-    let Opened {
-        journal: mut votes,
-        records,
-        damaged,
-    } = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    let (mut votes, records, damaged) = open_votes(disk, &files)?;
     let entries = records.into_iter().map(entry);
     let mut entries = entries.collect::<Result<Vec<_>>>()?;
-    let aside = GUARDS.iter().find_map(|name| kept_aside(&files, name));
+    let aside = kept_aside(&files, "lane");
     let missing = || {
         let is_there = files.iter().any(|file| file.starts_with("lane-"));
         (!is_there).then(|| DamagedJournal {
@@ -100,6 +124,26 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
         logged: lane.records,
         stored: parcels.records,
     })
+}
+
+/// A vote journal with a hole is put away whole: what is left of it must neither be replayed nor guard.
+fn open_votes<D: Disk + Clone>(
+    disk: &D,
+    files: &[String],
+) -> Result<(SegmentedJournal<D>, Vec<Record>, Option<DamagedJournal>)> {
+    let Opened {
+        journal,
+        records,
+        damaged,
+    } = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    let Some(damaged) = damaged.or_else(|| kept_aside(files, "votes")) else {
+        return Ok((journal, records, None));
+    };
+    drop(journal);
+    let is_left = |file: &str| file.starts_with("votes-") && !file.contains(KEPT_ASIDE);
+    keep(disk, is_left)?;
+    let anew = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?;
+    Ok((anew.journal, anew.records, Some(damaged)))
 }
 
 /// D4: from now on, and after every restart, this key does not know what it signed.
@@ -159,11 +203,14 @@ fn kept_aside(files: &[String], name: &str) -> Option<DamagedJournal> {
 /// The vote journal knows of the damage of guards: their files are kept under names that no later start
 /// takes for new damage.
 fn put_away<D: Disk>(disk: &D) -> Result<()> {
+    let is_guard = |file: &str| GUARDS.iter().any(|name| file.starts_with(name));
+    keep(disk, |file| file.contains(KEPT_ASIDE) && is_guard(file))
+}
+
+/// Keeps files under names that no start looks at.
+fn keep<D: Disk>(disk: &D, which: impl Fn(&str) -> bool) -> Result<()> {
     let files = disk.list().wrap_err("listing the journals")?;
-    let is_guard = |file: &&String| {
-        file.contains(KEPT_ASIDE) && GUARDS.iter().any(|name| file.starts_with(name))
-    };
-    for file in files.iter().filter(is_guard) {
+    for file in files.iter().filter(|file| which(file)) {
         let names = (1_u64..).map(|number| format!("kept-{number}-{file}"));
         let free = names.into_iter().find(|name| !files.contains(name));
         let name = free.expect("a folder holds fewer files than there are numbers");
@@ -186,9 +233,12 @@ pub(super) fn foreign(name: &str, error: &dyn std::error::Error) -> eyre::Report
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use cloverleaf_journal::File as _;
     use cloverleaf_journal::memory::MemoryDisk;
-    use cloverleaf_replica::signs_from;
+    use cloverleaf_replica::{Decided, signs_from};
+    use cloverleaf_types::{B256, Secp256k1};
 
     use super::*;
 
@@ -197,7 +247,13 @@ mod tests {
     /// From where a key signs that starts from this disk.
     fn started(disk: &MemoryDisk) -> Option<Height> {
         let journals = open(disk, KEY).unwrap();
-        signs_from(&journals.entries, KEY, Height(5))
+        let decided = Decided {
+            network: B256::ZERO,
+            recover: &Secp256k1,
+            tip: Height(5),
+            certificate: &|_| Ok::<_, Infallible>(None),
+        };
+        signs_from(&journals.entries, KEY, &decided).unwrap()
     }
 
     fn damage(disk: &MemoryDisk, name: &str) {
@@ -242,6 +298,35 @@ mod tests {
             damage(&disk, guard);
             assert_eq!(started(&disk), None, "{guard}");
         }
+    }
+
+    // D4
+    #[test]
+    fn vote_journal_with_a_hole_is_put_away_whole() {
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        let mut votes = SegmentedJournal::open(disk.clone(), "votes", 64)
+            .unwrap()
+            .journal;
+        for height in 1..=4 {
+            let mut record = signing_record(KEY, Some(Height(0)));
+            record.height = Height(height);
+            append(&mut votes, &record).unwrap();
+        }
+        drop(votes);
+        damage(&disk, "votes-0000000002");
+        assert_eq!(started(&disk), None);
+        let journals = open(&disk, KEY).unwrap();
+        let none = JournalEntry::Signing {
+            key: KEY,
+            from: None,
+        };
+        assert_eq!(journals.entries, [none]);
+        let files = disk.list().unwrap();
+        assert!(
+            files.contains(&"kept-1-votes-0000000003".to_owned()),
+            "{files:?}"
+        );
     }
 
     // D4

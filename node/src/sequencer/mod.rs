@@ -3,9 +3,9 @@
 //! ```text
 //!  rpc ──Handle──► requests ─┐                       ┌─► votes journal (inline, synced)
 //!  network ─► inbound ───────┼─► engine ─► Replica ──┼─► parcel writer ─┐
-//!      ▲      (verifies)     │     ▲                 ├─► committer ─► store, streams
-//!      └─────────────────────┼─────┼─── sends ───────┘         ├─► pruner
-//!                            └─────┴──── completions ◄─────────┴──────────┘
+//!      ▲      (verifies)     │     ▲                 ├─► committer ─► store, streams, pruner
+//!      └─────────────────────┼─────┼─── sends ───────┼─► reader ────────┤
+//!                            └─────┴──── completions ◄──────────────────┘
 //! ```
 //! Start order: disk, network, threads, engine. Stop order: the reverse.
 
@@ -16,6 +16,7 @@ mod dump;
 mod engine;
 mod evidence;
 mod fatal;
+mod floors;
 mod handle;
 mod inbound;
 mod index;
@@ -25,6 +26,7 @@ mod meter;
 mod parcel_writer;
 mod peers;
 mod pruner;
+mod reader;
 mod recover;
 mod vitals;
 mod waiting;
@@ -34,7 +36,7 @@ use std::thread::JoinHandle;
 
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_network::{ConnectionMetrics, Network, NetworkConfig, NetworkHandle};
-use cloverleaf_replica::Input;
+use cloverleaf_replica::{Input, Room};
 use cloverleaf_storage::Store;
 use cloverleaf_stream::{Hub, Limits as StreamLimits};
 use cloverleaf_types::Height;
@@ -51,19 +53,26 @@ use committer::Committer;
 use completions::Completions;
 use engine::{Engine, Inboxes};
 use handle::{REQUESTS_MAX, Request};
-use inbound::{BULK_MAX, Mailboxes, URGENT_MAX};
+use inbound::{BULK_MAX, Mailboxes, SYNC_MAX, URGENT_MAX};
 use meter::Meter;
 use parcel_writer::ParcelWriter;
 use peers::Peers;
 use pruner::{Keep, Pruner};
+use reader::Reader;
 use waiting::Waiting;
 
 pub(crate) use fatal::Watch;
 pub use fatal::{Fatal, exit_code};
+pub use floors::Floors;
 pub use handle::{HandIn, HandedIn, Handle, Shared, SubmitError, Taken, Until};
 pub use journals::DamagedJournal;
-pub(crate) use journals::begin as begin_journals;
+pub(crate) use journals::{begin as begin_journals, forget_signed};
+pub use recover::Found;
 pub use vitals::{Vitals, Work};
+
+/// Fewer kept heights than this are warned of: an hour of a network that makes a block every 200 ms,
+/// in which an operator can be there.
+const KEEP_HEIGHTS_LOW: u64 = 18_000;
 
 /// A running validator.
 pub struct Sequencer {
@@ -93,7 +102,8 @@ impl Sequencer {
         let state = Arc::new(disk.replica.state().clone());
         let (tip, tip_receiver) = watch::channel(Arc::clone(&state));
         let source = Arc::new(StreamSource::new(disk.store.clone(), tip_receiver.clone()));
-        let hub = Arc::new(Hub::new(source.clone(), source, StreamLimits::default())?);
+        let limits = stream_limits(&home);
+        let hub = Arc::new(Hub::new(source.clone(), source, limits)?);
         let shared = Arc::new(Shared::new(&home, disk.store.clone(), Arc::clone(&hub))?);
         let (network, events, network_task) =
             start_network(&home, &shared.metrics.metered, &fatal, &stop).await?;
@@ -102,6 +112,7 @@ impl Sequencer {
         let (mailboxes, requests, inboxes) = mail();
         let carrier = inbound::carry(events, peers.clone(), home.genesis.network(), mailboxes);
         let done = inboxes.completions.clone();
+        let disk_completions = done.clone();
         let watched = |what| (fatal.clone(), fatal.watch(what, &stop));
         let logs = (disk.lane_log, disk.parcel_store);
         let (parcel_writer, parcel_thread) = ParcelWriter::start(
@@ -110,13 +121,17 @@ impl Sequencer {
             Arc::clone(&shared),
             watched("the parcels' thread"),
         )?;
-        let first_kept = disk.store.first_height()?.unwrap_or(Height(1));
-        let (committer, disk_threads) = start_commits(&home, disk.store, &shared, done, watched)?;
+        let (first_kept, room) = found(&disk.store, &shared)?;
+        let ((committer, reader), disk_threads) =
+            start_store(&home, disk.store, &shared, done, watched)?;
+        let observed = disk.replica.observe();
+        shared.vitals.note_amnesia(observed.is_amnesiac);
         let engine = Engine {
             replica: disk.replica,
             votes: disk.votes,
             parcel_writer,
             committer,
+            reader,
             peers,
             meter: Meter::new(Arc::clone(&shared)),
             shared: Arc::clone(&shared),
@@ -125,23 +140,20 @@ impl Sequencer {
             waiting: Waiting::default(),
             clock: SteadyClock::new(),
         };
-        let start = Input::Start {
-            votes: disk.entries,
-            first_kept,
-        };
+        let votes = disk.entries;
+        // D6: a disk without room is known before anything is signed.
+        let start = [Input::Disk(room), Input::Start { votes, first_kept }];
         let watch = fatal.watch("the sequencer's thread", &stop);
         let engine_thread = start_engine(engine, start, inboxes, stop.clone(), watch)?;
-        let watch = fatal.watch("the network's reader", &stop);
-        let carrier = spawn(async move {
-            let _watch = watch;
-            carrier.await;
-        });
+        let carrier = spawn_watched(fatal.watch("the network's reader", &stop), carrier);
+        let floors = floors::watch(Arc::clone(&shared), disk_completions, stop.clone());
+        let floors = spawn_watched(fatal.watch("the watch of the disk", &stop), floors);
         Ok(Self {
             handle: Handle::new(requests, tip_receiver, shared),
             fatal,
             stop,
             network,
-            tasks: vec![network_task, carrier],
+            tasks: vec![network_task, carrier, floors],
             threads: [engine_thread, parcel_thread]
                 .into_iter()
                 .chain(disk_threads)
@@ -149,6 +161,16 @@ impl Sequencer {
             hub,
             _home: home,
         })
+    }
+
+    /// Opens a directory's disk as a start does, and says what a start would go on from. What a start
+    /// mends is mended: a torn tail is cut off, a damaged journal is kept aside.
+    ///
+    /// # Errors
+    /// The disk is not in order.
+    pub fn look(home: &Home) -> Result<Found> {
+        let disk = recover::open(home, Limits::default(), None, Fatal::default())?;
+        Ok(disk.found)
     }
 
     /// Asks it.
@@ -178,6 +200,14 @@ impl Sequencer {
             tracing::error!("a thread ended with a panic");
         }
     }
+}
+
+/// A task whose end before the sequencer's is noticed.
+fn spawn_watched(watch: Watch, task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
+    spawn(async move {
+        let _watch = watch;
+        task.await;
+    })
 }
 
 async fn open(
@@ -218,39 +248,70 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Task<()> {
 fn mail() -> (Mailboxes, mpsc::Sender<Request>, Inboxes) {
     let (urgent, urgent_inbox) = mpsc::channel(URGENT_MAX);
     let (bulk, bulk_inbox) = mpsc::channel(BULK_MAX);
+    let (sync, sync_inbox) = mpsc::channel(SYNC_MAX);
     let (requests, request_inbox) = mpsc::channel(REQUESTS_MAX);
     let inboxes = Inboxes {
         urgent: urgent_inbox,
+        sync: sync_inbox,
         bulk: bulk_inbox,
         requests: request_inbox,
         completions: Completions::default(),
     };
-    (Mailboxes { urgent, bulk }, requests, inboxes)
+    let mailboxes = Mailboxes { urgent, sync, bulk };
+    (mailboxes, requests, inboxes)
+}
+
+/// The lowest height that is kept, and what the disk has room for.
+fn found(store: &Store, shared: &Shared) -> Result<(Height, Room)> {
+    let first_kept = store.first_height()?.unwrap_or(Height(1));
+    let (free_bytes, room) = shared.floors.look()?;
+    shared.metrics.storage.disk(free_bytes, room);
+    if room != Room::Ample {
+        floors::say(&shared.floors, free_bytes);
+    }
+    Ok((first_kept, room))
 }
 
 /// The thread that commits, and the one that removes old blocks when not all are kept.
-fn start_commits(
+fn start_store(
     home: &Home,
     store: Store,
     shared: &Arc<Shared>,
     done: Completions,
     watched: impl Fn(&'static str) -> (Fatal, Watch),
-) -> Result<(Committer, Vec<JoinHandle<()>>)> {
+) -> Result<((Committer, Reader), Vec<JoinHandle<()>>)> {
     let keep = Keep {
         heights: home.config.store.keep_heights,
         replay_window_ms: home.genesis.parameters.replay_window_ms,
     };
     let (mut pruner, mut threads) = (None, Vec::new());
     if keep.heights > 0 {
+        if keep.heights < KEEP_HEIGHTS_LOW {
+            tracing::warn!(
+                keep_heights = keep.heights,
+                "store.keep_heights keeps less than an hour of a busy network: if all validators do so, one that \
+                 is away for longer cannot follow any more"
+            );
+        }
         let ends = watched("the thread that removes old blocks");
         let (started, thread) = Pruner::start(store.clone(), keep, done.clone(), ends)?;
         pruner = Some(started);
         threads.push(thread);
     }
+    let ends = watched("the thread that reads blocks for peers");
+    let (reader, thread) = Reader::start(store.clone(), Arc::clone(shared), done.clone(), ends)?;
+    threads.push(thread);
     let ends = watched("the commits' thread");
     let (committer, thread) = Committer::start(store, Arc::clone(shared), done, pruner, ends)?;
     threads.push(thread);
-    Ok((committer, threads))
+    Ok(((committer, reader), threads))
+}
+
+fn stream_limits(home: &Home) -> StreamLimits {
+    StreamLimits {
+        recent_bytes_max: home.config.streams.recent_bytes,
+        ..StreamLimits::default()
+    }
 }
 
 async fn start_network(
@@ -284,7 +345,7 @@ async fn start_network(
 
 fn start_engine(
     engine: Engine,
-    start: Input,
+    start: [Input; 2],
     inboxes: Inboxes,
     stop: CancellationToken,
     watch: Watch,

@@ -7,22 +7,16 @@ use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_replica::{Recovered, Replica, signs_from};
-use cloverleaf_storage::{Store, StoreError};
-use cloverleaf_types::vote::vote_digest;
-use cloverleaf_types::{
-    Address, CommitCertificate, Height, NetworkId, Parcel, Recover, Secp256k1, VoteKind,
-};
+use cloverleaf_replica::{Decided, Recovered, Replica, signs_from};
+use cloverleaf_storage::{Memory, Store, StoreError};
+use cloverleaf_types::{B256, Height, NetworkId, Parcel, Recover, Secp256k1};
 use eyre::{Context as _, Result};
+use serde::Serialize;
 
 use super::fatal::Fatal;
 use super::index::StoreIndex;
 use super::journals::{self, foreign};
 use crate::home::Home;
-
-/// Latest decided blocks whose certificates are looked at for votes that the journal does not know: what
-/// a store is ahead of a journal that was put back.
-const CERTIFICATES_READ_MAX: u64 = 256;
 
 /// The node's disk, open, and the replica that goes on from it.
 pub(super) struct Disk {
@@ -32,6 +26,27 @@ pub(super) struct Disk {
     pub(super) parcel_store: SegmentedJournal,
     pub(super) entries: Vec<JournalEntry>,
     pub(super) replica: Replica,
+    pub(super) found: Found,
+}
+
+/// What a start goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The height of the latest block.
+    pub height: Height,
+    /// Its hash; nothing before the first.
+    pub block_hash: Option<B256>,
+    /// The root of the state after it.
+    pub state_root: B256,
+    /// Transactions that the replay window holds (W1).
+    pub window: usize,
+    /// Whether the key signs nothing until later blocks (D4).
+    pub is_amnesiac: bool,
+    /// Records in the vote journal, the lane log and the parcel store.
+    pub records: [usize; 3],
+    /// The hash of them all.
+    pub journals: B256,
 }
 
 /// Opens everything and reads what is there. The operators may let a key sign in spite of amnesia (D4).
@@ -42,7 +57,11 @@ pub(super) fn open(
     fatal: Fatal,
 ) -> Result<Disk> {
     let network = home.genesis.network();
-    let store = Store::open(&home.store_dir(), network)?;
+    let memory = Memory {
+        cache_bytes: home.config.store.cache_bytes,
+        write_buffers_bytes: home.config.store.write_buffers_bytes,
+    };
+    let store = Store::open_within(&home.store_dir(), network, memory)?;
     let disk = FileDisk::open(home.journal_dir())
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
     let key = home.keys.address();
@@ -52,11 +71,19 @@ pub(super) fn open(
         None => State::genesis(&home.genesis)?,
     };
     let window = window(&store, &state, &home.store_dir())?;
-    let mut signs_from = signs_from(&journals.entries, key, state.height());
-    if let Some(height) = voted_unknown(&store, key, &journals.entries)? {
-        tracing::error!(%height, "the vote journal is older than the store: it lacks this key's vote");
-        signs_from = None;
-    }
+    let certificate = |height| {
+        let decision = store.decision(height)?;
+        Ok::<_, StoreError>(decision.map(|found| found.certificate))
+    };
+    let decided = Decided {
+        network,
+        recover: &Secp256k1,
+        tip: state.height(),
+        certificate: &certificate,
+    };
+    let signs_from = signs_from(&journals.entries, key, &decided)?;
+    let (tip, state_root, window_len) = (store.tip(), state.root(), window.len());
+    let (records, journals_hash) = (journals.records(), journals.hash());
     let recovered = Recovered {
         signer: Arc::new(home.keys.signer()),
         recover: Arc::new(Secp256k1),
@@ -71,46 +98,25 @@ pub(super) fn open(
         store: store.clone(),
         fatal,
     };
+    let replica = Replica::new(recovered, limits, Box::new(index));
+    let found = Found {
+        height: replica.state().height(),
+        block_hash: tip.map(|(_, hash)| hash),
+        state_root,
+        window: window_len,
+        is_amnesiac: replica.observe().is_amnesiac,
+        records,
+        journals: journals_hash,
+    };
     Ok(Disk {
         store,
         votes: journals.votes,
         lane_log: journals.lane_log,
         parcel_store: journals.parcel_store,
         entries: journals.entries,
-        replica: Replica::new(recovered, limits, Box::new(index)),
+        replica,
+        found,
     })
-}
-
-/// D4: a height whose certificate holds a vote of this key, above all that its vote journal holds. What
-/// a node decided by votes it journalled; what it took by sync holds no vote that it did not cast.
-fn voted_unknown(store: &Store, key: Address, entries: &[JournalEntry]) -> Result<Option<Height>> {
-    let own = entries.iter().filter(|entry| entry.signer() == Some(key));
-    let known = own
-        .map(JournalEntry::height)
-        .max()
-        .unwrap_or(Height::GENESIS);
-    let tip = store.tip().map_or(Height::GENESIS, |(height, _)| height);
-    let mut height = tip;
-    while height > known && height > tip.back(CERTIFICATES_READ_MAX) {
-        let decision = store.decision(height)?;
-        if decision.is_some_and(|found| is_voter(&found.certificate, store.network(), key)) {
-            return Ok(Some(height));
-        }
-        height = height.back(1);
-    }
-    Ok(None)
-}
-
-fn is_voter(certificate: &CommitCertificate, network: NetworkId, key: Address) -> bool {
-    let digest = vote_digest(
-        network,
-        certificate.height,
-        certificate.round,
-        VoteKind::Precommit,
-        Some(certificate.block_hash),
-    );
-    let mut signers = certificate.signatures.iter();
-    signers.any(|it| Secp256k1.recover(digest, &it.signature) == Ok(key))
 }
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes

@@ -22,9 +22,15 @@ pub struct Vitals {
     pub(super) votes: Work,
     /// The lane log and the parcel store: one group of parcels.
     pub(super) parcels: Work,
-    /// The store: one block, or one read for a peer.
+    /// The store: one block.
     pub(super) commit: Work,
+    /// The store: one read for a peer.
+    pub(super) read: Work,
     has_quorum: AtomicBool,
+    is_amnesiac: AtomicBool,
+    is_damaged: AtomicBool,
+    /// The lowest height that any peer keeps, when that is above what this node needs next; else 0.
+    kept_from: AtomicU64,
     tip: AtomicU64,
     vouched_tip: AtomicU64,
 }
@@ -64,6 +70,40 @@ impl Vitals {
         self.vouched_tip.store(vouched_tip.0, Ordering::Relaxed);
     }
 
+    /// Notes whether the key has amnesia (D4).
+    pub(super) fn note_amnesia(&self, is_amnesiac: bool) {
+        self.is_amnesiac.store(is_amnesiac, Ordering::Relaxed);
+    }
+
+    /// True while the key has amnesia and signs nothing.
+    #[must_use]
+    pub fn is_amnesiac(&self) -> bool {
+        self.is_amnesiac.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a block in the store is not what was decided.
+    pub(super) fn note_damage(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// True once a read found damage in the store, until the node starts anew.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
+    }
+
+    /// Notes from where on peers keep blocks, when none keeps the one that this node needs next.
+    pub(super) fn note_kept_from(&self, kept_from: Option<Height>) {
+        let kept_from = kept_from.map_or(0, |height| height.0);
+        self.kept_from.store(kept_from, Ordering::Relaxed);
+    }
+
+    /// From where on peers keep blocks, when none keeps the one that this node needs next.
+    #[must_use]
+    pub fn kept_from(&self) -> Option<u64> {
+        Some(self.kept_from.load(Ordering::Relaxed)).filter(|height| *height > 0)
+    }
+
     /// Notes whether this node and those it is connected to could decide a block.
     pub(super) fn note_quorum(&self, has_quorum: bool) {
         self.has_quorum.store(has_quorum, Ordering::Relaxed);
@@ -94,10 +134,10 @@ impl Vitals {
         self.votes.running_ms().max(self.parcels.running_ms())
     }
 
-    /// For how long the store has been at one block, in milliseconds.
+    /// For how long the store has been at one block or one read, in milliseconds.
     #[must_use]
     pub fn store_ms(&self) -> u64 {
-        self.commit.running_ms()
+        self.commit.running_ms().max(self.read.running_ms())
     }
 }
 

@@ -140,10 +140,10 @@ async fn feed_counts_its_reader_its_items_and_why_it_ends() {
 
 #[tokio::test]
 async fn reader_that_is_not_heard_of_again_is_let_go_and_told_when_it_comes_back() {
-    let (hub, metrics, stalls) = (hub(3, 1), Metrics::new(), Stalls::default());
-    let stop = CancellationToken::new();
+    let (hub, metrics, stalls) = (hub(3, 1), Metrics::new(), Stalls::new(NEVER));
+    let (stop, hang_up) = (CancellationToken::new(), CancellationToken::new());
     let feed = counted_feed(&hub, &stop, Duration::ZERO, &metrics);
-    let mut items = Box::pin(stalls.items(feed));
+    let mut items = Box::pin(stalls.items(feed, hang_up.clone()));
     stalls.look();
     assert_eq!(items.next().await.unwrap().unwrap().height, Height(1));
     assert!(has(
@@ -165,13 +165,27 @@ async fn reader_that_is_not_heard_of_again_is_let_go_and_told_when_it_comes_back
         (Reason::Lagged, &"0x2".into())
     );
     assert!(items.next().await.is_none());
+    assert!(!hang_up.is_cancelled(), "it came for its last word");
+}
+
+#[tokio::test]
+async fn reader_that_does_not_come_for_its_last_word_is_hung_up_on() {
+    let (hub, stalls) = (hub(3, 1), Stalls::new(Duration::ZERO));
+    let (stop, hang_up) = (CancellationToken::new(), CancellationToken::new());
+    let feed = feed(&hub, &stop, Duration::ZERO);
+    let mut items = Box::pin(stalls.items(feed, hang_up.clone()));
+    assert!(items.next().await.unwrap().is_ok());
+    stalls.look();
+    assert!(!hang_up.is_cancelled(), "it is told first");
+    stalls.look();
+    assert!(hang_up.is_cancelled());
 }
 
 #[tokio::test]
 async fn reader_that_waits_is_not_let_go_and_one_that_went_is_forgotten() {
-    let (hub, stalls) = (hub(0, 1), Stalls::default());
+    let (hub, stalls) = (hub(0, 1), Stalls::new(Duration::ZERO));
     let feed = feed(&hub, &CancellationToken::new(), Duration::ZERO);
-    let mut items = Box::pin(stalls.items(feed));
+    let mut items = Box::pin(stalls.items(feed, CancellationToken::new()));
     for _ in 0..3 {
         assert!(items.next().now_or_never().is_none());
         stalls.look();

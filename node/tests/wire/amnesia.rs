@@ -1,13 +1,20 @@
 //! A key whose vote journal is older than its store.
 
+use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_journal::{FileDisk, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_node::service::ServiceOptions;
 use cloverleaf_replica::signing_record;
 use cloverleaf_types::{Address, Height};
+use hyper::StatusCode;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
-use crate::network::{Network, start_node};
+use crate::grpc::{connected, reason, submit};
+use crate::network::{ALPHA, Network, start_node};
 use crate::node::TestNode;
+use crate::wallet::Wallet;
 
 /// Longest segment of the journal that is put in place, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 1_000_000;
@@ -42,6 +49,20 @@ async fn is_amnesiac(node: &TestNode) -> bool {
     lines.any(|line| line == "cloverleaf_consensus_is_amnesiac 1")
 }
 
+/// Whoever asks is sent to another node.
+async fn is_of_no_use(node: &TestNode) {
+    let network = Network::of(node);
+    let ready = network.metrics.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ready.text.starts_with("signs: "), "{}", ready.text);
+    let mut health = HealthClient::new(connected(&network).await);
+    let asked = health.check(HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(asked.into_inner().status(), ServingStatus::NotServing);
+    let raw = Wallet::new().transfer(ALPHA, 0);
+    let refused = submit(&network, ALPHA, &raw, Wait::Available).await;
+    assert_eq!(reason(&refused.unwrap_err()), "notValidator");
+}
+
 // D4
 #[tokio::test(flavor = "multi_thread")]
 async fn vote_journal_that_lacks_a_vote_of_a_certificate_is_amnesia_until_the_operator_lets_it_sign()
@@ -52,6 +73,7 @@ async fn vote_journal_that_lacks_a_vote_of_a_certificate_is_amnesia_until_the_op
     forget(&node.dir, node.handle().shared().own);
     let node = node.restart().await.unwrap();
     assert!(is_amnesiac(&node).await);
+    is_of_no_use(&node).await;
     let tip = node.handle().state().height();
     let accepted = ServiceOptions {
         amnesia_accepted: Some(tip.next()),

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_storage::Needed;
 use serde_json::Value;
 
 use crate::grpc::submit;
@@ -106,7 +107,19 @@ async fn stopped_nodes_blocks_are_told_and_checked_and_damage_is_found() {
     let damaged = db(&home, &["check"]);
     assert_eq!(damaged.code, Some(1), "{}", damaged.said);
     assert!(!damaged.answer["findings"].as_array().unwrap().is_empty());
+    // Tables without RocksDB's file that names them are no new directory.
+    fs::remove_file(home.join("db/CURRENT")).unwrap();
+    let damaged = db(&home, &["check"]);
+    assert_eq!(damaged.code, Some(1), "{}", damaged.said);
+    let refused = TestNode::of(home.clone()).await.err().unwrap();
+    assert!(
+        refused.to_string().contains("CURRENT is missing"),
+        "{refused}"
+    );
     fs::remove_dir_all(home.join("db")).unwrap();
+    assert_eq!(db(&home, &["check"]).code, Some(2));
+    // What cannot be read may be whole.
+    fs::write(home.join("db"), "").unwrap();
     assert_eq!(db(&home, &["check"]).code, Some(2));
 }
 
@@ -173,4 +186,45 @@ async fn running_node_keeps_so_many_heights_and_a_stopped_one_is_pruned_to_the_r
     assert_eq!(checked.code, Some(0), "{} {}", checked.answer, checked.said);
     assert_eq!(checked.answer["blocks"], 65);
     assert_eq!(db(&home, &["prune", "--keep-heights", "0"]).code, Some(2));
+}
+
+/// The bytes of tables and large values in a store.
+fn table_bytes(home: &Path) -> u64 {
+    let stats = db(home, &["stats"]);
+    let columns = stats.answer["columns"].as_array().unwrap().clone();
+    columns.iter().map(|it| it["bytes"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prune_that_was_interrupted_gives_its_space_back_when_it_is_run_again() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wire-interrupted");
+    let _new = fs::remove_dir_all(&dir);
+    let options = TestOptions {
+        dir,
+        limits: Limits::default(),
+        executions: BTreeMap::new(),
+        keep_heights: 1_000_000,
+        faucet: false,
+    };
+    let node = TestNode::start(options).await.unwrap();
+    let (network, wallet) = (Network::of(&node), Wallet::new());
+    for nonce in 0..80 {
+        let raw = wallet.transfer(ALPHA, nonce);
+        submit(&network, ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
+    }
+    let home = node.dir().to_owned();
+    let store = node.handle().shared().store.clone();
+    // Moves everything into tables, then removes without rewriting them.
+    store.reclaim().unwrap();
+    let below = store.prunable_below(1, 1).unwrap();
+    let removed = store.prune(below, Needed::ByNobody, u64::MAX);
+    assert!(removed.unwrap() > 0);
+    drop(store);
+    node.stop().await;
+    let before = table_bytes(&home);
+    let pruned = db(&home, &["prune", "--keep-heights", "1"]);
+    assert_eq!(pruned.code, Some(0), "{}", pruned.said);
+    assert!(table_bytes(&home) < before, "{before}");
 }

@@ -54,7 +54,7 @@ pub(crate) fn figure(status: &Status, (code, reason): (Code, &str), name: &str) 
     info.metadata[name].clone()
 }
 
-fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     ErrorInfo::from_details(status.details())
         .expect("every refusal says why")
         .reason
@@ -333,7 +333,7 @@ async fn head_proof_is_true() {
     );
 }
 
-async fn connected(network: &Network) -> Channel {
+pub(crate) async fn connected(network: &Network) -> Channel {
     let endpoint = Channel::from_shared(network.grpc.clone()).unwrap();
     endpoint.connect().await.unwrap()
 }

@@ -27,9 +27,11 @@ fn node_that_decides_is_alive_and_ready_and_names_its_checks() {
                 "running",
                 "synced",
                 "quorum",
+                "signs",
                 "sequencer",
                 "journal",
-                "store"
+                "store",
+                "disk"
             ]
         );
     });

@@ -25,6 +25,8 @@ mod formats;
 #[cfg(test)]
 mod forwarders;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod full_pool;
 #[cfg(test)]
 mod grpc;
@@ -45,6 +47,8 @@ mod pruned;
 mod reads;
 #[cfg(test)]
 mod rest;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod sse;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use eyre::Result;
 use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{
-    ExecutionRpc, Home, NetworkPlan, Places, Ports, create_network, write_genesis,
+    ExecutionRpc, Home, NetworkPlan, NodeConfig, Places, Ports, create_network, write_genesis,
 };
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Listeners, Service, ServiceOptions};
@@ -150,6 +150,18 @@ impl TestNode {
     /// # Errors
     /// The same.
     pub(crate) async fn restart_with(self, options: ServiceOptions) -> Result<Self> {
+        self.restart_as(options, |_| {}).await
+    }
+
+    /// The same with other settings than those of its file.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn restart_as(
+        self,
+        options: ServiceOptions,
+        change: impl FnOnce(&mut NodeConfig),
+    ) -> Result<Self> {
         let [http, grpc] = [&self.http_url, &self.grpc_url].map(|url| {
             let authority = url.trim_start_matches("http://");
             authority.parse::<SocketAddr>()
@@ -161,7 +173,8 @@ impl TestNode {
             grpc: TcpListener::bind(grpc?).await?,
             metrics: listener().await?,
         };
-        let home = Home::open(&dir)?;
+        let mut home = Home::open(&dir)?;
+        change(&mut home.config);
         let service = Service::start_on(home, options, listeners).await?;
         Ok(Self {
             http_url: service.http_url(),

@@ -13,7 +13,7 @@ use crate::events::{Events, LOOPBACK, Socket, connect};
 use crate::grpc::{figure, submit};
 use crate::network::{ALPHA, BETA, Network, start_node};
 use crate::node::TestNode;
-use crate::wallet::Wallet;
+use crate::wallet::{Wallet, hash};
 
 /// A node whose first blocks are gone, and with them all batches of one rollup.
 async fn pruned_node() -> TestNode {
@@ -119,5 +119,43 @@ async fn pruned_is_said_with_the_first_that_is_left_on_every_transport() {
         (410, &json!("0x4"))
     );
     drop((client, items, events, socket));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_a_pruned_block_is_still_committed_there() {
+    let node = start_node("pruned-status", Limits::default(), false).await;
+    let network = Network::of(&node);
+    let wallet = Wallet::new();
+    let first = wallet.transfer(ALPHA, 0);
+    for nonce in 0..3 {
+        let raw = wallet.transfer(ALPHA, nonce);
+        submit(&network, ALPHA, &raw, Wait::Committed)
+            .await
+            .unwrap();
+    }
+    let asked = json!([hash(&first)]);
+    let before = network
+        .http
+        .result("/", "seq_getTransactionStatus", asked.clone())
+        .await;
+    assert!(before["timestamp"].is_string(), "{before}");
+    // The pool remembers what ended; a restarted node has what is stored.
+    let node = node.restart().await.unwrap();
+    let store = node.handle().shared().store.clone();
+    let last = store.batch(ChainId(ALPHA), 3).unwrap().unwrap();
+    let removed = store.prune(last.height, Needed::ByNobody, u64::MAX);
+    assert!(removed.unwrap() > 0);
+    drop(store);
+    let network = Network::of(&node);
+    let after = network
+        .http
+        .result("/", "seq_getTransactionStatus", asked)
+        .await;
+    assert_eq!(after["state"], "committed", "{after}");
+    for known in ["height", "seq", "index"] {
+        assert_eq!(after[known], before[known], "{after}");
+    }
+    assert_eq!(after.get("timestamp"), None);
     node.stop().await;
 }

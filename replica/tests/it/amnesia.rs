@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use cloverleaf_consensus::{JournalEntry, Message as Vote, SignSlot, SignStep, Signable as _};
-use cloverleaf_mempool::Message as ParcelMessage;
-use cloverleaf_types::{B256, Height, Parcel, Slot, VoteKind};
+use cloverleaf_mempool::{Message as ParcelMessage, PooledTransaction};
+use cloverleaf_types::{
+    Action, B256, ControlDraft, ControlTransaction, Height, Parameters, Parcel, Secp256k1, Slot,
+    VoteKind,
+};
 
-use crate::support::{Did, Disk, Network, WIDE, What};
+use crate::support::{Did, Disk, Network, WIDE, What, authority};
 
 /// What a key signed, by where it may sign once.
 #[derive(Default)]
@@ -235,8 +238,252 @@ fn two_of_four_with_amnesia_sign_nothing_until_their_operators_let_them() {
         network.machines[index].amnesia_accepted = Some(highest.next());
         network.start(index);
     }
+    network.until("signing", |network| {
+        !is_amnesiac(network, 0) && !is_amnesiac(network, 1)
+    });
     let key = network.submit(0, WIDE, 31);
     network.until_placed(&[key]);
+}
+
+/// A key for which the operators accept that it signs from the next height on signs no slot again.
+fn accepted(network: &mut Network, seen: &mut Seen) {
+    let next = network.machines[0].height().next();
+    network.machines[0].amnesia_accepted = Some(next);
+    network.start(0);
+    network.until("signing", |network| !is_amnesiac(network, 0));
+    seen.note(network, 0);
+}
+
+// D4
+#[test]
+fn accepted_amnesia_beside_a_whole_vote_journal_votes_as_it_did_and_goes_on_from_there() {
+    let (mut network, mut seen) = busy();
+    // One is down, so nothing is decided without machine 0.
+    network.crash(3);
+    network.passes = Box::new(|frame| frame.to != 0 || !matches!(frame.what, What::Votes(_)));
+    network.submit(0, WIDE, 30);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    let (tip, voted) = (network.machines[0].height(), seen.highest());
+    assert_eq!(voted, tip.next(), "it voted, and nothing is decided");
+    network.crash(0);
+    network.machines[0].disk.logged.clear();
+    accepted(&mut network, &mut seen);
+
+    // It starts again before anything is decided, without the argument.
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    network.crash(0);
+    network.machines[0].amnesia_accepted = None;
+    network.start(0);
+    network.run_ms(3_000);
+    assert!(!network.halted(0) && !is_amnesiac(&network, 0));
+    assert_eq!(network.machines[0].height(), tip);
+    seen.note(&network, 0);
+    network.passes = Box::new(|_| true);
+    let key = network.submit(1, WIDE, 31);
+    network.until_placed(&[key]);
+    seen.note(&network, 0);
+    assert!(!network.halted(0));
+}
+
+// D4
+#[test]
+fn amnesia_is_accepted_once_for_a_height() {
+    let (mut network, mut seen) = busy();
+    network.crash(3);
+    network.passes = Box::new(|frame| frame.to != 0 || !matches!(frame.what, What::Votes(_)));
+    network.run_ms(100);
+    network.crash(0);
+    network.machines[0].disk.logged.clear();
+    accepted(&mut network, &mut seen);
+    let height = network.machines[0].height();
+    network.submit(0, WIDE, 30);
+    network.run_ms(500);
+    network.crash(0);
+    network.machines[0].disk.logged.clear();
+    network.start(0);
+    network.run_ms(5_000);
+    assert_eq!(network.machines[0].height(), height);
+    assert!(
+        is_amnesiac(&network, 0),
+        "its lane would begin the same epoch again"
+    );
+}
+
+// D4
+#[test]
+fn accepted_amnesia_holds_at_the_tip_and_not_on_the_way_there() {
+    let (mut network, _) = busy();
+    let passed = Height(network.machines[0].height().0 / 2);
+    network.crash(0);
+    network.machines[0].disk = Disk::default();
+    network.machines[0].amnesia_accepted = Some(passed);
+    network.start(0);
+    let tip = network.machines[1].height();
+    network.until("synced", |network| network.machines[0].height() >= tip);
+    assert!(is_amnesiac(&network, 0));
+    let signing = network.machines[0].disk.votes.iter();
+    let signing = signing.filter(|it| matches!(it, JournalEntry::Signing { from: Some(_), .. }));
+    assert_eq!(signing.count(), 0);
+}
+
+// D4
+#[test]
+fn disk_of_before_is_amnesia_once_the_blocks_since_are_seen_and_signs_no_slot_again() {
+    let (mut network, mut seen) = busy();
+    let old = network.machines[0].disk.copy();
+    for name in 20..40 {
+        let key = network.submit(0, WIDE, name);
+        network.until_placed(&[key]);
+    }
+    seen.note(&network, 0);
+    network.crash(0);
+    network.machines[0].disk = old;
+    network.start(0);
+    assert!(!is_amnesiac(&network, 0), "nothing on the disk shows it");
+    // Its users come at once.
+    network.submit(0, WIDE, 50);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+    seen.note(&network, 0);
+    let mut name = 60;
+    while is_amnesiac(&network, 0) {
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+        network.run_ms(200);
+        name += 1;
+    }
+    let key = network.submit(0, WIDE, 51);
+    network.until_placed(&[key]);
+    seen.note(&network, 0);
+    assert!(network.machines.iter().all(|machine| {
+        let replica = machine.replica.as_ref().unwrap();
+        replica.equivocations() == 0 && replica.evidence().count() == 0
+    }));
+}
+
+// D4
+#[test]
+fn vote_of_a_certificate_that_the_key_does_not_know_is_amnesia_where_no_cut_shows_it() {
+    let (mut network, mut seen) = busy();
+    let old = network.machines[0].disk.copy();
+    // Machine 0 seals nothing, and nothing is decided without its vote.
+    network.crash(3);
+    for name in 20..24 {
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+    }
+    seen.note(&network, 0);
+    network.crash(0);
+    network.machines[0].disk = old;
+    network.start(3);
+    network.start(0);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+    seen.note(&network, 0);
+}
+
+// D4
+#[test]
+fn vote_that_only_a_peer_still_holds_is_amnesia() {
+    let (mut network, mut seen) = busy();
+    network.settle();
+    let old = network.machines[0].disk.copy();
+    // What it signs now leads to nothing: the others hear of it and of nothing else.
+    network.passes = Box::new(|frame| frame.from == 0);
+    network.submit(0, WIDE, 30);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    network.crash(0);
+    network.machines[0].disk = old;
+    network.passes = Box::new(|frame| frame.to == 0 || frame.from == 0);
+    network.start(0);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+}
+
+// D4
+#[test]
+fn validator_that_starts_signs_nothing_before_enough_peers_have_said_how_far_they_are() {
+    let (mut network, _) = busy();
+    network.crash(0);
+    network.passes = Box::new(|frame| frame.from != 2 && frame.from != 3);
+    network.start(0);
+    network.submit(0, WIDE, 30);
+    network.run_ms(5_000);
+    let signed = |network: &Network| {
+        let votes = network.machines[0]
+            .did
+            .iter()
+            .filter(|did| matches!(did, Did::Journalled(_) | Did::Logged));
+        votes.count()
+    };
+    assert_eq!(signed(&network), 0, "it has heard one of three");
+    network.passes = Box::new(|frame| frame.from != 3);
+    network.until("signed", |network| signed(network) > 0);
+}
+
+// D4
+#[test]
+fn all_start_at_once_and_one_stays_away() {
+    let (mut network, _) = busy();
+    (0..4).for_each(|index| network.crash(index));
+    (0..3).for_each(|index| network.start(index));
+    let key = network.submit(0, WIDE, 30);
+    network.until_placed(&[key]);
+}
+
+// D4
+#[test]
+fn clock_that_is_behind_the_blocks_does_not_end_amnesia() {
+    let (mut network, _) = busy();
+    network.crash(0);
+    network.machines[0].disk = Disk::default();
+    network.machines[0].behind_ms = 60_000;
+    network.start(0);
+    for name in 20..40 {
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+        network.run_ms(500);
+        assert!(is_amnesiac(&network, 0));
+    }
+    // It is set right.
+    network.machines[0].behind_ms = 0;
+    let mut name = 40;
+    while is_amnesiac(&network, 0) {
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+        network.run_ms(500);
+        name += 1;
+    }
+}
+
+// D4
+#[test]
+fn clocks_that_the_network_allows_by_now_count_and_not_those_of_genesis() {
+    let (mut network, _) = busy();
+    let drift_ms = network.genesis.parameters.clock_drift_ms * 20;
+    let parameters = Parameters {
+        clock_drift_ms: drift_ms,
+        ..network.genesis.parameters
+    };
+    let (nonce, action) = (0, Action::SetParameters(parameters));
+    let draft = ControlDraft { nonce, action };
+    let signed = ControlTransaction::sign(draft, network.genesis.network(), &authority());
+    let (raw, now_ms) = (signed.encode().into(), network.now_ms);
+    let control = PooledTransaction::control(network.tip(1), raw, &Secp256k1, now_ms);
+    let key = network.submit_transaction(1, control.unwrap());
+    network.until_placed(&[key]);
+    network.crash(0);
+    network.machines[0].disk = Disk::default();
+    network.start(0);
+    let started_ms = network.now_ms;
+    let mut name = 40;
+    while is_amnesiac(&network, 0) {
+        let key = network.submit(1, WIDE, name);
+        network.until_placed(&[key]);
+        network.run_ms(500);
+        name += 1;
+    }
+    assert!(network.tip(0).timestamp_ms() > started_ms + 2 * drift_ms);
 }
 
 // D4

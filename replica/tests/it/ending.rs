@@ -12,11 +12,12 @@ fn halt_releases_nothing_afterwards() {
     let mut network = Network::off(1, at_once());
     // The key has signed something later than the store knows of.
     let vote = own_vote(&network, Height(5));
+    let signing = network.machines[0].disk.votes[0].clone();
     network.machines[0].boot(&network.genesis);
     let now_ms = network.now_ms;
     let replica = network.machines[0].replica.as_mut().unwrap();
     let start = Input::Start {
-        votes: vec![vote],
+        votes: vec![signing, vote],
         first_kept: Height(1),
     };
     let mut outputs = replica.handle(now_ms, start);

@@ -21,6 +21,8 @@ mod registry;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod syncing;

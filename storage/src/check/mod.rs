@@ -8,13 +8,14 @@
 //! ```
 
 mod places;
+mod trusted;
 mod walk;
 
 use std::fmt;
 
 use cloverleaf_bundle::State;
 use cloverleaf_types::signature::Recover;
-use cloverleaf_types::{Genesis, Height};
+use cloverleaf_types::{Genesis, Height, TrustRoot};
 
 use crate::column::Column;
 use crate::error::StoreError;
@@ -104,6 +105,20 @@ impl Store {
         genesis: &Genesis,
         recover: &dyn Recover,
     ) -> Result<Option<Checked>, StoreError> {
+        self.check_from(genesis, None, recover)
+    }
+
+    /// The same for a store that somebody else has written: what is trusted besides genesis must be on
+    /// its chain, and decides from its height on.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn check_from(
+        &self,
+        genesis: &Genesis,
+        trusted: Option<TrustRoot>,
+        recover: &dyn Recover,
+    ) -> Result<Option<Checked>, StoreError> {
         let Some((last, tip_hash)) = self.tip() else {
             return Ok(None);
         };
@@ -115,7 +130,7 @@ impl Store {
             ..Checked::default()
         };
         let places = Places::new(self, first);
-        let mut walk = Walk::new(self, genesis, recover, report);
+        let mut walk = Walk::new(self, genesis, recover, report).trusting(trusted);
         walk.follow_pruned_control_batches();
         let mut height = first;
         while height <= last {
@@ -125,6 +140,7 @@ impl Store {
             height = height.next();
         }
         walk.check_tip(tip_hash);
+        walk.check_window(genesis.parameters.replay_window_ms);
         let mut report = walk.report;
         places.check_rest(&mut report);
         Ok(Some(report))

@@ -1,4 +1,4 @@
-//! The indexes: where transactions, bundles and batches are.
+//! The indexes: where transactions, bundles and batches are, and that there is nothing else.
 
 use cloverleaf_types::{DecidedBlock, Height};
 use rocksdb::Direction;
@@ -60,17 +60,22 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// No index has more entries than the blocks account for.
+    /// No column has more entries than the blocks account for: one that names a later height would be
+    /// served, or taken for a part of that block when it comes.
     pub(super) fn check_rest(&self, report: &mut Checked) {
         if !report.is_whole() {
             return; // the blocks that were not read account for some
         }
         let (first, last) = (self.first, report.last);
         let batches = report.batches + report.control_batches;
+        // Of each pruned block with a batch of chain 0 the decision is left, and not its list.
         let columns = [
+            (Column::Blocks, report.blocks + report.control_batches),
+            (Column::Heights, report.batches),
+            (Column::Batches, batches),
+            (Column::Branches, batches),
             (Column::Transactions, report.transactions),
             (Column::Bundles, report.bundles),
-            (Column::Branches, batches),
         ];
         for (column, accounted) in columns {
             match self.entries(column) {
@@ -95,10 +100,7 @@ impl<'a> Places<'a> {
         for entry in database.with_prefix(column, &[], Direction::Forward) {
             let (key, value) = entry?;
             let height = match column {
-                Column::Transactions => {
-                    keys::read_transaction_place(&value).map(|place| place.height)
-                }
-                Column::Bundles => keys::read_bundle_place(&value).map(|place| place.height),
+                Column::Transactions | Column::Bundles => keys::place_height(column, &value),
                 _ => Some(self.first),
             };
             let damaged = || database.damaged(column, &key, "no value of this column");

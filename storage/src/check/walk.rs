@@ -10,6 +10,7 @@ use cloverleaf_types::{
 };
 
 use super::Checked;
+use super::trusted::Trusted;
 use crate::store::Store;
 
 /// What is known of the chain up to a height.
@@ -24,6 +25,8 @@ pub(super) struct Walk<'a> {
     state: Option<State>,
     /// Who decides, from genesis and chain 0's batches.
     trust: Option<TrustRoot>,
+    /// What is trusted besides.
+    trusted: Option<Trusted>,
     /// Chain 0's batches are known up to here without a gap.
     knows_validators: bool,
     /// The rollups' latest batches, as far as they were seen.
@@ -48,9 +51,16 @@ impl<'a> Walk<'a> {
             parent: is_complete.then_some(network),
             state: is_complete.then(|| State::genesis(genesis).ok()).flatten(),
             trust: TrustRoot::genesis(genesis).ok(),
+            trusted: None,
             knows_validators: true,
             heads,
         }
+    }
+
+    /// Holds the chain against a root that is trusted besides genesis.
+    pub(super) fn trusting(mut self, root: Option<TrustRoot>) -> Self {
+        self.trusted = root.map(Trusted::new);
+        self
     }
 
     /// Follows what pruning leaves: chain 0's batches, which say who decides what is kept.
@@ -130,7 +140,9 @@ impl<'a> Walk<'a> {
     }
 
     fn check_certificate(&mut self, header: &Header, certificate: &CommitCertificate) {
-        let Some(trust) = &self.trust else {
+        let besides = self.trusted.as_ref();
+        let besides = besides.and_then(|trusted| trusted.root_at(header.height));
+        let Some(trust) = besides.or(self.trust.as_ref()) else {
             return self
                 .report
                 .found(header.height, "genesis names no validators");
@@ -163,6 +175,10 @@ impl<'a> Walk<'a> {
             self.report.found(header.height, error);
             self.knows_validators = false;
         }
+        let met = self.trusted.as_mut().map(|trusted| trusted.meet(batch));
+        if let Some(Err(what)) = met {
+            self.report.found(header.height, what);
+        }
     }
 
     /// A block is not there: what it did is not known.
@@ -177,9 +193,20 @@ impl<'a> Walk<'a> {
         self.knows_validators = false;
     }
 
+    /// W1: the blocks of the replay window are there. What of them cannot be read was told already.
+    pub(super) fn check_window(&mut self, replay_window_ms: u64) {
+        if let Ok(false) = self.store.has_window(replay_window_ms) {
+            let what = "the replay window begins before it, and those blocks were pruned (W1)";
+            self.report.found(self.report.first, what);
+        }
+    }
+
     /// The stored state is the last block's, and the heads in it are the latest batches.
     pub(super) fn check_tip(&mut self, tip_hash: B256) {
         let height = self.report.last;
+        if let Some(what) = self.trusted.as_ref().and_then(|it| it.missed(height)) {
+            self.report.found(height, what);
+        }
         if self.parent.is_some_and(|parent| parent != tip_hash) {
             let what = format!("it is not {tip_hash}, which the store names as its tip");
             self.report.found(height, what);

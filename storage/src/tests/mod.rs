@@ -9,6 +9,7 @@ mod model;
 mod prune;
 mod reads;
 mod real;
+mod snapshot;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -111,7 +111,7 @@ fn each_block_costs_the_same_to_remove_however_many_went_before() {
 
 #[test]
 fn chain_0s_batches_stay_with_what_proves_them_and_the_rest_checks_as_before() {
-    let (home, store, mut real) = real_store(6);
+    let (home, store, mut real) = real_store(68);
     let control = store.batch(ChainId::CONTROL, 1).unwrap();
     assert_eq!(control.as_ref().unwrap().height, Height(3));
     assert_eq!(
@@ -133,17 +133,38 @@ fn chain_0s_batches_stay_with_what_proves_them_and_the_rest_checks_as_before() {
     let checked = store.check(&real.genesis, &Believer).unwrap().unwrap();
     let expected = Checked {
         first: Height(5),
-        last: Height(7),
-        blocks: 3,
-        certificates: 4,
-        batches: 6,
+        last: Height(69),
+        blocks: 65,
+        certificates: 66,
+        batches: 65 * 2,
         control_batches: 1,
-        transactions: 12,
-        bundles: 3,
+        transactions: 65 * 4,
+        bundles: 65,
         ..Checked::default()
     };
     assert_eq!(checked, expected);
     assert_eq!(store.stats().unwrap().unwrap().first, Height(5));
+}
+
+// W1
+#[test]
+fn store_without_a_block_of_the_replay_window_is_not_whole() {
+    let (_home, store, real) = real_store(70);
+    let found = |store: &Store| {
+        let checked = store.check(&real.genesis, &Believer).unwrap().unwrap();
+        checked
+            .findings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<String>>()
+    };
+    store.prune(Height(6), u64::MAX).unwrap();
+    assert_eq!(found(&store), Vec::<String>::new());
+    store.prune(Height(7), u64::MAX).unwrap();
+    assert_eq!(
+        found(&store),
+        ["block 7: the replay window begins before it, and those blocks were pruned (W1)"]
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloverleaf_types::{ChainId, Height};
+use cloverleaf_types::{ChainId, CommitSignature, Height, Signature};
 use futures::{FutureExt, StreamExt};
 
 use super::{Memory, item};
@@ -78,6 +78,20 @@ async fn what_consumers_hold_is_counted_and_given_back() {
     let recent_bytes = items[0].memory_bytes();
     hub.announce(height, items);
     assert_eq!(hub.held().recent_bytes, recent_bytes);
+}
+
+#[test]
+fn item_counts_with_its_certificate_which_grows_with_the_validators() {
+    let few = item(ROLLUP, 1, Height(1));
+    let mut many = few.clone();
+    let certificate = Arc::make_mut(&mut many.certificate);
+    let signature = CommitSignature {
+        index: 0,
+        signature: Signature(Default::default()),
+    };
+    certificate.signatures.extend([signature; 66]);
+    let more_bytes = many.memory_bytes() - few.memory_bytes();
+    assert_eq!(more_bytes, 66 * size_of::<CommitSignature>());
 }
 
 #[tokio::test]

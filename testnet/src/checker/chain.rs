@@ -74,7 +74,8 @@ impl ChainChecker {
         }
     }
 
-    fn set(&self, height: Height) -> &ValidatorSet {
+    /// Who decides a height, as far as it is known.
+    pub(crate) fn set(&self, height: Height) -> &ValidatorSet {
         let known = self.sets.range(..=height).next_back();
         known.expect("genesis names the first").1
     }

@@ -11,6 +11,7 @@ use cloverleaf_types::{TransactionKey, Verified};
 
 use super::chain::{ChainChecker, Seen};
 use super::replay::{Left, Replay};
+use super::signatures::Signed;
 use super::streams::Streams;
 use super::window::Window;
 use super::{Promises, SignatureWatch, Violation, atomicity, marks};
@@ -79,6 +80,20 @@ impl Judge {
             self.chain.emptied(node);
         }
         self.promises.forgotten(node)
+    }
+
+    /// What a node's key has signed so far.
+    #[must_use]
+    pub fn signed_by(&self, node: Address) -> Signed {
+        self.signatures.of(node)
+    }
+
+    /// A node's disk is replaced by what it was when its key had signed this: until it notices, it is
+    /// one of those that may be faulty. Returns what it promised, which nobody keeps now.
+    pub fn put_back(&mut self, node: Address, signed: &Signed) -> Vec<Name> {
+        self.chain.emptied(node);
+        self.signatures.forget_since(node, signed);
+        self.promises.void(node)
     }
 
     /// Somebody holds a parcel.

@@ -94,6 +94,16 @@ impl Promises {
         ended
     }
 
+    /// A node is faulty: nothing is owed for what it promised. Returns what that was.
+    pub fn void(&mut self, node: Address) -> Vec<Name> {
+        let of_node = self.open.extract_if(.., |_, maker| *maker == node);
+        let names: Vec<Name> = of_node.map(|(name, _)| name).collect();
+        for name in &names {
+            self.put_off.remove(name);
+        }
+        names
+    }
+
     /// A node's disk is wiped: what a block puts off of what it promised, it does not seal again. The
     /// others hold the rest (L6). Returns what it promised.
     pub fn forgotten(&mut self, node: Address) -> Vec<Name> {

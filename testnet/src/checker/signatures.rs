@@ -1,6 +1,6 @@
 //! No correct key signs two values in one slot, whatever happens to its machine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cloverleaf_consensus::{Message, Proposal, Signable, Vote};
 use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, VoteKind};
@@ -14,6 +14,9 @@ enum Place {
     Vote(Height, Round, VoteKind),
     Parcel(u64, u64),
 }
+
+/// The slots that a key has signed.
+pub struct Signed(HashSet<Place>);
 
 /// Everything that was seen signed.
 pub struct SignatureWatch {
@@ -69,6 +72,19 @@ impl SignatureWatch {
     pub fn parcel(&mut self, header: &ParcelHeader) -> Result<(), Violation> {
         let place = Place::Parcel(header.epoch.0, header.seq);
         self.note(header.author, place, header.hash())
+    }
+
+    /// How many slots a key was seen to have signed, to be gone back to.
+    #[must_use]
+    pub fn of(&self, signer: Address) -> Signed {
+        let of_key = self.signed.keys().filter(|(by, _)| *by == signer);
+        Signed(of_key.map(|(_, place)| *place).collect())
+    }
+
+    /// A key's disk of before is put back: what it signed since is what a faulty key signed.
+    pub fn forget_since(&mut self, signer: Address, before: &Signed) {
+        self.signed
+            .retain(|(by, place), _| *by != signer || before.0.contains(place));
     }
 
     fn note(&mut self, signer: Address, place: Place, digest: B256) -> Result<(), Violation> {

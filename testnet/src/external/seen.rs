@@ -8,7 +8,7 @@ use cloverleaf_bundle::{State, apply};
 use cloverleaf_client::VerifiedBatch;
 use cloverleaf_mempool::Name;
 use cloverleaf_types::{
-    Address, B256, Block, ChainId, DecidedBlock, Genesis, Height, Round, Secp256k1, TransactionId,
+    Address, B256, Block, ChainId, DecidedBlock, Genesis, Height, Round, Secp256k1,
 };
 
 use crate::checker::streams::Streams;
@@ -33,8 +33,8 @@ pub struct Seen {
     blocks: BTreeMap<u64, Facts>,
     /// Where everything was placed; in two places is a fault.
     placed: HashMap<Name, u64>,
-    /// The last batch that each rollup's follower verified, and the transactions up to it.
-    followed: BTreeMap<ChainId, (u64, Vec<TransactionId>)>,
+    /// Everybody who follows a rollup.
+    followers: Vec<Followed>,
     /// The hashes of each rollup's batches, from the first on, as blocks hold them.
     batches: BTreeMap<ChainId, Vec<B256>>,
     faults: Vec<String>,
@@ -48,12 +48,26 @@ struct Facts {
     bundles: usize,
     legs: usize,
     /// The validators in the certificate that each node has.
-    signers: BTreeMap<Node, BTreeSet<u32>>,
-    /// The lanes that advance, with the height that their authors had applied.
-    lanes: BTreeMap<u32, u64>,
+    signers: BTreeMap<Node, BTreeSet<Address>>,
+    /// The authors whose lanes advance, with the height that they had applied.
+    lanes: BTreeMap<Address, u64>,
     /// Whose turn it was in the first round, and who proposed it.
     first_in_turn: Address,
     proposer: Address,
+}
+
+/// Somebody who follows a rollup, by its place.
+pub type FollowerId = usize;
+
+/// What somebody verified of a rollup's stream.
+struct Followed {
+    chain_id: ChainId,
+    /// It has only one node to ask: while that is down, it waits.
+    is_bound: bool,
+    /// Its batches, from the first on.
+    batches: Vec<B256>,
+    /// How long it waited for each since the last look, in milliseconds.
+    waits_ms: Vec<u64>,
 }
 
 /// How much there is.
@@ -96,10 +110,27 @@ impl Seen {
             tips: vec![0; nodes],
             blocks: BTreeMap::new(),
             placed: HashMap::new(),
-            followed: BTreeMap::new(),
+            followers: Vec::new(),
             batches: BTreeMap::new(),
             faults: Vec::new(),
         }
+    }
+
+    /// One more node is looked at from now on.
+    pub fn add_node(&mut self) -> Node {
+        self.tips.push(0);
+        self.tips.len() - 1
+    }
+
+    /// One more follows a rollup over so many nodes, from its first batch on.
+    pub fn add_follower(&mut self, chain_id: ChainId, upstreams: usize) -> FollowerId {
+        self.followers.push(Followed {
+            chain_id,
+            is_bound: upstreams == 1,
+            batches: Vec::new(),
+            waits_ms: Vec::new(),
+        });
+        self.followers.len() - 1
     }
 
     /// Where a node's stream is to be read on: its last block again, since it may have come back with
@@ -130,8 +161,12 @@ impl Seen {
             self.follow_new(block)?;
         }
         let facts = self.blocks.entry(height).or_default();
+        let validators = self.chain.set(decided.height());
         let signatures = decided.certificate.signatures.iter();
-        let signers = signatures.map(|signature| signature.index).collect();
+        let signers = signatures
+            .filter_map(|signature| validators.get(signature.index))
+            .map(|validator| validator.address)
+            .collect();
         facts.signers.insert(node, signers);
         self.tips[node] = height;
         Ok(())
@@ -171,7 +206,10 @@ impl Seen {
             let hashes = self.batches.entry(batch.header().chain_id).or_default();
             hashes.push(batch.header().hash());
         }
-        let lanes = block.cut.iter().map(|entry| (entry.lane, entry.seen.0));
+        let lanes = block
+            .cut
+            .iter()
+            .filter_map(|entry| Some((self.state.author_of(entry)?, entry.seen.0)));
         let facts = Facts {
             hash: block.hash(),
             transactions: block.transaction_count(),
@@ -185,19 +223,31 @@ impl Seen {
         self.blocks.insert(height, facts);
     }
 
-    /// A rollup's follower verified its next batch.
-    pub fn followed(&mut self, verified: &VerifiedBatch) {
+    /// A rollup's follower verified its next batch, after so long.
+    ///
+    /// # Panics
+    /// There is no such follower.
+    pub fn followed(&mut self, follower: FollowerId, verified: &VerifiedBatch, wait_ms: u64) {
         let header = verified.batch.header();
-        let (chain_id, found) = (header.chain_id, header.seq);
-        let (seq, ids) = self.followed.entry(chain_id).or_default();
-        let expected = *seq + 1;
-        *seq = found;
-        ids.extend(verified.batch.ids());
-        if found != expected {
+        let followed = &mut self.followers[follower];
+        let expected = wide(followed.batches.len()) + 1;
+        followed.batches.push(header.hash());
+        followed.waits_ms.push(wait_ms);
+        let (chain_id, found) = (followed.chain_id, header.seq);
+        if (header.chain_id, found) != (chain_id, expected) {
             self.fail(format!(
                 "rollup {chain_id}: batch {found} came where {expected} is next"
             ));
         }
+    }
+
+    /// How long those who have several nodes to ask waited for each batch since the last look, in
+    /// milliseconds.
+    pub fn take_waits_ms(&mut self) -> Vec<u64> {
+        let followers = self.followers.iter_mut();
+        let free = followers.filter(|followed| !followed.is_bound);
+        free.flat_map(|followed| std::mem::take(&mut followed.waits_ms))
+            .collect()
     }
 
     /// Keeps something that is wrong.
@@ -303,7 +353,7 @@ impl Seen {
 
     /// True if another node than `node` has a certificate above a height with this validator in it.
     #[must_use]
-    pub fn has_signed(&self, node: Node, validator: u32, above: u64) -> bool {
+    pub fn has_signed(&self, node: Node, validator: Address, above: u64) -> bool {
         let mut blocks = self.blocks.range(above + 1..);
         blocks.any(|(_, facts)| {
             let mut others = facts.signers.iter().filter(|(other, _)| **other != node);
@@ -313,7 +363,7 @@ impl Seen {
 
     /// True if a block took a parcel of this validator in that it sealed above a height.
     #[must_use]
-    pub fn has_sealed(&self, validator: u32, above: u64) -> bool {
+    pub fn has_sealed(&self, validator: Address, above: u64) -> bool {
         let mut blocks = self.blocks.range(above + 1..);
         blocks.any(|(_, facts)| {
             facts
@@ -323,23 +373,18 @@ impl Seen {
         })
     }
 
-    /// True if every rollup's follower has everything of it, once.
+    /// True if everybody who follows one of these rollups has each of its batches, once. Their hashes
+    /// cover the transactions in them.
     #[must_use]
     pub fn is_followed(&self, chain_ids: &[u64]) -> bool {
         chain_ids.iter().all(|chain_id| {
             let chain_id = ChainId(*chain_id);
-            let mut placed: Vec<TransactionId> = Vec::new();
-            placed.extend(self.names().filter_map(|name| match name {
-                Name::Transaction((found, id)) if *found == chain_id => Some(*id),
-                _ => None,
-            }));
-            let mut followed = self
-                .followed
-                .get(&chain_id)
-                .map_or(Vec::new(), |(_, ids)| ids.clone());
-            placed.sort_unstable();
-            followed.sort_unstable();
-            placed == followed
+            let batches = self.batches(chain_id);
+            let mut followers = self.followers.iter().filter(|it| it.chain_id == chain_id);
+            let Some(first) = followers.next() else {
+                return batches.is_empty();
+            };
+            first.batches == batches && followers.all(|it| it.batches == batches)
         })
     }
 
@@ -361,6 +406,10 @@ impl Seen {
     fn names(&self) -> impl Iterator<Item = &Name> {
         self.placed.keys()
     }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).expect("a count fits 64 bits")
 }
 
 /// The checker tells nodes apart by addresses; here each has one after its place.

@@ -8,6 +8,7 @@ use cloverleaf_types::{ChainId, Genesis, Head, TrustRoot};
 use tokio::time::interval;
 
 use super::{Node, Seen};
+use crate::process::Stopwatch;
 
 /// Between two attempts to reach a node that is down.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -54,15 +55,21 @@ impl Watched {
         }
     }
 
-    /// Follows a rollup as its own node would, over all sequencers.
+    /// Follows a rollup as its own node would, over these sequencers.
     pub async fn rollup(self, genesis: Genesis, chain_id: u64, upstreams: Vec<String>) {
+        let id = self.lock().add_follower(ChainId(chain_id), upstreams.len());
         let mut follower = match follow(&genesis, ChainId(chain_id), upstreams) {
             Ok(follower) => follower,
             Err(error) => return self.lock().fail(error.to_string()),
         };
         loop {
+            let waited = Stopwatch::start();
             match follower.next().await {
-                Ok(verified) => self.lock().followed(&verified),
+                Ok(verified) => {
+                    let wait_ms = waited.elapsed().as_millis();
+                    let wait_ms = u64::try_from(wait_ms).unwrap_or(u64::MAX);
+                    self.lock().followed(id, &verified, wait_ms);
+                }
                 Err(error) => return self.lock().fail(format!("rollup {chain_id}: {error}")),
             }
         }

@@ -5,10 +5,14 @@ use alloy_network::TxSignerSync as _;
 use alloy_network::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, b256, keccak256};
 use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
 use cloverleaf_types::{ChainId, TransactionKey};
 
 /// The first of the ten accounts that the demo rollups fund. Known to everybody.
 const FUNDED: B256 = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+
+/// What a transaction has beside its input, at most.
+const ROOM_BYTES: usize = 1024;
 
 /// An account.
 #[derive(Clone, Debug)]
@@ -62,7 +66,21 @@ impl Wallet {
         self.transfer_with(chain_id, 0, 21_001)
     }
 
+    /// Nearly the longest transaction there is.
+    ///
+    /// # Panics
+    /// Never: a key that is here can sign.
+    #[must_use]
+    pub fn long(&self, chain_id: u64, nonce: u64) -> Signed {
+        let input = vec![7; TRANSACTION_BYTES_MAX - ROOM_BYTES];
+        self.sign(chain_id, nonce, (10_000_000, input.into()))
+    }
+
     fn transfer_with(&self, chain_id: u64, nonce: u64, gas_limit: u64) -> Signed {
+        self.sign(chain_id, nonce, (gas_limit, Bytes::new()))
+    }
+
+    fn sign(&self, chain_id: u64, nonce: u64, (gas_limit, input): (u64, Bytes)) -> Signed {
         let mut transaction = TxEip1559 {
             chain_id,
             nonce,
@@ -71,6 +89,7 @@ impl Wallet {
             max_priority_fee_per_gas: 1_000_000_000,
             to: TxKind::Call(Address::repeat_byte(9)),
             value: U256::from(1),
+            input,
             ..TxEip1559::default()
         };
         let signature = self.0.sign_transaction_sync(&mut transaction);

@@ -1,20 +1,27 @@
 //! The binary, and commands of it that end by themselves.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Error;
+use super::wait::wait_until;
 
 /// Names the binary when it is not beside the tests.
 const BINARY_VARIABLE: &str = "CLOVERLEAF_BIN";
 
 /// The `cloverleaf` binary.
 #[derive(Clone, Debug)]
-pub struct Binary(PathBuf);
+pub struct Binary {
+    path: PathBuf,
+    /// What starts it, instead of nobody: a program and its arguments.
+    tracer: Vec<OsString>,
+}
 
 /// A command that has ended.
 #[derive(Clone, Debug)]
@@ -40,16 +47,34 @@ impl Binary {
             None => beside(&env::current_exe().map_err(Error::system("finding this executable"))?),
         };
         if path.is_file() {
-            Ok(Self(path))
+            let tracer = Vec::new();
+            Ok(Self { path, tracer })
         } else {
             Err(Error::NoBinary { path })
         }
     }
 
+    /// The same, started by a program that then becomes it, as `strace -D` does.
+    #[must_use]
+    pub fn traced(&self, tracer: Vec<OsString>) -> Self {
+        let path = self.path.clone();
+        Self { path, tracer }
+    }
+
+    /// The same, run in a network namespace, which only root can. `ip` becomes the process that it
+    /// starts, so that signals reach that.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        let words = ["ip", "netns", "exec", namespace];
+        self.traced(words.map(OsString::from).to_vec())
+    }
+
     /// A command that is yet to be started.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.0);
-        command.stdin(Stdio::null());
+        let tracer = self.tracer.iter().map(OsString::as_os_str);
+        let mut words = tracer.chain([self.path.as_os_str()]);
+        let mut command = Command::new(words.next().expect("the binary at least"));
+        command.args(words).stdin(Stdio::null());
         command
     }
 
@@ -77,6 +102,48 @@ impl Binary {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs a command that may hang: it is killed when its time is over. What it says goes through files
+    /// in `dir`.
+    ///
+    /// # Errors
+    /// It cannot be started, or did not end.
+    pub fn run_within(
+        &self,
+        arguments: &[&OsStr],
+        dir: &Path,
+        timeout: Duration,
+    ) -> Result<Finished, Error> {
+        let words: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+        let words = words.join(" ");
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| dir.join(name));
+        let create = |path: &Path| {
+            File::create(path).map_err(Error::system(format!("writing {}", path.display())))
+        };
+        let mut command = self.command();
+        command.args(arguments);
+        command.stdout(create(&stdout)?).stderr(create(&stderr)?);
+        let started = command.spawn();
+        let mut child = started.map_err(Error::system(format!("running `cloverleaf {words}`")))?;
+        let mut status = None;
+        let ended = wait_until(format!("the end of `cloverleaf {words}`"), timeout, || {
+            status = child.try_wait().ok().flatten();
+            status.is_some()
+        });
+        if ended.is_err() {
+            let _has_ended_just_now = child.kill();
+            let _status = child.wait();
+        }
+        ended?;
+        let read =
+            |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into();
+        Ok(Finished {
+            arguments: words,
+            code: status.and_then(|status| status.code()),
+            stdout: read(&stdout),
+            stderr: read(&stderr),
         })
     }
 }

@@ -135,13 +135,56 @@ impl Process {
     /// # Errors
     /// It had ended by itself before.
     pub fn send_terminate(&mut self) -> Result<(), Error> {
+        self.signal("TERM")
+    }
+
+    /// Stops it wherever it is, with all its connections open (SIGSTOP), until [`Process::resume`].
+    ///
+    /// # Errors
+    /// It had ended by itself before.
+    pub fn suspend(&mut self) -> Result<(), Error> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Errors
+    /// It had ended by itself before.
+    pub fn resume(&mut self) -> Result<(), Error> {
+        self.signal("CONT")
+    }
+
+    /// Its number, as the system has it.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn signal(&mut self, signal: &str) -> Result<(), Error> {
         self.check()?;
         // The shell's own `kill` is everywhere; a safe binding would be one more dependency.
-        let asked = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {}", self.child.id())])
             .status();
-        asked.map_err(Error::system(format!("asking {} to end", self.name)))?;
+        sent.map_err(Error::system(format!("sending {signal} to {}", self.name)))?;
         Ok(())
+    }
+
+    /// Waits until it ends by itself; how it ended.
+    ///
+    /// # Errors
+    /// It is late.
+    pub fn ends(mut self) -> Result<ExitStatus, Error> {
+        self.wait()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        let ended = self.child.try_wait();
+        ended.map_err(Error::system(format!("asking for {}", self.name)))
     }
 
     /// The end of what it wrote to its log.

@@ -11,7 +11,8 @@
 //! ```text
 //!   Binary ─► Process ─► "ready" line       one child: start, kill -9, SIGTERM, wait
 //!      └────► Network ─► nodes, rollups     `testnet init`, one Process each
-//!                └─ PortBase                where they listen
+//!                ├─ PortBase                where they listen
+//!                └─ Host                    in which network namespace, if not this one
 //! ```
 //! What processes do is judged from outside, by whoever talks to their ports: see
 //! [`checker`](crate::checker).
@@ -20,12 +21,16 @@ mod binary;
 mod child;
 mod error;
 mod network;
+mod operator;
 mod ports;
+mod usage;
 mod wait;
 
 pub use binary::{Binary, Finished};
 pub use child::{Process, STOP_TIMEOUT};
 pub use error::Error;
-pub use network::{Joiner, Network, NetworkPlan, Started};
+pub use network::{Host, Joiner, Network, NetworkPlan, Started};
+pub use operator::{get, metric};
 pub use ports::PortBase;
-pub use wait::{Stopwatch, wait_until};
+pub use usage::{Usage, folder_bytes};
+pub use wait::{Stopwatch, pause, wait_until};

@@ -1,14 +1,17 @@
 //! A network of processes: one per validator, and the demo rollups.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
 
-use super::{Binary, Error, PortBase, Process};
+use super::{Binary, Error, PortBase, Process, metric, pause};
 
 /// The demo rollups, in the order of their ports.
 const DEMO_ROLLUPS: [u64; 2] = [901, 902];
@@ -22,13 +25,29 @@ pub struct NetworkPlan {
     pub block_time_ms: Option<u64>,
 }
 
+/// Where a node runs when nodes do not share this machine's loopback: a network namespace, which is
+/// there already, and its address in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The namespace, as `ip netns` names it.
+    pub namespace: String,
+    /// The node's address.
+    pub address: Ipv4Addr,
+}
+
 /// A network of processes. Whoever drops it kills them.
 #[derive(Debug)]
 pub struct Network {
     binary: Binary,
     dir: PathBuf,
     ports: PortBase,
+    /// Where each node runs; empty when all share the loopback.
+    hosts: Vec<Host>,
+    /// Settings that every node is started with, as flags.
+    flags: Vec<String>,
     genesis: Genesis,
+    /// Each node's peer id.
+    peer_ids: Vec<String>,
     nodes: Vec<Option<Process>>,
     rollups: BTreeMap<u64, Process>,
 }
@@ -59,6 +78,20 @@ impl Network {
     /// # Errors
     /// `testnet init` fails.
     pub fn init(binary: &Binary, dir: &Path, plan: NetworkPlan) -> Result<Self, Error> {
+        Self::init_at(binary, dir, plan, Vec::new())
+    }
+
+    /// The same for nodes that run each in a namespace of its own; nodes share a namespace, the
+    /// loopback of this process, when `hosts` is empty.
+    ///
+    /// # Errors
+    /// `testnet init` fails.
+    pub fn init_at(
+        binary: &Binary,
+        dir: &Path,
+        plan: NetworkPlan,
+        hosts: Vec<Host>,
+    ) -> Result<Self, Error> {
         let ports = PortBase::free()?;
         let mut arguments = vec!["testnet".to_owned(), "init".to_owned()];
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
@@ -68,18 +101,32 @@ impl Network {
         if let Some(block_time_ms) = plan.block_time_ms {
             option("--block-time-ms", block_time_ms.to_string());
         }
+        for host in &hosts {
+            option("--host", host.address.to_string());
+        }
         binary.run(&arguments)?.succeeded()?;
+        let genesis = read_genesis(&dir.join("genesis.json"))?;
+        let named = genesis.validators.iter();
         Ok(Self {
+            peer_ids: named.map(|it| it.peer_id.clone()).collect(),
             binary: binary.clone(),
             dir: dir.to_owned(),
             ports,
-            genesis: read_genesis(&dir.join("genesis.json"))?,
+            hosts,
+            flags: Vec::new(),
+            genesis,
             nodes: (0..plan.validators).map(|_| None).collect(),
             rollups: BTreeMap::new(),
         })
     }
 
-    /// Makes the directory of one more node, which knows where the others are; it does not run yet.
+    /// Every node that is started from now on has these settings, as flags.
+    pub fn set_flags(&mut self, flags: Vec<String>) {
+        self.flags = flags;
+    }
+
+    /// Makes the directory of one more node, which knows where the others are, those that came later
+    /// than genesis among them; it does not run yet.
     ///
     /// # Errors
     /// `init` fails.
@@ -92,9 +139,9 @@ impl Network {
         option("--home", home.display().to_string());
         option("--genesis", genesis.display().to_string());
         option("--port-base", self.ports.of_node(node).to_string());
-        for (index, validator) in self.genesis.validators.iter().enumerate() {
+        for (index, peer_id) in self.peer_ids.iter().enumerate() {
             let address = self.ports.peer_address(index);
-            option("--peer", format!("{}@{address}", validator.peer_id));
+            option("--peer", format!("{peer_id}@{address}"));
         }
         let made = self.binary.run(&arguments)?.succeeded()?.json()?;
         self.nodes.push(None);
@@ -105,10 +152,12 @@ impl Network {
                 peer_id: made["peer_id"].as_str()?.to_owned(),
             })
         };
-        read().ok_or_else(|| Error::Shape {
+        let joiner = read().ok_or_else(|| Error::Shape {
             what: "what `init` says".to_owned(),
             problem: made.to_string(),
-        })
+        })?;
+        self.peer_ids.push(joiner.peer_id.clone());
+        Ok(joiner)
     }
 
     /// The file with the key of the network's authority.
@@ -138,7 +187,10 @@ impl Network {
     /// JSON-RPC of a node.
     #[must_use]
     pub fn http_url(&self, node: usize) -> String {
-        self.ports.http_url(node)
+        match self.hosts.get(node) {
+            Some(host) => format!("http://{}:{}", host.address, self.ports.number()),
+            None => self.ports.http_url(node),
+        }
     }
 
     /// Metrics of a node, as `host:port`.
@@ -147,12 +199,44 @@ impl Network {
         self.ports.metrics(node)
     }
 
+    /// Metrics and health of a node.
+    #[must_use]
+    pub fn metrics_url(&self, node: usize) -> String {
+        self.ports.metrics_url(node)
+    }
+
+    /// What a node counts under a name without labels; nothing when it does not answer.
+    #[must_use]
+    pub fn metric(&self, node: usize, name: &str) -> Option<u64> {
+        let value = metric(&self.metrics_url(node), name).ok().flatten()?;
+        Some(value as u64)
+    }
+
+    /// The port from which those of a node follow, also of one that is not of this network.
+    #[must_use]
+    pub fn port_base(&self, node: usize) -> u16 {
+        self.ports.of_node(node)
+    }
+
+    /// Where a node listens for other validators.
+    #[must_use]
+    pub fn peer_address(&self, node: usize) -> SocketAddr {
+        self.ports.peer_address(node)
+    }
+
     /// gRPC of every node.
     #[must_use]
     pub fn grpc_urls(&self) -> Vec<String> {
         (0..self.validators())
-            .map(|node| self.ports.grpc_url(node))
+            .map(|node| self.grpc_url(node))
             .collect()
+    }
+
+    fn grpc_url(&self, node: usize) -> String {
+        match self.hosts.get(node) {
+            Some(host) => format!("http://{}:{}", host.address, self.ports.number() + 1),
+            None => self.ports.grpc_url(node),
+        }
     }
 
     /// Starts a node that is down, and waits until it is ready.
@@ -163,13 +247,71 @@ impl Network {
     /// # Panics
     /// There is no such node.
     pub fn start(&mut self, node: usize) -> Result<Started, Error> {
+        let process = self.launch(node, Vec::new(), &[])?;
+        self.adopt(node, process)
+    }
+
+    /// Starts a node that is down, under a tracer or with flags, without waiting for anything.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch(
+        &self,
+        node: usize,
+        tracer: Vec<OsString>,
+        flags: &[String],
+    ) -> Result<Process, Error> {
         let name = format!("node{node}");
         let home = self.dir.join(&name);
-        let arguments = ["node".as_ref(), "--home".as_ref(), home.as_os_str()];
-        let mut process = Process::start(&self.binary, &name, &self.dir, arguments)?;
+        let mut arguments: Vec<OsString> = vec!["node".into(), "--home".into(), home.into()];
+        arguments.extend(flags.iter().map(OsString::from));
+        arguments.extend(self.flags.iter().map(OsString::from));
+        let binary = match self.hosts.get(node) {
+            Some(host) => self.binary.within(&host.namespace),
+            None => self.binary.traced(tracer),
+        };
+        Process::start(&binary, &name, &self.dir, arguments)
+    }
+
+    /// Takes over a process that was launched.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn adopt(&mut self, node: usize, mut process: Process) -> Result<Started, Error> {
         let started = started(&process.ready()?)?;
         self.nodes[node] = Some(process);
         Ok(started)
+    }
+
+    /// How a node ended, if it ended by itself; it is down then.
+    ///
+    /// # Errors
+    /// The system does not say.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn has_ended(&mut self, node: usize) -> Result<Option<ExitStatus>, Error> {
+        let Some(process) = &mut self.nodes[node] else {
+            return Ok(None);
+        };
+        let ended = process.has_ended()?;
+        if ended.is_some() {
+            self.nodes[node] = None;
+        }
+        Ok(ended)
+    }
+
+    /// Starts a node that is down, and `kill -9` after so long: it may not have got far.
+    ///
+    /// # Errors
+    /// It ends by itself meanwhile.
+    pub fn start_and_kill(&self, node: usize, after: Duration) -> Result<(), Error> {
+        let process = self.launch(node, Vec::new(), &[])?;
+        pause(after);
+        process.kill()
     }
 
     /// Starts all nodes that are down.
@@ -196,6 +338,17 @@ impl Network {
         self.nodes[node].take().map_or(Ok(()), Process::kill)
     }
 
+    /// `kill -9` of a node that is up, without waiting for its end, which [`Network::kill`] then does.
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn strike(&mut self, node: usize) -> Result<(), Error> {
+        self.nodes[node].as_mut().map_or(Ok(()), Process::send_kill)
+    }
+
     /// Asks a node to end, as a supervisor does, and waits; how it ended.
     ///
     /// # Errors
@@ -206,6 +359,43 @@ impl Network {
     pub fn stop(&mut self, node: usize) -> Result<ExitStatus, Error> {
         let process = self.nodes[node].take().expect("it is up");
         process.terminate()
+    }
+
+    /// Stops a node where it is, if it is up, until [`Network::resume`].
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn suspend(&mut self, node: usize) -> Result<(), Error> {
+        self.nodes[node].as_mut().map_or(Ok(()), Process::suspend)
+    }
+
+    /// Lets a node go on.
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn resume(&mut self, node: usize) -> Result<(), Error> {
+        self.nodes[node].as_mut().map_or(Ok(()), Process::resume)
+    }
+
+    /// The number of a node's process, if it is up.
+    #[must_use]
+    pub fn process_id(&self, node: usize) -> Option<u32> {
+        self.nodes.get(node)?.as_ref().map(Process::id)
+    }
+
+    /// `kill -9` of the node of a rollup, if it is up.
+    ///
+    /// # Errors
+    /// It had ended by itself.
+    pub fn kill_rollup(&mut self, chain_id: u64) -> Result<(), Error> {
+        let process = self.rollups.remove(&chain_id);
+        process.map_or(Ok(()), Process::kill)
     }
 
     /// `kill -9` of all nodes at the same moment.

@@ -74,6 +74,12 @@ impl PortBase {
         format!("127.0.0.1:{}", self.of_node(node) + 3)
     }
 
+    /// Metrics and health of a node.
+    #[must_use]
+    pub fn metrics_url(self, node: usize) -> String {
+        url(self.of_node(node) + 3)
+    }
+
     /// Where a node listens for other validators.
     #[must_use]
     pub fn peer_address(self, node: usize) -> SocketAddr {

@@ -33,6 +33,16 @@ pub fn wait_until(
     Ok(())
 }
 
+/// Lets a time pass in which others do something, up to the moment at which they are disturbed. Whoever
+/// wants something to come true uses [`wait_until`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the moments at which others are disturbed are chosen by chance"
+)]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Measures how long something takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);

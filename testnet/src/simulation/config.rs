@@ -11,6 +11,9 @@ use super::script::Script;
 /// Transactions in a pool that is soon full: a few rounds of what is submitted to one node.
 const SMALL_POOL_TRANSACTIONS_MAX: usize = 12;
 
+/// Furthest that a clock is ahead, in milliseconds: fifteen times what others accept (T1).
+const FAST_CLOCK_MS: u64 = 3_000;
+
 /// One simulated network and what happens to it; everything else follows from the seed.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -205,6 +208,10 @@ impl Config {
             .filter(|_| !config.byzantine.is_empty())
         {
             faults.interval_ms *= 2;
+        }
+        if random.chance(150) {
+            let ahead_ms = random.between(100, FAST_CLOCK_MS);
+            config.fast_clock = Some((random.index(config.validators), ahead_ms));
         }
         if random.chance(250) {
             config.limits.transactions_max = SMALL_POOL_TRANSACTIONS_MAX;

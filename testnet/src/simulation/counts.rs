@@ -82,14 +82,24 @@ counts! {
     gave_way,
     /// Items that were announced as available.
     available,
+    /// Networks with a clock that is ahead of all others.
+    fast_clocks,
     /// Machines that lost power.
     crashes,
     /// Times that all machines lost power at once.
     blackouts,
     /// Machines whose journals were wiped.
     wiped_journals,
+    /// Machines that lost their lane log alone.
+    wiped_lanes,
+    /// Machines that lost their vote journal alone.
+    wiped_votes,
     /// Machines that were wiped but for their key.
     wiped_machines,
+    /// Machines whose disk of before was put back.
+    old_disks,
+    /// Of these, the keys that saw that they have signed more than their disk shows.
+    old_disks_noticed,
     /// Keys that signed again after amnesia.
     remembered,
     /// Machines that came back.
@@ -100,6 +110,8 @@ counts! {
     partitions,
     /// Partitions in one direction.
     one_way_partitions,
+    /// Disks that were nearly full for a while.
+    full_disks,
     /// Times of heavy loss.
     loss_phases,
     /// Times that a replica was woken by its clock.

@@ -34,10 +34,29 @@ impl PoweredDisk {
         self.power.store(false, Ordering::Relaxed);
     }
 
-    /// Everything on it is gone.
-    pub(crate) fn wipe(&self) {
-        for name in self.memory.list().expect("a disk in memory lists") {
-            self.memory.remove(&name).expect("a disk in memory removes");
+    /// The files whose names begin so are gone.
+    pub(crate) fn wipe(&self, prefix: &str) {
+        let files = self.memory.list().expect("a disk in memory lists");
+        for name in files.iter().filter(|name| name.starts_with(prefix)) {
+            self.memory.remove(name).expect("a disk in memory removes");
+        }
+    }
+
+    /// What it holds now, written or synced, as a copy holds it.
+    pub(crate) fn copy(&self) -> Vec<(String, Vec<u8>)> {
+        let files = self.memory.list().expect("a disk in memory lists");
+        let content = |name: String| {
+            let bytes = self.memory.contents(&name)?;
+            Some((name, bytes))
+        };
+        files.into_iter().filter_map(content).collect()
+    }
+
+    /// A copy is put back in its place.
+    pub(crate) fn put_back(&mut self, files: Vec<(String, Vec<u8>)>) {
+        self.wipe("");
+        for (name, bytes) in files {
+            self.memory.set_contents(&name, bytes);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What breaks next, and for how long; all of it from the seed.
 
+use cloverleaf_replica::Room;
+
 use super::config::FaultConfig;
 use super::random::Random;
 
@@ -12,10 +14,16 @@ pub(crate) enum Fault {
         outputs: u32,
         repair_us: u64,
     },
-    /// One machine loses power and its journals, or all but its key.
+    /// One machine loses power and a part of its disk.
     Wipe {
         host: usize,
-        all: bool,
+        lost: Lost,
+        repair_us: u64,
+    },
+    /// One machine's disk is copied, and after a time the copy is put back in its place.
+    OldDisk {
+        host: usize,
+        age_us: u64,
         repair_us: u64,
     },
     /// All machines lose power at once.
@@ -28,8 +36,31 @@ pub(crate) enum Fault {
         to: usize,
         repair_us: u64,
     },
+    /// One machine's disk has no room, or nearly none (D6).
+    FullDisk {
+        host: usize,
+        room: Room,
+        repair_us: u64,
+    },
     /// Many messages are lost.
     Loss { permille: u64, repair_us: u64 },
+}
+
+/// What a disk loses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Everything.
+    Disk,
+    /// All journals.
+    Journals,
+    /// The lane log alone.
+    Lane,
+    /// The vote journal alone.
+    Votes,
+}
+
+impl Lost {
+    const ALL: [Self; 4] = [Self::Disk, Self::Journals, Self::Lane, Self::Votes];
 }
 
 /// Draws faults.
@@ -59,12 +90,17 @@ impl Faults {
     pub(crate) fn next(&mut self) -> Fault {
         let repair_us = self.repair_us();
         match self.random.below(100) {
-            0..=7 => Fault::Wipe {
+            0..=8 => Fault::Wipe {
                 host: self.random.index(self.count),
-                all: self.random.chance(500),
+                lost: *self.random.pick(&Lost::ALL),
                 repair_us,
             },
-            8..=49 => Fault::Crash {
+            9..=13 => Fault::OldDisk {
+                host: self.random.index(self.count),
+                age_us: self.repair_us(),
+                repair_us,
+            },
+            14..=49 => Fault::Crash {
                 host: self.random.index(self.count),
                 outputs: u32::try_from(self.random.below(12)).expect("small"),
                 repair_us,
@@ -83,6 +119,13 @@ impl Faults {
                     repair_us,
                 }
             }
+            85..=92 => Fault::FullDisk {
+                host: self.random.index(self.count),
+                room: *self
+                    .random
+                    .pick(&[Room::Low, Room::Exhausted, Room::Exhausted]),
+                repair_us,
+            },
             _ => Fault::Loss {
                 permille: self.random.between(50, 400),
                 repair_us,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_journal::{JournalError, Outcome, Record, SegmentedJournal};
+use cloverleaf_journal::{Disk as _, JournalError, Outcome, Record, SegmentedJournal};
 use cloverleaf_replica::{JournalRecord, KeptParcel, signing_record};
 use cloverleaf_types::{Address, Height, NetworkId, Parcel, Recover, Verified};
 
@@ -45,18 +45,19 @@ impl Files {
         let record = signing_record(key, Some(Height::GENESIS));
         let opened = SegmentedJournal::open(disk.clone(), "votes", SEGMENT_BYTES_MAX);
         let mut votes = opened.expect("a disk in memory opens").journal;
-        let written = votes.append(record.height.0, &record.bytes);
-        written
-            .and_then(|()| votes.sync())
-            .expect("a disk in memory has room");
+        append_synced(&mut votes, &record);
+        let opened = SegmentedJournal::open(disk.clone(), "lane", SEGMENT_BYTES_MAX);
+        opened.map(drop).expect("a disk in memory opens");
     }
 
     /// Opens what a disk holds.
     pub(crate) fn open(
         disk: &PoweredDisk,
+        key: Address,
         network: NetworkId,
         recover: &dyn Recover,
     ) -> (Self, Found) {
+        let files = disk.list().expect("a disk in memory lists");
         let mut damage = Vec::new();
         let mut torn_tails = 0;
         let mut open = |name: &str| {
@@ -73,7 +74,15 @@ impl Files {
             }
             (opened.journal, opened.records)
         };
-        let (votes, vote_records) = open("votes");
+        let (mut votes, mut vote_records) = open("votes");
+        if !files.iter().any(|file| file.starts_with("lane-")) {
+            let record = signing_record(key, None); // D4
+            append_synced(&mut votes, &record);
+            vote_records.push(Record {
+                height: record.height.0,
+                payload: record.bytes.to_vec(),
+            });
+        }
         let (lane, lane_records) = open("lane");
         let (parcels, parcel_records) = open("parcels");
         let parcel = |record: Record| {
@@ -118,6 +127,13 @@ impl Files {
         let _: Result<(), JournalError> = self.lane.journal.sync();
         let _: Result<(), JournalError> = self.parcels.journal.sync();
     }
+}
+
+fn append_synced(votes: &mut SegmentedJournal<PoweredDisk>, record: &JournalRecord) {
+    let written = votes.append(record.height.0, &record.bytes);
+    written
+        .and_then(|()| votes.sync())
+        .expect("a disk in memory has room");
 }
 
 impl ParcelLog {

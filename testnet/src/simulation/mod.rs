@@ -28,6 +28,7 @@ mod network;
 mod queue;
 pub mod random;
 pub mod script;
+pub mod steps;
 mod store;
 pub mod suite;
 mod workload;
@@ -35,6 +36,7 @@ mod world;
 
 pub use config::{Config, Controls};
 pub use counts::Counts;
+pub use faults::Lost;
 pub use memo::Memo;
 pub use network::keys;
 pub use world::{Report, Simulation};

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use cloverleaf_bundle::{State, Window};
 use cloverleaf_replica::{BlockRange, Commit, PlacedIndex};
-use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
+use cloverleaf_types::{CommitCertificate, DecidedBlock, Height, TransactionKey};
 
 /// What is durable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Content {
     blocks: BTreeMap<Height, Bytes>,
     state: Option<Vec<u8>>,
@@ -33,6 +33,19 @@ impl Store {
                 content.placed.insert((chain_id, *id), height);
             }
         }
+    }
+
+    /// A store of its own that holds the same.
+    pub(crate) fn copy(&self) -> Self {
+        let content = self.lock().clone();
+        Self(Arc::new(Mutex::new(content)))
+    }
+
+    /// The certificate of a block.
+    pub(crate) fn certificate(&self, height: Height) -> Option<CommitCertificate> {
+        let encoded = self.lock().blocks.get(&height).cloned()?;
+        let decided = DecidedBlock::decode(encoded).expect("the store holds what was written");
+        Some(decided.claimed().certificate.clone())
     }
 
     /// As many of the first blocks of a range as there are and fit.

@@ -47,8 +47,9 @@ fn dev_on_a_damaged_parcel_store_ends_with_the_code_of_a_node_at_every_start() {
 }
 
 #[test]
-fn each_node_is_stopped_in_turn_under_load_and_nothing_that_was_available_is_lost() {
+fn each_node_is_stopped_in_turn_under_load_and_nothing_is_lost_for_senders_or_subscribers() {
     let mut scene = Scene::start("stopped", None);
+    scene.subscribe_to_each();
     let load = scene.load(5);
     scene.wait("load is ordered", |seen| seen.transactions_above(0) > 300);
     for node in 0..4 {

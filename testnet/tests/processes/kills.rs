@@ -25,6 +25,7 @@ const STANDSTILL: Duration = Duration::from_secs(4);
 #[test]
 fn each_node_is_killed_in_turn_under_load_the_others_go_on_and_it_comes_back_and_takes_part() {
     let mut scene = Scene::start("in-turn", None);
+    scene.subscribe_to_each();
     scene.network().start_rollups().unwrap();
     let load = scene.load(1);
     scene.wait("load is ordered", |seen| seen.transactions_above(0) > 300);

@@ -17,6 +17,7 @@ mod devnet;
 mod ending;
 #[cfg(test)]
 mod forwarding;
+mod full_disk;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -29,6 +30,10 @@ mod modes;
 mod registry;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod twins;
 #[cfg(test)]
 mod upstreams;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! scenes elsewhere.
 
 use cloverleaf_testnet::simulation::byzantine::Kind;
-use cloverleaf_testnet::simulation::{Config, Simulation};
+use cloverleaf_testnet::simulation::{Config, Lost, Simulation};
 use cloverleaf_types::{ChainId, DecidedBlock, DropReason};
 
 /// Virtual time, in milliseconds, in which a network without faults makes any height of these tests.
@@ -35,7 +35,7 @@ fn what_an_author_promised_is_ordered_by_the_others_although_its_disk_is_gone_wi
             .unwrap();
         network.crash(1).unwrap();
         assert!(network.promised_by(1).1 > 0, "seed {seed}: all was cut");
-        network.wipe(1, true);
+        network.wipe(1, Lost::Disk);
         network.restart(1).unwrap();
         let author = network.address(1);
         let began_anew = |it: &Simulation| {
@@ -55,7 +55,7 @@ fn network_whose_validators_all_forgot_decides_nothing_until_their_operators_acc
     reach(&mut network, 10);
     for host in 0..4 {
         network.crash(host).unwrap();
-        network.wipe(host, false);
+        network.wipe(host, Lost::Journals);
     }
     let tip = network.height();
     (0..4).for_each(|host| network.restart(host).unwrap());

@@ -147,38 +147,6 @@ fn validator_of_more_power_decides_with_fewer_others() {
 }
 
 #[test]
-fn power_cut_between_any_two_steps_of_a_validator_that_joins_costs_nothing() {
-    for step in 0..40 {
-        cut_at_change(step, 4, 1).unwrap_or_else(|error| panic!("step {step}: {error}"));
-    }
-}
-
-#[test]
-fn power_cut_between_any_two_steps_of_a_validator_that_leaves_costs_nothing() {
-    for step in 0..40 {
-        cut_at_change(step, 1, 0).unwrap_or_else(|error| panic!("step {step}: {error}"));
-    }
-}
-
-/// A machine loses power some steps after a change of its power was decided.
-fn cut_at_change(step: u32, host: usize, to: u64) -> Result<(), Box<dyn std::error::Error>> {
-    let mut network = started(u64::from(step));
-    network.run_until(SOON_MS, |it| it.height() >= 4)?;
-    for _ in 0..TRIES_MAX {
-        if network.state().scheduled().next().is_none() {
-            network.change_validator(host, to, 2 * NOTICE)?;
-            network.run_for(10)?;
-        }
-    }
-    network.crash_after(host, step, Some(300));
-    network.run_until(SOON_MS, |it| power(it, host) == to)?;
-    let height = network.height();
-    network.run_until(SOON_MS, |it| it.height() >= height + 8)?;
-    network.finish()?;
-    Ok(())
-}
-
-#[test]
 fn absent_proposer_costs_one_round_is_skipped_from_then_on_and_returns() {
     let mut network = started(25);
     go_on(&mut network, 20);

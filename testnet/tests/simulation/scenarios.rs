@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use cloverleaf_testnet::simulation::byzantine::Kind;
 use cloverleaf_testnet::simulation::config::FaultConfig;
-use cloverleaf_testnet::simulation::{Config, Report, Simulation};
+use cloverleaf_testnet::simulation::steps::Part;
+use cloverleaf_testnet::simulation::{Config, Lost, Simulation};
 use cloverleaf_types::{Address, ChainId, DropReason};
 
 /// Virtual time, in milliseconds, in which a network without faults makes any height of these tests.
@@ -64,45 +65,15 @@ fn quiet_network_still_makes_a_block_now_and_then() {
     );
 }
 
+// D1
 #[test]
-fn power_cut_between_any_two_steps_of_one_validator_costs_nothing() {
-    for step in 0..60 {
-        power_cut_at(step, &[1]).unwrap_or_else(|error| panic!("step {step}: {error}"));
-    }
-}
-
-#[test]
-fn power_cut_between_any_two_steps_of_all_validators_costs_nothing() {
-    for step in 0..40 {
-        power_cut_at(step, &[0, 1, 2, 3]).unwrap_or_else(|error| panic!("step {step}: {error}"));
-    }
-}
-
-#[test]
-fn power_cut_before_the_first_block_costs_nothing() {
-    for step in 0..20 {
-        let mut network = started(Config::calm(step));
-        for host in 0..4 {
-            let steps = u32::try_from(step).unwrap();
-            network.crash_after(host, steps, Some(200));
+fn power_cut_between_any_two_steps_of_any_part_costs_nothing() {
+    for part in Part::ALL {
+        for step in 0..40 {
+            let cut = part.cut_at(step);
+            cut.unwrap_or_else(|error| panic!("{part:?}, step {step}: {error}"));
         }
-        reach(&mut network, 5);
-        network.finish().unwrap();
     }
-}
-
-fn power_cut_at(step: u32, hosts: &[usize]) -> Result<Report, Box<dyn std::error::Error>> {
-    let mut network = Simulation::new(Config::calm(u64::from(step)));
-    network.start()?;
-    network.run_until(SOON_MS, |it| it.height() >= 6)?;
-    for host in hosts {
-        network.crash_after(*host, step, Some(300));
-    }
-    network.run_until(SOON_MS, |it| hosts.iter().any(|host| !it.is_up(*host)))?;
-    network.run_until(SOON_MS, |it| hosts.iter().all(|host| it.is_up(*host)))?;
-    let height = network.height();
-    network.run_until(SOON_MS, |it| it.height() >= height + 4)?;
-    Ok(network.finish()?)
 }
 
 // Espresso ignores exactly this test: all nodes are restarted.
@@ -132,6 +103,27 @@ fn validators_restart_one_after_the_other_under_load() {
     }
     let report = network.finish().unwrap();
     assert_eq!(report.counts.restarts, 8);
+}
+
+// D4
+#[test]
+fn all_lose_their_journals_one_after_the_other_and_each_waits_for_the_one_before_to_sign_again() {
+    let mut network = started(Config::calm(4));
+    let lost = [Lost::Journals, Lost::Votes, Lost::Lane, Lost::Disk];
+    for (host, lost) in lost.into_iter().enumerate() {
+        let height = network.height();
+        reach(&mut network, height + 4);
+        network.crash(host).unwrap();
+        network.wipe(host, lost);
+        network.restart(host).unwrap();
+        let remembered = u64::try_from(host).unwrap() + 1;
+        network
+            .run_until(SOON_MS, |it| it.counts().remembered == remembered)
+            .unwrap();
+    }
+    let height = network.height();
+    reach(&mut network, height + 10);
+    network.finish().unwrap();
 }
 
 #[test]

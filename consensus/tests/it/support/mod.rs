@@ -354,6 +354,8 @@ impl Cluster {
             Output::Send { to, message } => self.send(node, to, message),
             Output::Decided(decision) => self.commit(node, *decision),
             Output::Discarded { why, .. } => self.nodes[node].discarded.push(why),
+            // Who replays a journal that was cut short is for the replica to judge.
+            Output::SignedElsewhere(_) => {}
             Output::WakeAt(at_ms) => self.schedule(at_ms, Event::Wake { node }),
             Output::Halt(halt) => {
                 self.nodes[node].halted = Some(halt);

@@ -1,5 +1,6 @@
 //! `testnet init`: the directories of a new network's validators.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,6 +28,10 @@ pub(in crate::cli) struct InitArguments {
     /// Shortest time between two blocks, in milliseconds; 0: as fast as the quorum.
     #[arg(long, default_value_t = Parameters::default().block_time_ms)]
     block_time_ms: u64,
+    /// A validator's address, once for each in their order: all then have the same ports. Without it
+    /// all are on this machine's loopback.
+    #[arg(long = "host", value_name = "ADDRESS")]
+    hosts: Vec<IpAddr>,
 }
 
 #[derive(Serialize)]
@@ -40,7 +45,7 @@ pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode>
     let plan = NetworkPlan {
         name: "testnet".to_owned(),
         validators: arguments.validators,
-        places: Places::Loopback(ports),
+        places: places(ports, &arguments.hosts),
         parameters: Parameters {
             block_time_ms: arguments.block_time_ms,
             ..Default::default()
@@ -54,6 +59,17 @@ pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode>
     };
     format.print(&made, || text(&made));
     Ok(ExitCode::OK)
+}
+
+fn places(ports: Ports, hosts: &[IpAddr]) -> Places {
+    if hosts.is_empty() {
+        return Places::Loopback(ports);
+    }
+    Places::Hosts {
+        ports,
+        validators: hosts.to_vec(),
+        rollups: Vec::new(),
+    }
 }
 
 fn text(made: &Made) -> String {

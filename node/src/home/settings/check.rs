@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use cloverleaf_storage::limits::WRITE_BUFFERS_BYTES_MIN;
 use eyre::{Result, bail, eyre};
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -41,7 +42,35 @@ impl NodeConfig {
                 bail!("peers names {} twice", peer.peer_id);
             }
         }
-        self.check_pool()
+        self.check_floors()?;
+        self.check_pool()?;
+        self.check_store()
+    }
+
+    fn check_store(&self) -> Result<()> {
+        let found = self.store.write_buffers_bytes;
+        if found < WRITE_BUFFERS_BYTES_MIN {
+            bail!(
+                "store.write_buffers_bytes = {found}: it must be at least {WRITE_BUFFERS_BYTES_MIN}, or \
+                 there is a table for every few blocks"
+            );
+        }
+        Ok(())
+    }
+
+    /// D6: what is not taken in must be less than what is not written.
+    fn check_floors(&self) -> Result<()> {
+        let (soft, hard) = (
+            self.store.disk_soft_floor_bytes,
+            self.store.disk_hard_floor_bytes,
+        );
+        if soft < hard {
+            bail!(
+                "store.disk_soft_floor_bytes = {soft} is below store.disk_hard_floor_bytes = {hard}; \
+                 raise the one or lower the other"
+            );
+        }
+        Ok(())
     }
 
     fn check_pool(&self) -> Result<()> {
@@ -161,6 +190,19 @@ mod tests {
         }
     }
 
+    // D6
+    #[test]
+    fn soft_floor_below_the_hard_one_is_refused_and_no_floor_is_none() {
+        let refusal = refusal(&[("store.disk_soft_floor_bytes", "7")]);
+        assert!(
+            refusal.starts_with("store.disk_soft_floor_bytes = 7 is below"),
+            "{refusal}"
+        );
+        let none = Layers::new().flag("store.disk_soft_floor_bytes", "0");
+        let none = none.unwrap().flag("store.disk_hard_floor_bytes", "0");
+        assert!(none.unwrap().load().is_ok());
+    }
+
     #[test]
     fn what_is_no_filter_and_no_url_is_refused() {
         assert!(refusal(&[("log.filter", "cloverleaf=loud")]).starts_with("log.filter"));
@@ -177,5 +219,11 @@ mod tests {
         let peers =
             r#"[{peer_id = "a", address = "1.1.1.1:1"}, {peer_id = "a", address = "1.1.1.1:2"}]"#;
         assert_eq!(refusal(&[("peers", peers)]), "peers names a twice");
+    }
+
+    #[test]
+    fn buffers_that_make_a_table_of_every_few_blocks_are_refused() {
+        let said = refusal(&[("store.write_buffers_bytes", "1000")]);
+        assert!(said.contains("at least 1048576"), "{said}");
     }
 }

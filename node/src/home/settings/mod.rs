@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cloverleaf_mempool::pool;
+use cloverleaf_stream::limits::RECENT_BYTES_MAX;
 use cloverleaf_types::ChainId;
 use eyre::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,9 @@ section!(
         sender_transactions_max: u64,
         /// Longest wait of a transaction alone, in milliseconds.
         transaction_lifetime_ms: u64,
+        /// How many own transactions and bundles are remembered that have ended, with how: about 300
+        /// bytes each.
+        ended_max: usize,
     }
 );
 
@@ -130,8 +134,26 @@ section!(
     /// What is kept on the disk.
     StoreSettings, "store.", {
         /// How many of the latest blocks are kept; 0 keeps all. What replays and proofs of the validators
-        /// need is kept besides.
+        /// need is kept besides. A validator that is away for longer than all others keep cannot follow any
+        /// more.
         keep_heights: u64,
+        /// Free bytes of the disk below which nothing new is taken in; 0 sets no floor.
+        disk_soft_floor_bytes: u64,
+        /// Free bytes of the disk below which nothing is written: no vote, no parcel, no block. At most
+        /// the soft floor; 0 sets no floor.
+        disk_hard_floor_bytes: u64,
+        /// Memory for blocks of tables that were read, in bytes.
+        cache_bytes: usize,
+        /// Memory for what is in no table yet, in bytes; at least 1 MiB.
+        write_buffers_bytes: usize,
+    }
+);
+
+section!(
+    /// What streams keep at hand.
+    StreamSettings, "streams.", {
+        /// Memory for recent batches, in bytes: who comes back soon is served without the disk.
+        recent_bytes: usize,
     }
 );
 
@@ -159,6 +181,8 @@ section!(
         pool: PoolSettings,
         /// What is kept on the disk.
         store: StoreSettings,
+        /// What streams keep at hand.
+        streams: StreamSettings,
         /// The other validators: a list of `peer_id` (as genesis names it) and `address` (`IP:port`).
         peers: Vec<Peer>,
         /// Rollups' own JSON-RPC, asked for reads and nonces: a list of `chain_id` and `url`.
@@ -199,6 +223,14 @@ pub struct ExecutionRpc {
 /// What is logged when nobody says otherwise: what an operator should see.
 pub const DEFAULT_LOG_FILTER: &str = "warn";
 
+/// The soft floor when nobody says otherwise: twice the hard one, so that what was taken in can still
+/// be decided, and somebody can come and look.
+const SOFT_FLOOR_BYTES: u64 = 2 * HARD_FLOOR_BYTES;
+
+/// The hard floor when nobody says otherwise: what the store may write by itself after the node has
+/// stopped asking it to, when it merges its files.
+const HARD_FLOOR_BYTES: u64 = 1024 * 1024 * 1024;
+
 impl NodeConfig {
     /// A node on loopback that asks no rollups.
     #[must_use]
@@ -212,6 +244,7 @@ impl NodeConfig {
     /// What holds when only the ports and the listening address are set.
     pub(in crate::home) fn defaults(ports: Ports, listen_address: IpAddr) -> Self {
         let limits = pool::Limits::default();
+        let memory = cloverleaf_storage::Memory::default();
         Self {
             port_base: ports.base(),
             listen_address,
@@ -245,8 +278,18 @@ impl NodeConfig {
                 bytes_max: limits.bytes_max,
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
+                ended_max: limits.ended_max,
             },
-            store: StoreSettings { keep_heights: 0 },
+            store: StoreSettings {
+                keep_heights: 0,
+                disk_soft_floor_bytes: SOFT_FLOOR_BYTES,
+                disk_hard_floor_bytes: HARD_FLOOR_BYTES,
+                cache_bytes: memory.cache_bytes,
+                write_buffers_bytes: memory.write_buffers_bytes,
+            },
+            streams: StreamSettings {
+                recent_bytes: RECENT_BYTES_MAX,
+            },
             peers: Vec::new(),
             execution: Vec::new(),
         }
@@ -286,6 +329,7 @@ impl NodeConfig {
             KeySettings::SETTINGS,
             PoolSettings::SETTINGS,
             StoreSettings::SETTINGS,
+            StreamSettings::SETTINGS,
         ];
         let is_section = |top: &&Setting| {
             let mut keys = sections.iter().flat_map(|section| section.iter());
@@ -306,6 +350,7 @@ impl NodeConfig {
             bytes_max: self.pool.bytes_max,
             sender_transactions_max: self.pool.sender_transactions_max,
             transaction_lifetime_ms: self.pool.transaction_lifetime_ms,
+            ended_max: self.pool.ended_max,
             ..pool::Limits::default()
         }
     }

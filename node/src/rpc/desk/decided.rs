@@ -1,24 +1,30 @@
 //! Decided blocks and batches, as they are stored.
 
 use cloverleaf_api::error::{RpcError, hex};
-use cloverleaf_api::json::{At, Batch};
+use cloverleaf_api::json::{At, Batch, Block};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_storage::{Store, StoredBatch};
 use cloverleaf_types::{ChainId, DecidedBlock, Height};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Desk, broken, known, unreadable};
 
 impl Desk {
-    /// A block; nothing above the latest.
+    /// A block as interfaces show it, in JSON; nothing above the latest.
     ///
     /// # Errors
     /// The block was pruned, or the store failed.
-    pub(crate) async fn block(&self, at: At) -> Result<Option<DecidedBlock>, RpcError> {
+    pub(crate) async fn shown_block(&self, at: At) -> Result<Option<Box<RawValue>>, RpcError> {
         let height = match at {
             At::Latest => self.handle.state().height(),
             At::Number(height) => Height(height),
         };
-        self.read(move |store| block(store, height)).await
+        let shown = move |store: &Store| {
+            let found = block(store, height)?;
+            found.map(|found| written(&Block::of(&found))).transpose()
+        };
+        self.read(shown).await
     }
 
     /// A rollup's batch; nothing above the latest.
@@ -42,7 +48,7 @@ impl Desk {
         Ok(found)
     }
 
-    /// A rollup's batch as interfaces show it; nothing above the latest.
+    /// A rollup's batch as interfaces show it, in JSON; nothing above the latest.
     ///
     /// # Errors
     /// The same; what is stored does not hold together.
@@ -50,13 +56,22 @@ impl Desk {
         &self,
         chain_id: ChainId,
         at: At,
-    ) -> Result<Option<Batch>, RpcError> {
+    ) -> Result<Option<Box<RawValue>>, RpcError> {
         let Some(stored) = self.batch(chain_id, at).await? else {
             return Ok(None);
         };
-        let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
-        Ok(Some(Batch::of(batch.claimed(), &stored.decision.manifests)))
+        let shown = move |_: &Store| {
+            let batch = cloverleaf_types::Batch::decode(stored.bytes).map_err(broken)?;
+            written(&Batch::of(batch.claimed(), &stored.decision.manifests))
+        };
+        self.read(shown).await.map(Some)
     }
+}
+
+/// A shape in JSON. Of a full block that takes longer than async threads may.
+fn written<T: Serialize>(shape: &T) -> Result<Box<RawValue>, RpcError> {
+    let text = serde_json::value::to_raw_value(shape);
+    text.map_err(|error| RpcError::because(Reason::Internal, error))
 }
 
 fn block(store: &Store, height: Height) -> Result<Option<DecidedBlock>, RpcError> {

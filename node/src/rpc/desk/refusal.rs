@@ -104,6 +104,7 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
         Refusal::PoolFull { .. }
         | Refusal::RollupShareFull { .. }
         | Refusal::LaneFull { .. }
+        | Refusal::DiskLow { .. }
         | Refusal::SenderFull { .. } => with_patience(error, refusal),
     }
 }
@@ -111,9 +112,9 @@ fn with_evidence(error: RpcError, refusal: &Refusal) -> RpcError {
 /// A limit: when to come back, in the pool's own estimate.
 fn with_patience(error: RpcError, refusal: &Refusal) -> RpcError {
     match refusal {
-        Refusal::PoolFull { retry_after_ms } | Refusal::LaneFull { retry_after_ms } => {
-            error.retry_after(*retry_after_ms)
-        }
+        Refusal::PoolFull { retry_after_ms }
+        | Refusal::LaneFull { retry_after_ms }
+        | Refusal::DiskLow { retry_after_ms } => error.retry_after(*retry_after_ms),
         Refusal::RollupShareFull {
             chain_id,
             retry_after_ms,
@@ -199,6 +200,9 @@ mod tests {
             },
             Refusal::LaneFull {
                 retry_after_ms: 200,
+            },
+            Refusal::DiskLow {
+                retry_after_ms: 30_000,
             },
             Refusal::NotValidator,
             Refusal::SenderFull {

@@ -6,7 +6,7 @@ use cloverleaf_api::json::{BundleStatus, LegStatus, Progress, TransactionStatus}
 use cloverleaf_api::reason::Reason;
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_storage::{Decision, Store};
-use cloverleaf_types::{B256, ChainId, Manifest, TransactionId, TransactionKey};
+use cloverleaf_types::{B256, ChainId, Height, Manifest, TransactionId, TransactionKey};
 
 use super::proofs::ids_of_legs;
 use super::submitted::Legs;
@@ -122,7 +122,11 @@ fn placed_transaction(
         return Ok(None);
     };
     let Some(decision) = store.decision(place.height).map_err(unreadable)? else {
-        return Ok(None);
+        return Ok(Some(TransactionStatus {
+            seq: Some(place.seq),
+            index: Some(place.index),
+            ..transaction(key, committed_long_ago(place.height))
+        }));
     };
     let is_of = |manifest: &&Manifest| {
         manifest.legs.iter().any(|leg| {
@@ -145,7 +149,7 @@ fn placed_bundle(store: &Store, hash: B256) -> Result<Option<BundleStatus>, RpcE
         return Ok(None);
     };
     let Some(decision) = store.decision(place.height).map_err(unreadable)? else {
-        return Ok(None);
+        return Ok(Some(bundle(hash, committed_long_ago(place.height), None)));
     };
     let mut manifests = decision.manifests.iter();
     let Some(manifest) = manifests.find(|manifest| manifest.index == place.index) else {
@@ -161,6 +165,14 @@ fn placed_bundle(store: &Store, hash: B256) -> Result<Option<BundleStatus>, RpcE
 
 fn committed(decision: &Decision) -> Progress {
     Progress::committed(decision.header.height, decision.header.timestamp_ms)
+}
+
+/// Its block was pruned: where it was is still known, and when is not.
+fn committed_long_ago(height: Height) -> Progress {
+    Progress {
+        height: Some(height),
+        ..Progress::new(State::Committed)
+    }
 }
 
 fn transaction((chain_id, hash): TransactionKey, progress: Progress) -> TransactionStatus {
@@ -242,7 +254,7 @@ fn number(position: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use cloverleaf_mempool::Gap;
-    use cloverleaf_types::{Address, DropReason, Epoch, Height, Slot};
+    use cloverleaf_types::{Address, DropReason, Epoch, Slot};
 
     use super::*;
 

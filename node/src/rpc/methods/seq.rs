@@ -1,9 +1,7 @@
 //! `seq_*`: submitting, following and proving, in the network's own words.
 
 use cloverleaf_api::error::{RpcError, hex};
-use cloverleaf_api::json::{
-    At, Batch, Block, BundleStatus, Quantity, SendBundle, TransactionStatus, bytes,
-};
+use cloverleaf_api::json::{At, BundleStatus, Quantity, SendBundle, TransactionStatus, bytes};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_types::proof::HeadProof;
 use cloverleaf_types::{B256, ChainId};
@@ -101,12 +99,11 @@ impl Methods {
         }
     }
 
-    async fn block(&self, params: &Params<'_>) -> Result<Option<Block>, RpcError> {
-        let block = self.desk.block(place(params, 0)?).await?;
-        Ok(block.as_ref().map(Block::of))
+    async fn block(&self, params: &Params<'_>) -> Result<Option<Box<RawValue>>, RpcError> {
+        self.desk.shown_block(place(params, 0)?).await
     }
 
-    async fn batch(&self, params: &Params<'_>) -> Result<Option<Batch>, RpcError> {
+    async fn batch(&self, params: &Params<'_>) -> Result<Option<Box<RawValue>>, RpcError> {
         let (chain_id, at) = (chain_id(params)?, place(params, 1)?);
         self.desk.shown_batch(chain_id, at).await
     }

@@ -11,6 +11,7 @@ use cloverleaf_stream::StreamError;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::error::Elapsed;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -92,7 +93,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             };
             let sent = match message {
                 Ok(Some(message)) => self.send(message, patience.stall_max).await,
-                Ok(None) => Ok(()),
+                // The answer to a ping, which nobody asked this node to queue.
+                Ok(None) => self.flush(patience.stall_max).await,
                 Err(end) => Err(end),
             };
             if let Err(end) = sent {
@@ -167,11 +169,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn send(&mut self, message: Message, stall_max: Duration) -> Result<(), End> {
-        match timeout(stall_max, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_gone)) => Err(End::Gone),
-            Err(_late) => Err(End::Stalled),
-        }
+        taken(timeout(stall_max, self.socket.send(message)).await)
+    }
+
+    async fn flush(&mut self, stall_max: Duration) -> Result<(), End> {
+        taken(timeout(stall_max, self.socket.flush()).await)
     }
 
     /// The last that is said: what each subscription needs to come back, and why.
@@ -192,6 +194,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             reason: format!("{end:?}").to_lowercase().into(),
         };
         self.socket.close(Some(close)).await
+    }
+}
+
+/// Whether the client took what was written to it.
+fn taken(written: Result<Result<(), Error>, Elapsed>) -> Result<(), End> {
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_gone)) => Err(End::Gone),
+        Err(_late) => Err(End::Stalled),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One machine: a replica, a disk, and what was asked of the disk and is not durable yet.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -9,10 +10,10 @@ use cloverleaf_consensus::{JournalEntry, LocalSigner, Message as Vote};
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Limits, Message as ParcelMessage};
 use cloverleaf_replica::{Class, Commit, Input, Output, PlacedIndex, Recipient, Recovered};
-use cloverleaf_replica::{KeptParcel, Misdeed, Replica, signs_from};
+use cloverleaf_replica::{Decided, KeptParcel, Misdeed, Replica, signs_from};
 use cloverleaf_types::{
-    Address, B256, DecidedBlock, Genesis, Height, Parcel, Secp256k1, Signer, TransactionKey,
-    Verified,
+    Address, B256, DecidedBlock, Genesis, Height, NetworkId, Parcel, Secp256k1, Signer,
+    TransactionKey, Verified,
 };
 
 /// A message, decoded.
@@ -44,7 +45,7 @@ pub(crate) enum Write {
 }
 
 /// What survives a crash.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Disk {
     pub(crate) votes: Vec<JournalEntry>,
     pub(crate) logged: Vec<Arc<Prepared>>,
@@ -62,6 +63,15 @@ impl Disk {
         Self {
             votes: vec![JournalEntry::Signing { key, from }],
             ..Self::default()
+        }
+    }
+
+    /// What a copy of it holds, whatever happens to it.
+    pub(crate) fn copy(&self) -> Self {
+        let placed = self.placed.0.lock().unwrap().clone();
+        Self {
+            placed: Placed(Arc::new(Mutex::new(placed))),
+            ..self.clone()
         }
     }
 
@@ -132,13 +142,28 @@ impl Machine {
             recover: Arc::new(Secp256k1),
             state,
             window,
-            signs_from: signs_from(&self.disk.votes, self.address, self.height()),
+            signs_from: self.signs_from(genesis.network()),
             amnesia_accepted: self.amnesia_accepted,
             logged: self.disk.logged.clone(),
             stored: self.disk.stored.clone(),
         };
         let index = Box::new(self.disk.placed.clone());
         self.replica = Some(Replica::new(recovered, self.limits, index));
+    }
+
+    fn signs_from(&self, network: NetworkId) -> Option<Height> {
+        let certificate = |height: Height| {
+            let bytes = self.disk.blocks.get(&height);
+            let decided = bytes.map(|bytes| DecidedBlock::decode(bytes.clone()).unwrap());
+            Ok::<_, Infallible>(decided.map(|it| it.claimed().certificate.clone()))
+        };
+        let decided = Decided {
+            network,
+            recover: &Secp256k1,
+            tip: self.height(),
+            certificate: &certificate,
+        };
+        signs_from(&self.disk.votes, self.address, &decided).unwrap()
     }
 
     /// Power fails: what is not durable is gone.

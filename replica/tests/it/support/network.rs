@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_bundle::State;
+use cloverleaf_consensus::SyncMessage;
 use cloverleaf_mempool::pool::{self, Name};
 use cloverleaf_mempool::{Admission, PooledTransaction, Submission};
-use cloverleaf_replica::{Class, Input, Recipient, intake};
+use cloverleaf_replica::{Class, Input, Recipient, Room, intake};
 use cloverleaf_types::{
     Address, B256, ChainId, Epoch, Genesis, Height, Item, Parameters, Parcel, ParcelDraft,
     Secp256k1, Signer as _, Slot, Transaction, TransactionKey, Verified,
@@ -32,6 +33,17 @@ pub(crate) struct Frame {
     bytes: Bytes,
 }
 
+impl Frame {
+    /// Decided blocks are in it.
+    pub(crate) fn brings_blocks(&self) -> bool {
+        self.class == Class::Sync
+            && matches!(
+                SyncMessage::decode(&self.bytes),
+                Ok(SyncMessage::Response { .. })
+            )
+    }
+}
+
 pub(crate) struct Network {
     pub(crate) genesis: Genesis,
     pub(crate) machines: Vec<Machine>,
@@ -48,6 +60,8 @@ impl Network {
         for index in 0..network.machines.len() {
             network.start(index);
         }
+        // They have said to each other how far they are.
+        network.settle();
         network
     }
 
@@ -65,8 +79,17 @@ impl Network {
 
     /// Starts a machine from its disk, and connects it to those that run.
     pub(crate) fn start(&mut self, index: usize) {
+        self.start_with(index, None);
+    }
+
+    /// The same with a disk that has so much room.
+    pub(crate) fn start_with(&mut self, index: usize, room: Option<Room>) {
         let machine = &mut self.machines[index];
         machine.boot(&self.genesis);
+        if let Some(room) = room {
+            self.input(index, Input::Disk(room));
+        }
+        let machine = &self.machines[index];
         let votes = machine.disk.votes.clone();
         let first_kept = Height(1);
         self.input(index, Input::Start { votes, first_kept });

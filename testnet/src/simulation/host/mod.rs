@@ -19,9 +19,11 @@ use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
-    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, intake,
+    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, intake,
 };
 use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
+
+pub(crate) use power::DiskCopy;
 
 use super::config::{Controls, DiskConfig};
 use super::disk::PoweredDisk;
@@ -99,6 +101,8 @@ pub(crate) struct Host {
     running: Option<Running>,
     /// From which height its key signs, whatever it signed before (D4): its operator's word.
     accepted: Option<Height>,
+    /// Its replica does not notice what its key signs elsewhere.
+    is_unaware: bool,
     /// A block that is being written.
     writing: Option<Arc<Commit>>,
     now_us: u64,
@@ -112,6 +116,8 @@ struct Running {
     inbox: VecDeque<Input>,
     outputs: VecDeque<Output>,
     syncing_votes: bool,
+    /// What the replica was told that its disk has room for.
+    room: Room,
     woken_ms: Option<u64>,
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
@@ -136,6 +142,11 @@ impl Host {
         self.skew_ms = skew_ms;
     }
 
+    /// Its replica does not notice what its key signs elsewhere.
+    pub(crate) fn be_unaware(&mut self) {
+        self.is_unaware = true;
+    }
+
     /// A machine with an empty disk, off.
     pub(crate) fn new(
         signer: Arc<LocalSigner>,
@@ -156,6 +167,7 @@ impl Host {
             store: Store::default(),
             running: None,
             accepted: None,
+            is_unaware: false,
             writing: None,
             now_us: 0,
             effects: Vec::new(),
@@ -315,11 +327,17 @@ impl Host {
             if let Some(output) = running.outputs.pop_front() {
                 self.perform(output);
             } else if let Some(input) = running.inbox.pop_front() {
+                if let Input::Disk(room) = input {
+                    running.room = room;
+                }
                 let Surroundings {
                     network, recover, ..
                 } = &*self.surroundings;
                 let (heard, replica) = (&mut running.heard, &mut running.replica);
-                heard.note(&input, replica, self.address, (*network, &**recover));
+                // D6: without room nothing is listened to.
+                if running.room.may_write() {
+                    heard.note(&input, replica, self.address, (*network, &**recover));
+                }
                 let outputs = replica.handle(now_ms, input);
                 running.outputs.extend(outputs);
                 if let Some(offender) = heard.not_accused(replica) {

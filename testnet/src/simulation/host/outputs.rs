@@ -20,6 +20,10 @@ impl Host {
             self.lose_power();
             return;
         }
+        if !running.room.may_write() && is_written(&output) {
+            let what = "it writes although its disk has no room".to_owned();
+            return self.saw(Sighting::Halted(what));
+        }
         match output {
             Output::Journal(records) => {
                 running.files.append_votes(&records);
@@ -153,4 +157,12 @@ impl Host {
         let after_us = usual_us * if broken { BROKEN_SYNC_FACTOR } else { 1 };
         self.effects.push(Effect::Later { after_us, done });
     }
+}
+
+/// D6: what needs room on the disk.
+fn is_written(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Journal(_) | Output::LogParcel(_) | Output::StoreParcel(_) | Output::Commit(_)
+    )
 }

@@ -1,12 +1,15 @@
 //! Power on, power off: what a machine finds on its disk, and what it loses.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{State, Window};
-use cloverleaf_replica::{Input, Recovered, Replica, signs_from};
+use cloverleaf_consensus::JournalEntry;
+use cloverleaf_replica::{Decided, Input, Recovered, Replica, Room, signs_from};
 use cloverleaf_types::Height;
 
+use super::super::faults::Lost;
 use super::super::files::{Files, Found};
 use super::heard::Heard;
 use super::{Effect, Host, Running, Sighting, Store};
@@ -21,6 +24,12 @@ pub(crate) struct Start {
     pub(crate) forgot: bool,
 }
 
+/// What a machine's disk held at a time.
+pub(crate) struct DiskCopy {
+    files: Vec<(String, Vec<u8>)>,
+    store: Store,
+}
+
 impl Host {
     /// Starts from what the disk holds, exactly as a node does.
     pub(crate) fn start(&mut self, now_us: u64) -> Start {
@@ -28,7 +37,8 @@ impl Host {
         self.boot += 1;
         self.disk.restore_power(self.random.draw());
         let surroundings = Arc::clone(&self.surroundings);
-        let (files, found) = Files::open(&self.disk, surroundings.network, &*surroundings.recover);
+        let (network, recover) = (surroundings.network, &*surroundings.recover);
+        let (files, found) = Files::open(&self.disk, self.address, network, recover);
         let Found {
             votes,
             logged,
@@ -41,12 +51,9 @@ impl Host {
         }
         let genesis = || State::genesis(&surroundings.genesis).expect("a genesis");
         let state = self.store.state().unwrap_or_else(genesis);
-        let window = match surroundings.controls.window_forgotten {
-            true => Window::new(state.parameters().replay_window_ms),
-            false => self.store.window(&state),
-        };
+        let window = self.window(&state);
         let tip = state.height();
-        let mut signs_from = signs_from(&votes, self.address, tip);
+        let mut signs_from = self.signs_from(&votes, tip);
         if surroundings.controls.amnesia_ignored {
             signs_from = Some(Height::GENESIS);
         }
@@ -69,6 +76,10 @@ impl Host {
         if let Some(ordering) = surroundings.controls.ordering {
             replica = replica.ordering_by(ordering.function()).unwatched();
         }
+        let controls = surroundings.controls;
+        if self.is_unaware || controls.amnesia_ignored || controls.votes_forgotten {
+            replica = replica.unaware();
+        }
         let forgot = replica.observe().is_amnesiac;
         self.running = Some(Running {
             replica,
@@ -76,6 +87,7 @@ impl Host {
             inbox: VecDeque::new(),
             outputs: VecDeque::new(),
             syncing_votes: false,
+            room: Room::Ample,
             woken_ms: None,
             fuse: None,
             heard: Heard::default(),
@@ -89,12 +101,50 @@ impl Host {
         }
     }
 
-    /// The journals of a machine without power are gone, or its whole disk.
-    pub(crate) fn wipe(&mut self, all: bool) {
-        self.disk.wipe();
-        if all {
+    fn window(&self, state: &State) -> Window {
+        match self.surroundings.controls.window_forgotten {
+            true => Window::new(state.parameters().replay_window_ms),
+            false => self.store.window(state),
+        }
+    }
+
+    fn signs_from(&self, votes: &[JournalEntry], tip: Height) -> Option<Height> {
+        let certificate = |height| Ok::<_, Infallible>(self.store.certificate(height));
+        let decided = Decided {
+            network: self.surroundings.network,
+            recover: &*self.surroundings.recover,
+            tip,
+            certificate: &certificate,
+        };
+        let Ok(from) = signs_from(votes, self.address, &decided);
+        from
+    }
+
+    /// A machine without power loses a part of its disk.
+    pub(crate) fn wipe(&mut self, lost: Lost) {
+        let prefix = match lost {
+            Lost::Disk | Lost::Journals => "",
+            Lost::Lane => "lane-",
+            Lost::Votes => "votes-",
+        };
+        self.disk.wipe(prefix);
+        if lost == Lost::Disk {
             self.store = Store::default();
         }
+    }
+
+    /// Copies its disk, running or not.
+    pub(crate) fn copy_disk(&self) -> DiskCopy {
+        DiskCopy {
+            files: self.disk.copy(),
+            store: self.store.copy(),
+        }
+    }
+
+    /// A machine without power gets a copy of before in place of its disk.
+    pub(crate) fn put_back(&mut self, copy: DiskCopy) {
+        self.disk.put_back(copy.files);
+        self.store = copy.store;
     }
 
     /// Power fails, and the world hears of it.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, Repair, Simulation};
+use cloverleaf_replica::{Input, Room};
+
+use super::{Event, OldDisk, Repair, RolledBack, Simulation};
 use crate::checker::Violation;
-use crate::simulation::faults::Fault;
+use crate::simulation::faults::{Fault, Lost};
 
 /// When the long partition begins, in blocks.
 const ISOLATION_HEIGHT: u64 = 8;
@@ -37,19 +39,59 @@ impl Simulation {
         self.hosts[host].is_up()
     }
 
-    /// The journals of a machine that has no power are gone, or all but its key.
-    pub fn wipe(&mut self, host: usize, all: bool) {
-        self.hosts[host].wipe(all);
+    /// A machine that has no power loses a part of its disk.
+    pub fn wipe(&mut self, host: usize, lost: Lost) {
+        self.hosts[host].wipe(lost);
         self.wiped.insert(host);
+        self.unstarted.insert(host);
         let counts = &mut self.counts;
-        let count = if all {
-            &mut counts.wiped_machines
-        } else {
-            &mut counts.wiped_journals
+        let count = match lost {
+            Lost::Disk => &mut counts.wiped_machines,
+            Lost::Journals => &mut counts.wiped_journals,
+            Lost::Lane => &mut counts.wiped_lanes,
+            Lost::Votes => &mut counts.wiped_votes,
         };
         *count += 1;
-        let promised = self.judge.wiped(self.hosts[host].address, all);
+        let address = self.hosts[host].address;
+        let promised = self.judge.wiped(address, lost == Lost::Disk);
         self.workload.distrust(&promised);
+    }
+
+    /// Copies a machine's disk, to be put back in its place after a time in microseconds.
+    fn copy_disk(&mut self, host: usize, age_us: u64, repair_us: u64) {
+        let old = OldDisk {
+            phase: self.phase,
+            host,
+            copy: self.hosts[host].copy_disk(),
+            signed: self.judge.signed_by(self.hosts[host].address),
+            repair_us,
+        };
+        let event = Event::PutBack(Box::new(old));
+        self.queue.push(self.now_us + age_us, event);
+    }
+
+    /// A copy of before takes the place of a machine's disk.
+    pub(super) fn put_back(&mut self, old: OldDisk) -> Result<(), Violation> {
+        let OldDisk { host, .. } = old;
+        let is_over = old.phase != self.phase || self.isolated.is_some();
+        if is_over || !self.hosts[host].is_up() || !self.may_wipe(host) {
+            return Ok(());
+        }
+        self.crash(host)?;
+        self.hosts[host].put_back(old.copy);
+        self.counts.old_disks += 1;
+        self.wiped.remove(&host);
+        // Its key voted for the height after the one that the others are deciding at most.
+        let (until, noticed) = (self.height() + 2, false);
+        self.rolled_back.insert(host, RolledBack { until, noticed });
+        self.suspects.insert(host);
+        let address = self.hosts[host].address;
+        let promised = self.judge.put_back(address, &old.signed);
+        self.workload.distrust(&promised);
+        self.off_us[host] = Some(old.repair_us);
+        let event = Event::PowerOn { host };
+        self.queue.push(self.now_us + old.repair_us, event);
+        Ok(())
     }
 
     /// The next start of a machine that has no power accepts that its key signs from the block after the
@@ -59,12 +101,14 @@ impl Simulation {
         self.hosts[host].accept(next);
     }
 
-    /// At most f are Byzantine or have amnesia, or nothing is decided any more. Who changes the
-    /// validators does not ask for that.
+    /// At most f are Byzantine, have amnesia or run from a disk of before, or nothing is decided any
+    /// more. Who changes the validators does not ask for that.
     fn may_wipe(&self, host: usize) -> bool {
+        let rolled_back = self.rolled_back.keys();
         let faulty = self
             .wiped
             .iter()
+            .chain(rolled_back)
             .copied()
             .chain([host])
             .collect::<BTreeSet<_>>();
@@ -95,6 +139,7 @@ impl Simulation {
             if !self.hosts[host].is_up() && self.off_us[host].is_some() {
                 self.power_on(host)?;
             }
+            self.set_room(host, Room::Ample)?;
         }
         self.refresh_links();
         Ok(())
@@ -125,32 +170,22 @@ impl Simulation {
                     self.hosts[host].light_fuse(Some(outputs));
                 }
             }
-            Fault::Wipe {
+            Fault::OldDisk {
                 host,
-                all,
+                age_us,
                 repair_us,
             } => {
-                if self.is_correct(host) && self.hosts[host].is_up() {
-                    self.crash(host)?;
-                    if self.may_wipe(host) {
-                        self.wipe(host, all);
-                    }
-                    self.off_us[host] = Some(repair_us);
-                    let event = Event::PowerOn { host };
-                    self.queue.push(self.now_us + repair_us, event);
+                let is_whole = !self.wiped.contains(&host) && !self.rolled_back.contains_key(&host);
+                if self.is_correct(host) && self.hosts[host].is_up() && is_whole {
+                    self.copy_disk(host, age_us, repair_us);
                 }
             }
-            Fault::Blackout { repair_us } => {
-                self.counts.blackouts += 1;
-                for host in 0..self.hosts.len() {
-                    if self.is_correct(host) && self.hosts[host].is_up() {
-                        self.off_us[host] = Some(repair_us);
-                        self.hosts[host].cut_power();
-                        self.settle(host)?;
-                        self.lost_power(host);
-                    }
-                }
-            }
+            Fault::Wipe {
+                host,
+                lost,
+                repair_us,
+            } => self.crash_and_wipe(host, lost, repair_us)?,
+            Fault::Blackout { repair_us } => self.black_out(repair_us)?,
             Fault::Partition { groups, repair_us } => {
                 self.counts.partitions += 1;
                 let blocked = self.between(|from, to| groups[from] != groups[to]);
@@ -164,14 +199,62 @@ impl Simulation {
                 self.counts.one_way_partitions += 1;
                 self.block(vec![(from, to)], repair_us);
             }
+            Fault::FullDisk {
+                host,
+                room,
+                repair_us,
+            } => self.fill_disk(host, room, repair_us)?,
             Fault::Loss {
                 permille,
                 repair_us,
             } => {
                 self.counts.loss_phases += 1;
                 self.links.lose_more(permille);
-                self.repair_later(Vec::new(), true, repair_us);
+                let repair = Repair {
+                    loss: true,
+                    ..Repair::default()
+                };
+                self.repair_later(repair, repair_us);
             }
+        }
+        Ok(())
+    }
+
+    fn crash_and_wipe(&mut self, host: usize, lost: Lost, repair_us: u64) -> Result<(), Violation> {
+        if self.is_correct(host) && self.hosts[host].is_up() {
+            self.crash(host)?;
+            if self.may_wipe(host) {
+                self.wipe(host, lost);
+            }
+            self.off_us[host] = Some(repair_us);
+            let event = Event::PowerOn { host };
+            self.queue.push(self.now_us + repair_us, event);
+        }
+        Ok(())
+    }
+
+    fn black_out(&mut self, repair_us: u64) -> Result<(), Violation> {
+        self.counts.blackouts += 1;
+        for host in 0..self.hosts.len() {
+            if self.is_correct(host) && self.hosts[host].is_up() {
+                self.off_us[host] = Some(repair_us);
+                self.hosts[host].cut_power();
+                self.settle(host)?;
+                self.lost_power(host);
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_disk(&mut self, host: usize, room: Room, repair_us: u64) -> Result<(), Violation> {
+        if self.is_correct(host) && self.hosts[host].is_up() {
+            self.counts.full_disks += 1;
+            self.set_room(host, room)?;
+            let repair = Repair {
+                room: Some(host),
+                ..Repair::default()
+            };
+            self.repair_later(repair, repair_us);
         }
         Ok(())
     }
@@ -180,19 +263,28 @@ impl Simulation {
         for (from, to) in &blocked {
             self.links.block(*from, *to);
         }
-        self.repair_later(blocked, false, repair_us);
+        let repair = Repair {
+            unblock: blocked,
+            ..Repair::default()
+        };
+        self.repair_later(repair, repair_us);
         self.refresh_links();
     }
 
-    fn repair_later(&mut self, unblock: Vec<(usize, usize)>, loss: bool, repair_us: u64) {
+    fn repair_later(&mut self, repair: Repair, repair_us: u64) {
         let phase = self.phase;
-        let repair = Repair {
-            phase,
-            unblock,
-            loss,
-        };
+        let repair = Repair { phase, ..repair };
         self.queue
             .push(self.now_us + repair_us, Event::Repair(repair));
+    }
+
+    /// A machine's disk has another room from now on.
+    ///
+    /// # Errors
+    /// A broken invariant, seen in what follows.
+    pub fn set_room(&mut self, host: usize, room: Room) -> Result<(), Violation> {
+        self.hosts[host].input(self.now_us, Input::Disk(room));
+        self.settle(host)
     }
 
     fn between(&self, separates: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
@@ -210,7 +302,10 @@ impl Simulation {
         let Some(blocks) = blocks.filter(|_| !self.was_isolated) else {
             return false;
         };
-        if self.height() < ISOLATION_HEIGHT || !self.wiped.is_empty() {
+        if self.height() < ISOLATION_HEIGHT
+            || !self.wiped.is_empty()
+            || !self.rolled_back.is_empty()
+        {
             return false;
         }
         let host = (0..self.hosts.len()).find(|host| self.is_correct(*host));

@@ -151,6 +151,8 @@ impl Simulation {
             Sighting::Decided(commit) => {
                 self.decided(host, &commit)?;
             }
+            Sighting::Progress(_, State::Available { .. })
+                if self.rolled_back.contains_key(&host) => {}
             Sighting::Progress(name, State::Available { .. }) if self.is_correct(host) => {
                 self.judge.available(node, name);
                 self.workload.trust(&name);
@@ -192,7 +194,7 @@ impl Simulation {
             self.counts.synced += 1;
         }
         self.note_equivocations(host)?;
-        self.note_remembered(host);
+        self.note_remembered(host)?;
         self.judge_misdeeds(host)?;
         if !self.is_correct(host) {
             return Ok(());
@@ -254,9 +256,8 @@ impl Simulation {
             .cloned()
             .collect();
         for evidence in fresh {
-            let offender = self.index_of(evidence.offender());
             let holds = evidence.holds(self.genesis.network(), &Secp256k1);
-            if !holds || offender.is_none_or(|offender| self.is_correct(offender)) {
+            if !holds || !self.may_accuse(evidence.offender()) {
                 return Err(Violation::FalseEvidence {
                     accused: evidence.offender(),
                     what: format!("{evidence:?}"),
@@ -268,11 +269,36 @@ impl Simulation {
         Ok(())
     }
 
-    /// A wiped machine's key signs again.
-    fn note_remembered(&mut self, host: usize) {
-        if self.hosts[host].signs() && self.wiped.remove(&host) {
+    /// A key that had amnesia signs again, or one that signs has amnesia: only of a disk of before.
+    fn note_remembered(&mut self, host: usize) -> Result<(), Violation> {
+        let Some(replica) = self.hosts[host].replica() else {
+            return Ok(());
+        };
+        let height = replica.state().height().0;
+        let is_amnesiac = replica.observe().is_amnesiac;
+        let signs = self.hosts[host].signs();
+        if signs && self.wiped.remove(&host) {
             self.counts.remembered += 1;
         }
+        if let Some(found) = self.rolled_back.get_mut(&host) {
+            if is_amnesiac && !found.noticed {
+                found.noticed = true;
+                self.counts.old_disks_noticed += 1;
+            }
+            if signs && (found.noticed || height > found.until) {
+                self.rolled_back.remove(&host);
+            }
+        } else if is_amnesiac && !self.wiped.contains(&host) && self.is_correct(host) {
+            let what = "it has amnesia, and its disk has lost nothing";
+            return Err(self.misdeed(host, what.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether evidence may speak against a key: it is Byzantine, or ran from a disk of before.
+    pub(super) fn may_accuse(&self, key: cloverleaf_types::Address) -> bool {
+        let host = self.index_of(key);
+        host.is_some_and(|host| !self.is_correct(host) || self.suspects.contains(&host))
     }
 
     pub(super) fn misdeed(&self, host: usize, what: String) -> Violation {

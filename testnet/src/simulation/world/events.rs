@@ -1,7 +1,7 @@
 //! What becomes of an event.
 
 use cloverleaf_consensus::SyncMessage;
-use cloverleaf_replica::{Class, Input};
+use cloverleaf_replica::{Class, Input, Room};
 use cloverleaf_types::{Address, ChainId};
 
 use super::{Event, Repair, Simulation};
@@ -62,7 +62,8 @@ impl Simulation {
             }
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
-            Event::Repair(repair) => self.repair(&repair),
+            Event::PutBack(old) => self.put_back(*old)?,
+            Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
             Event::Unasked => self.unasked()?,
             Event::Reshape => self.reshape()?,
@@ -155,19 +156,28 @@ impl Simulation {
             self.counts.restarts += 1;
             self.counts.torn_tails += start.torn_tails;
         }
-        if start.forgot && self.is_correct(host) && !self.wiped.contains(&host) {
-            let what = "power loss made it forget what it signed";
-            return Err(self.misdeed(host, what.to_owned()));
-        }
+        self.check_memory(host, start.forgot)?;
         self.judge.restarted(address, start.tip)?;
         self.settle(host)?;
         self.refresh_links();
         Ok(())
     }
 
-    fn repair(&mut self, repair: &Repair) {
+    /// Power loss takes no memory of what was signed, and whatever does is noticed.
+    fn check_memory(&mut self, host: usize, forgot: bool) -> Result<(), Violation> {
+        let was_wiped = self.unstarted.remove(&host) && !self.config.controls.amnesia_ignored;
+        let may_forget = self.wiped.contains(&host) || self.rolled_back.contains_key(&host);
+        let what = match (forgot, self.is_correct(host)) {
+            (true, true) if !may_forget => "power loss made it forget what it signed",
+            (false, true) if was_wiped => "it does not see that its journals were lost",
+            _ => return Ok(()),
+        };
+        Err(self.misdeed(host, what.to_owned()))
+    }
+
+    fn repair(&mut self, repair: &Repair) -> Result<(), Violation> {
         if repair.phase != self.phase {
-            return;
+            return Ok(());
         }
         for (from, to) in &repair.unblock {
             self.links.unblock(*from, *to);
@@ -176,6 +186,10 @@ impl Simulation {
             self.links.lose_more(0);
         }
         self.refresh_links();
+        match repair.room {
+            Some(host) => self.set_room(host, Room::Ample),
+            None => Ok(()),
+        }
     }
 
     fn submit(&mut self) -> Result<(), Violation> {

@@ -6,7 +6,7 @@ mod events;
 mod reshape;
 mod run;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use super::byzantine::{Behaviour, Kind, Scene, behaviour};
 use super::config::Config;
 use super::counts::Counts;
 use super::faults::Faults;
-use super::host::{Done, Host, Surroundings};
+use super::host::{DiskCopy, Done, Host, Surroundings};
 use super::links::Links;
 use super::membership::Membership;
 use super::memo::Memo;
@@ -28,6 +28,7 @@ use super::network::{authority, genesis, joiners, keys, validator};
 use super::queue::Queue;
 use super::random::{Digest, Random};
 use super::workload::Workload;
+use crate::checker::signatures::Signed;
 use crate::checker::{Judge, Violation};
 
 /// Something that happens at a time.
@@ -54,6 +55,8 @@ pub(super) enum Event {
     PowerOn { host: usize },
     /// Something breaks.
     Fault,
+    /// A copy of a machine's disk is put back in its place.
+    PutBack(Box<OldDisk>),
     /// Something that broke is repaired.
     Repair(Repair),
     /// Clients submit.
@@ -64,11 +67,32 @@ pub(super) enum Event {
     Reshape,
 }
 
+/// A copy of a machine's disk, and in which phase of faults it was made.
+pub(super) struct OldDisk {
+    pub(super) phase: u64,
+    pub(super) host: usize,
+    pub(super) copy: DiskCopy,
+    pub(super) signed: Signed,
+    pub(super) repair_us: u64,
+}
+
+/// A machine that runs from a disk of before.
+#[derive(Clone, Copy)]
+pub(super) struct RolledBack {
+    /// Blocks up to here may be those for which its key had signed.
+    pub(super) until: u64,
+    /// Its key knows that it has amnesia.
+    pub(super) noticed: bool,
+}
+
 /// What a repair undoes, and in which phase of faults it was broken.
+#[derive(Default)]
 pub(super) struct Repair {
     pub(super) phase: u64,
     pub(super) unblock: Vec<(usize, usize)>,
     pub(super) loss: bool,
+    /// A machine whose disk has room again.
+    pub(super) room: Option<usize>,
 }
 
 /// How a run ended.
@@ -97,6 +121,12 @@ pub struct Simulation {
     pub(super) off_us: Vec<Option<u64>>,
     /// Machines that were wiped, and whose keys have not signed since.
     pub(super) wiped: BTreeSet<usize>,
+    /// Of these, those that have not started since.
+    pub(super) unstarted: BTreeSet<usize>,
+    /// Machines that run from a disk of before, and may sign again what they signed.
+    pub(super) rolled_back: BTreeMap<usize, RolledBack>,
+    /// Machines that ever did, and of which evidence may speak.
+    pub(super) suspects: BTreeSet<usize>,
     /// A machine that is cut off until a height, and whether that is over.
     pub(super) isolated: Option<(usize, u64)>,
     pub(super) was_isolated: bool,
@@ -147,6 +177,9 @@ impl Simulation {
             }
         }
         let mut hosts = hosts;
+        let faulty = hosts.iter_mut().zip(&behaviours);
+        let faulty = faulty.filter(|(_, behaviour)| behaviour.is_some());
+        faulty.for_each(|(host, _)| host.be_unaware());
         if let Some((host, skew_ms)) = config.fast_clock {
             hosts[host].set_ahead(skew_ms);
         }
@@ -162,11 +195,17 @@ impl Simulation {
             phase: 0,
             off_us: vec![None; count],
             wiped: BTreeSet::new(),
+            unstarted: BTreeSet::new(),
+            rolled_back: BTreeMap::new(),
+            suspects: BTreeSet::new(),
             isolated: None,
             was_isolated: false,
             judge: Judge::new(&genesis, recover),
             alarms: Alarms::default(),
-            counts: Counts::default(),
+            counts: Counts {
+                fast_clocks: u64::from(config.fast_clock.is_some()),
+                ..Counts::default()
+            },
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),

@@ -125,7 +125,8 @@ impl Simulation {
     }
 
     fn is_well(&self, target: u64) -> bool {
-        self.lowest() >= target && self.wiped.is_empty() && self.kept_promises().is_ok()
+        let settled = self.wiped.is_empty() && self.rolled_back.is_empty();
+        self.lowest() >= target && settled && self.kept_promises().is_ok()
     }
 
     fn kept_promises(&self) -> Result<(), Violation> {
@@ -156,9 +157,8 @@ impl Simulation {
         let fresh: Vec<Misdeed> = replica.misdeeds().filter(is_new).cloned().collect();
         for misdeed in fresh {
             let accused = misdeed.offender();
-            let offender = self.index_of(accused);
             let verified = misdeed.verify(&Secp256k1);
-            if verified.is_err() || offender.is_none_or(|offender| self.is_correct(offender)) {
+            if verified.is_err() || !self.may_accuse(accused) {
                 let what = format!("{verified:?}: {misdeed:?}");
                 return Err(Violation::FalseEvidence { accused, what });
             }

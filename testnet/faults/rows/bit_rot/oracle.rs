@@ -1,0 +1,177 @@
+//! What may become of a damaged directory.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use cloverleaf_testnet::process::{Binary, Finished};
+use serde_json::Value;
+
+use super::directory::{Damage, Directory, Kind};
+
+/// Longest time of a command that takes a tenth of a second on an idle machine.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Exit codes with which a damaged directory may be refused (`docs/operations.md`).
+const REFUSALS: [i32; 4] = [1, 2, 70, 73];
+
+/// What is asked, and what the undamaged directory answers.
+pub(super) struct Oracle {
+    binary: Binary,
+    started: Value,
+    checked: Value,
+}
+
+/// What became of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Everything is as it was.
+    Same,
+    /// The key signs nothing until later blocks.
+    Watches,
+    /// Journals are as they were; blocks are missing at the end, and are fetched again.
+    Behind,
+    /// It does not start, and says which file it is.
+    RefusesFile,
+    /// It does not start, and says that it is the store.
+    RefusesStore,
+    /// It starts, and refuses to serve what is damaged, by its column and key.
+    RefusesEntry,
+}
+
+impl Outcome {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Same => "as if nothing had happened",
+            Self::Watches => "watches",
+            Self::Behind => "fetches again",
+            Self::RefusesFile => "refuses by the file's name",
+            Self::RefusesStore => "refuses by the store's name",
+            Self::RefusesEntry => "refuses what is damaged",
+        }
+    }
+}
+
+impl Oracle {
+    pub(super) fn new(binary: &Binary, directory: &Directory, copy: &Path) -> Result<Self, String> {
+        directory.copy(copy, None)?;
+        let mut oracle = Self {
+            binary: binary.clone(),
+            started: Value::Null,
+            checked: Value::Null,
+        };
+        oracle.started = answer(&oracle.start(copy)?)?;
+        oracle.checked = answer(&oracle.check(copy)?)?;
+        if oracle.started["isAmnesiac"] != false || oracle.checked["ok"] != true {
+            return Err(format!("{} {}", oracle.started, oracle.checked));
+        }
+        Ok(oracle)
+    }
+
+    /// What became of a damaged copy.
+    ///
+    /// # Errors
+    /// Something that must not.
+    pub(super) fn judge(&self, damage: &Damage, copy: &Path) -> Result<Outcome, String> {
+        let ended = self.start(copy)?;
+        if ended.code != Some(0) {
+            return refusal(damage, ended.code, &ended.stderr);
+        }
+        let started = answer(&ended)?;
+        let outcome = self.compare(&started)?;
+        if !damage.kind.is_of_store() {
+            return Ok(outcome);
+        }
+        let checked = self.check(copy)?;
+        let found = answer(&checked)?;
+        match checked.code {
+            Some(0) if found["last"] == started["height"] && outcome != Outcome::Same => {
+                Ok(outcome)
+            }
+            Some(0) if found == self.checked => Ok(outcome),
+            Some(1) if names_entries(&found) => Ok(Outcome::RefusesEntry),
+            code => Err(format!(
+                "`db check` ends with {code:?}: {found} {}",
+                checked.stderr
+            )),
+        }
+    }
+
+    fn compare(&self, started: &Value) -> Result<Outcome, String> {
+        if *started == self.started {
+            return Ok(Outcome::Same);
+        }
+        if started["isAmnesiac"] == true {
+            return Ok(Outcome::Watches);
+        }
+        let is_behind = started["height"].as_u64() < self.started["height"].as_u64();
+        if is_behind && started["journals"] == self.started["journals"] {
+            return Ok(Outcome::Behind);
+        }
+        Err(format!(
+            "goes on from {started}, and undamaged from {}",
+            self.started
+        ))
+    }
+
+    fn start(&self, home: &Path) -> Result<Finished, String> {
+        let words = ["--json", "node", "--check", "--home"].map(OsStr::new);
+        self.run(&words, home)
+    }
+
+    fn check(&self, home: &Path) -> Result<Finished, String> {
+        let words = ["--json", "db", "check", "--home"].map(OsStr::new);
+        self.run(&words, home)
+    }
+
+    fn run(&self, words: &[&OsStr; 4], home: &Path) -> Result<Finished, String> {
+        let [first, second, third, fourth] = *words;
+        let arguments = [first, second, third, fourth, home.as_os_str()];
+        let ended = self.binary.run_within(&arguments, home, COMMAND_TIMEOUT);
+        let ended = ended.map_err(|problem| problem.to_string())?;
+        check_orderly(ended.code, &ended.stderr)?;
+        Ok(ended)
+    }
+}
+
+/// Neither a signal nor a panic.
+pub(super) fn check_orderly(code: Option<i32>, said: &str) -> Result<(), String> {
+    let is_orderly = code.is_some_and(|code| code == 0 || REFUSALS.contains(&code));
+    if is_orderly && !said.contains("panicked at") {
+        return Ok(());
+    }
+    Err(format!("ends with {code:?}: {said}"))
+}
+
+/// The refusal of a damaged directory.
+///
+/// # Errors
+/// It does not say what is damaged.
+pub(super) fn refusal(damage: &Damage, code: Option<i32>, said: &str) -> Result<Outcome, String> {
+    let name = damage.file_name();
+    // RocksDB names tables and large values by their numbers, in its own way.
+    let number = name.split('.').next().unwrap_or_default();
+    let is_named = match damage.kind {
+        Kind::Table | Kind::Blob | Kind::Log => said.contains(&name) || said.contains(number),
+        Kind::Genesis => said.contains("genesis"),
+        _ => said.contains(&name),
+    };
+    if is_named {
+        return Ok(Outcome::RefusesFile);
+    }
+    if damage.kind.is_of_store() && said.contains("/db ") {
+        return Ok(Outcome::RefusesStore);
+    }
+    Err(format!(
+        "refuses with {code:?} and does not name the file: {said}"
+    ))
+}
+
+fn names_entries(found: &Value) -> bool {
+    let findings = found["findings"].as_array();
+    findings.is_some_and(|findings| !findings.is_empty())
+}
+
+fn answer(ended: &Finished) -> Result<Value, String> {
+    ended.json().map_err(|problem| problem.to_string())
+}

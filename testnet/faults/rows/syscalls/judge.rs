@@ -1,0 +1,172 @@
+//! One node whose call goes wrong: how it ends, and what it has when it is started again.
+
+use std::path::Path;
+use std::process::ExitStatus;
+
+use cloverleaf_consensus::JournalEntry;
+use cloverleaf_journal::{FileDisk, SegmentedJournal};
+use cloverleaf_testnet::disks::{Effect, Injected};
+use cloverleaf_testnet::load::{Answers, Load};
+use cloverleaf_testnet::process::{NetworkPlan, Process, wait_until};
+
+use super::Met;
+use super::case::Case;
+use crate::stage::{SOON, Stage, Verdict, text};
+
+/// The exit code of a node whose durable write failed.
+const DISK_EXIT: i32 = 70;
+
+/// What a process ends with that a signal killed.
+const KILLED: i32 = 9;
+
+/// The node under test.
+const NODE: usize = 0;
+
+/// Shortest time between blocks, in milliseconds: heights pass while the tracer slows everything.
+const BLOCK_TIME_MS: u64 = 20;
+
+/// The height at which a node has made every call that is counted.
+const LAST_HEIGHT: u64 = 40;
+
+/// What users offer in a second: transactions and bundles.
+const OFFERED: (usize, usize) = (60, 2);
+
+/// Longest segment of a journal that is read back, in bytes: as long as any.
+const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// How the node ended, and what it had said by then.
+struct End {
+    status: Option<ExitStatus>,
+    announced: u64,
+    answers: Answers,
+    injected: Option<Injected>,
+}
+
+pub(super) fn judge(
+    dir: &Path,
+    unit: u64,
+    case: Case,
+    nth: u64,
+    validators: usize,
+) -> Verdict<Met> {
+    let plan = NetworkPlan {
+        validators,
+        block_time_ms: Some(BLOCK_TIME_MS),
+    };
+    let mut stage = Stage::make(dir, plan)?;
+    for node in 1..validators {
+        stage.start(node)?;
+    }
+    let home = dir.join(format!("node{NODE}"));
+    let end = run_to_the_call(&mut stage, &home, unit, (case, nth))?;
+    judge_end(case, &end)?;
+    if end.status.is_some() {
+        judge_failed_sync(&home, &end)?;
+    }
+    if validators > 1 {
+        let tip = stage.seen().tip();
+        stage.wait("the others go on", |seen| seen.tip() > tip + 4)?;
+    }
+    if end.status.is_some() {
+        stage.start(NODE)?;
+    }
+    let tip = stage.seen().tip();
+    stage.wait_until_it_takes_part(NODE, 1 << 34 | unit)?;
+    stage.wait("it goes on", |seen| seen.tip_of(NODE) > tip)?;
+    stage.keep(&end.answers.available)?;
+    stage.nobody_signed_twice()?;
+    stage.network.check().map_err(text)?;
+    let stopped = stage.network.stop(NODE).map_err(text)?;
+    if stopped.code() != Some(0) {
+        return Err(format!("it stopped with {stopped}"));
+    }
+    stage.check_store(&home)?;
+    Ok(Met {
+        case,
+        call: end.injected.map(|injected| injected.call),
+        has_ended: end.status.is_some(),
+        announced: end.announced,
+        promised: end.answers.available.len(),
+    })
+}
+
+/// Runs the node until the call has ended it, or it has come to the last height. A node that goes on
+/// is left to the stage.
+fn run_to_the_call(
+    stage: &mut Stage,
+    home: &Path,
+    unit: u64,
+    (case, nth): (Case, u64),
+) -> Verdict<End> {
+    let (log, injection) = (home.with_extension("calls"), case.injection(home, nth));
+    let launched = stage.network.launch(NODE, injection.tracer(&log), &[]);
+    let mut process = launched.map_err(text)?;
+    let load = stage.load(unit, OFFERED)?;
+    let mut status = None;
+    let ran = wait_until("the call, or the last height", 3 * SOON, || {
+        status = process.has_ended().ok().flatten();
+        status.is_some() || stage.seen().tip_of(NODE) >= LAST_HEIGHT
+    });
+    ran.map_err(|late| format!("{late}; it says:\n{}", process.log()))?;
+    stage.end_life(NODE);
+    let answers = stop(stage, load);
+    let injected = injection.injected(&log);
+    if status.is_none() {
+        go_on(stage, process)?;
+    }
+    let announced = stage.seen().tip_of(NODE);
+    stage.check()?;
+    Ok(End {
+        status,
+        announced,
+        answers,
+        injected,
+    })
+}
+
+/// The tracer stays with the process: nothing goes wrong any more, or nothing that ends it.
+fn go_on(stage: &mut Stage, process: Process) -> Verdict {
+    stage.network.adopt(NODE, process).map(drop).map_err(text)
+}
+
+fn stop(stage: &Stage, load: Load) -> Answers {
+    stage.runtime().block_on(load.stop())
+}
+
+/// A durable write that failed ends the node with its exit code, and nothing else does.
+fn judge_end(case: Case, end: &End) -> Verdict {
+    let call = end.injected.as_ref().map(|injected| injected.call.as_str());
+    let how = |status: ExitStatus| std::os::unix::process::ExitStatusExt::signal(&status);
+    match (case.effect, call, end.status) {
+        (_, None, None) => Ok(()),
+        (Effect::Kill, _, Some(status)) if how(status) == Some(KILLED) => Ok(()),
+        (Effect::Error(_), Some(_), Some(status)) if status.code() == Some(DISK_EXIT) => Ok(()),
+        (Effect::Error(_), Some(_), None) if case.may_go_on => Ok(()),
+        (_, call, Some(status)) => Err(format!("it ended with {status} after {call:?}")),
+        (_, Some(call), None) => Err(format!("it went on after {call}")),
+    }
+}
+
+/// What is in a journal last had not been synced when its sync failed: nobody may have heard of it.
+fn judge_failed_sync(home: &Path, end: &End) -> Verdict {
+    let Some(injected) = &end.injected else {
+        return Ok(());
+    };
+    if !injected.call.starts_with("fdatasync") || !injected.is_on("journal/votes-") {
+        return Ok(());
+    }
+    let disk = FileDisk::open(home.join("journal")).map_err(text)?;
+    let votes = SegmentedJournal::open(disk, "votes", SEGMENT_BYTES_MAX).map_err(text)?;
+    let Some(last) = votes.records.last() else {
+        return Ok(());
+    };
+    let entry = JournalEntry::decode(&last.payload.clone().into()).map_err(text)?;
+    let is_vote = entry.signer().is_some();
+    if is_vote && end.announced >= entry.height().0 {
+        return Err(format!(
+            "block {} was announced, whose vote was not synced: {entry:?}",
+            end.announced
+        ));
+    }
+    Ok(())
+}

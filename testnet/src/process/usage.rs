@@ -1,0 +1,92 @@
+//! What a process takes of its machine, by what the system says of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// What a process takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Memory that is really there, in bytes.
+    pub memory_bytes: u64,
+    /// Open files and connections.
+    pub descriptors: u64,
+    /// Of these, connections and what else is no file.
+    pub sockets: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+impl Usage {
+    /// Of a process of this machine.
+    ///
+    /// # Errors
+    /// There is none, or the system does not say.
+    pub fn of(process: u32) -> Result<Self, Error> {
+        let place = Path::new("/proc").join(process.to_string());
+        let status = place.join("status");
+        let text = fs::read_to_string(&status);
+        let text = text.map_err(Error::system(status.display().to_string()))?;
+        let field = |name: &str| field(&text, name);
+        let (memory_kib, threads) = (field("VmRSS:"), field("Threads:"));
+        let (Some(memory_kib), Some(threads)) = (memory_kib, threads) else {
+            return Err(Error::Shape {
+                what: status.display().to_string(),
+                problem: text,
+            });
+        };
+        let open = place.join("fd");
+        let open = fs::read_dir(&open).map_err(Error::system(open.display().to_string()))?;
+        let open: Vec<_> = open
+            .flatten()
+            .map(|entry| fs::read_link(entry.path()))
+            .collect();
+        let is_file =
+            |link: &&std::io::Result<PathBuf>| link.as_ref().is_ok_and(|path| path.is_absolute());
+        let files = count(open.iter().filter(is_file).count());
+        Ok(Self {
+            memory_bytes: memory_kib * 1_024,
+            descriptors: count(open.len()),
+            sockets: count(open.len()) - files,
+            threads,
+        })
+    }
+}
+
+/// The bytes of a folder's files, as far as they are there.
+#[must_use]
+pub fn folder_bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => folder_bytes(&entry.path()),
+        Ok(found) => found.len(),
+        // Its owner has removed it.
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).expect("a count fits 64 bits")
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines();
+    let rest = lines.find_map(|line| line.strip_prefix(name))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_takes_memory_threads_and_descriptors() {
+        let usage = Usage::of(std::process::id()).unwrap();
+        assert!(usage.memory_bytes > 1_000_000 && usage.descriptors > 2 && usage.threads > 0);
+        assert!(Usage::of(u32::MAX).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! Two processes with one key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cloverleaf_api::proto::sequencer::v1::Wait;
+use cloverleaf_testnet::load::{Grpc, Wallet};
+use cloverleaf_testnet::process::{Binary, Process, wait_until};
+
+use crate::scene::{CHAINS, SOON, Scene};
+
+/// The node that is there twice.
+const NODE: usize = 3;
+
+/// The place of its copy among a network's ports: no node has it.
+const COPY: usize = 8;
+
+/// Blocks that the others decide after the key was found out.
+const BLOCKS: u64 = 8;
+
+/// What the others count when a key signs twice.
+const EVIDENCE: [&str; 2] = [
+    "cloverleaf_consensus_vote_evidence",
+    "cloverleaf_consensus_lane_equivocations",
+];
+
+fn home(scene: &mut Scene) -> PathBuf {
+    scene.network().dir().join(format!("node{NODE}"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(path, target).unwrap();
+        }
+    }
+}
+
+/// Starts a node that the scene knows nothing of: it may end by itself.
+fn start(scene: &mut Scene, name: &str, home: &Path, port_base: u16) -> Process {
+    let (binary, dir) = (Binary::find().unwrap(), scene.dir().to_owned());
+    let base = port_base.to_string();
+    let arguments = [
+        "node",
+        "--home",
+        home.to_str().unwrap(),
+        "--port_base",
+        &base,
+    ];
+    let mut process = Process::start(&binary, name, &dir, arguments).unwrap();
+    process.ready().unwrap();
+    process
+}
+
+#[test]
+fn second_process_is_refused_its_directory_and_with_a_copy_of_it_is_found_out_while_others_go_on() {
+    let mut scene = Scene::start("twins", None);
+    let load = scene.load_of(13, 3);
+    scene.wait("load is ordered", |seen| seen.transactions_above(0) > 50);
+    let home = home(&mut scene);
+    let second = scene.run(&["node", "--home", home.to_str().unwrap()]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(
+        second.stderr.contains("in use by another process"),
+        "{second:?}"
+    );
+
+    scene.stop(NODE);
+    scene.let_go(NODE);
+    let twin = scene.dir().join("twin");
+    copy(&home, &twin);
+    let bases = [NODE, COPY].map(|node| scene.network().port_base(node));
+    let both = [
+        start(&mut scene, "original", &home, bases[0]),
+        start(&mut scene, "copy", &twin, bases[1]),
+    ];
+    // Each has something else to seal into the next parcel of its lane.
+    let mut wallets = (0..).map(|number| Wallet::seeded(13, COPY, number));
+    let mut is_found_out = || {
+        for base in bases {
+            let signed = wallets.next().unwrap().transfer(CHAINS[0], 0);
+            scene.runtime().block_on(async {
+                let mut client = Grpc::new(&format!("http://127.0.0.1:{}", base + 1)).unwrap();
+                client.submit(&signed, Wait::Received).await
+            });
+        }
+        let counts = EVIDENCE.map(|name| scene.network().metric(0, name));
+        counts.into_iter().flatten().sum::<u64>() > 0
+    };
+    wait_until("somebody holds proof", SOON, &mut is_found_out).unwrap();
+    let tip = scene.seen().tip();
+    scene.wait("the others go on", |seen| seen.tip() >= tip + BLOCKS);
+    drop(both);
+    let answers = scene.runtime().block_on(load.stop());
+    scene.judge(&answers);
+}
