@@ -163,9 +163,29 @@ fn advance(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Invariant 5: what each commit looks at once more, that no id is placed twice.
+fn look_for_repeats(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bundle::window_repeated");
+    let per_block = Workload::CENTRE.transactions;
+    let window = LazyCell::new(|| AdvancingWindow::new(per_block));
+    group.throughput(elements(per_block));
+    group.bench_function(format!("ids={per_block} window={WINDOW_IDS}"), |bencher| {
+        let keys = window.next_keys();
+        bencher.iter_custom(|iterations| {
+            time_each(
+                iterations,
+                || (),
+                |()| window.repeated(&keys),
+                |repeated| assert_eq!(repeated, None),
+            )
+        });
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = order, prepare, take_in, advance
+    targets = order, prepare, take_in, advance, look_for_repeats
 }
 criterion_main!(benches);

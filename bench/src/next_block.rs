@@ -180,6 +180,12 @@ impl AdvancingWindow {
             .push(Height(self.tip), self.tip * BLOCK_MS, keys);
     }
 
+    /// The first of a block's ids that it may not place.
+    #[must_use]
+    pub fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
+        self.window.repeated(keys)
+    }
+
     /// How many ids it holds.
     #[must_use]
     pub fn ids(&self) -> usize {
