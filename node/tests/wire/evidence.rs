@@ -183,7 +183,7 @@ async fn two_parcels_of_one_slot_are_kept_served_and_verified_by_whoever_trusts_
         .await
         .unwrap();
     let names = proofs.list_evidence(ListEvidenceRequest {}).await.unwrap();
-    assert_eq!(names.into_inner().names, [name.clone()]);
+    assert_eq!(names.into_inner().names, std::slice::from_ref(&name));
     let streamed = proofs
         .get_evidence(GetEvidenceRequest { name })
         .await
