@@ -26,7 +26,7 @@ pub enum StoreError {
     },
     /// RocksDB does not open the directory.
     #[error(
-        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start \
+        "the store {path} cannot be opened: {source}; check space and disk; if it is damaged, keep it aside and start \
          with an empty directory: the node fetches the blocks from its peers"
     )]
     Open {

@@ -139,7 +139,8 @@ fn left_at(floor_bytes: u64) -> u64 {
 
 /// What others than root may still write there, in bytes.
 fn free_at(dir: &Path) -> Result<u64> {
-    let disk = rustix::fs::statvfs(dir).wrap_err_with(|| format!("asking for {}", dir.display()))?;
+    let disk =
+        rustix::fs::statvfs(dir).wrap_err_with(|| format!("asking for {}", dir.display()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 

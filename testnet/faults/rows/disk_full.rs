@@ -92,11 +92,15 @@ fn fill_one(dir: &Path, unit: u64, tally: &mut Tally) -> Verdict {
     let watch = Stopwatch::start();
     network.make_room(unit)?;
     let back = format!("{:.1}", watch.elapsed().as_secs_f64());
-    tally.figures.insert("seconds until it is back".to_owned(), back);
+    tally
+        .figures
+        .insert("seconds until it is back".to_owned(), back);
     let died = network.fill_at_once(unit)?;
     tally.meet("disks filled at once", 1);
     let died = if died { "died" } else { "stopped in time" };
-    tally.figures.insert("filled at once, it".to_owned(), died.to_owned());
+    tally
+        .figures
+        .insert("filled at once, it".to_owned(), died.to_owned());
     let promised = network.promised.len();
     tally.meet(
         "promises, all kept",

@@ -66,7 +66,9 @@ fn run(units: Range<u64>) -> Ended {
     }
     let seconds = watch.elapsed().as_secs_f64() / f64::from(count);
     let figure = format!("{seconds:.1}");
-    tally.figures.insert("seconds for a call".to_owned(), figure);
+    tally
+        .figures
+        .insert("seconds for a call".to_owned(), figure);
     Ended::Done(tally)
 }
 

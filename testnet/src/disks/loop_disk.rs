@@ -26,7 +26,10 @@ impl LoopDisk {
         let file = File::create(image).map_err(Error::system(what()))?;
         file.set_len(size_mib * MIB)
             .map_err(Error::system(what()))?;
-        run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), image.as_os_str()])?;
+        run(
+            "mkfs.ext4",
+            &["-q".as_ref(), "-F".as_ref(), image.as_os_str()],
+        )?;
         let disk = Self::attach(image, mount)?;
         let _is_not_there = fs::remove_dir(mount.join("lost+found"));
         Ok(disk)
@@ -66,7 +69,10 @@ impl LoopDisk {
     pub fn free_bytes(&self) -> Result<u64, Error> {
         let arguments = ["--output=avail", "--block-size=1"].map(AsRef::as_ref);
         let said = run("df", &[&arguments[..], &[self.mount.as_os_str()]].concat())?;
-        let free = said.lines().last().and_then(|line| line.trim().parse().ok());
+        let free = said
+            .lines()
+            .last()
+            .and_then(|line| line.trim().parse().ok());
         free.ok_or_else(|| Error::Shape {
             what: "what `df` says".to_owned(),
             problem: said.clone(),

@@ -60,7 +60,11 @@ impl Binary {
 
     /// A command that is yet to be started.
     pub(super) fn command(&self) -> Command {
-        let mut words = self.tracer.iter().map(OsString::as_os_str).chain([self.path.as_os_str()]);
+        let mut words = self
+            .tracer
+            .iter()
+            .map(OsString::as_os_str)
+            .chain([self.path.as_os_str()]);
         let mut command = Command::new(words.next().expect("the binary at least"));
         command.args(words).stdin(Stdio::null());
         command

@@ -248,9 +248,7 @@ impl Network {
     /// # Panics
     /// There is no such node.
     pub fn strike(&mut self, node: usize) -> Result<(), Error> {
-        self.nodes[node]
-            .as_mut()
-            .map_or(Ok(()), Process::send_kill)
+        self.nodes[node].as_mut().map_or(Ok(()), Process::send_kill)
     }
 
     /// Asks a node to end, as a supervisor does, and waits; how it ended.

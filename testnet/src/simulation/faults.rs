@@ -93,7 +93,9 @@ impl Faults {
             }
             85..=92 => Fault::FullDisk {
                 host: self.random.index(self.count),
-                room: *self.random.pick(&[Room::Low, Room::Exhausted, Room::Exhausted]),
+                room: *self
+                    .random
+                    .pick(&[Room::Low, Room::Exhausted, Room::Exhausted]),
                 repair_us,
             },
             _ => Fault::Loss {
