@@ -26,7 +26,7 @@ pub enum StoreError {
     },
     /// RocksDB does not open the directory.
     #[error(
-        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start again: \
+        "the store {path} cannot be opened: {source}; check space and disk; if it is damaged, keep it aside and start again: \
          the node fetches the blocks from its peers, and its key has amnesia meanwhile"
     )]
     Open {

@@ -1,8 +1,7 @@
 //! A validator's two keys: one signs votes and parcels, one names it on the network; and the keys
 //! that sign control transactions.
 
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use alloy_primitives::{Address, B256};
@@ -11,7 +10,7 @@ use cloverleaf_network::Keypair;
 use cloverleaf_types::Signer as _;
 use eyre::{Context as _, Result, bail, eyre};
 
-use super::make_private_dir;
+use super::{durable, make_private_dir};
 
 /// What stands before a validator's address in the file of its consensus key.
 const VALIDATOR: &str = "validator ";
@@ -175,12 +174,5 @@ fn write_secret(path: &Path, named: &str, secret: &[u8]) -> Result<()> {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .wrap_err_with(|| format!("writing {}", path.display()))?;
-    writeln!(file, "{text}")?;
-    Ok(file.sync_all()?)
+    durable::write(path, &format!("{text}\n"), durable::Kind::Secret)
 }

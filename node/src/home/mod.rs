@@ -8,6 +8,7 @@
 //! lock             held while a process runs      operator.sock        while a node runs
 //! ```
 
+mod durable;
 mod keys;
 mod lock;
 mod network;
@@ -160,7 +161,7 @@ pub fn read_genesis(path: &Path) -> Result<Genesis> {
 /// The file cannot be written.
 pub fn write_genesis(path: &Path, genesis: &Genesis) -> Result<()> {
     let text = serde_json::to_string_pretty(genesis)?;
-    std::fs::write(path, text + "\n").wrap_err_with(|| format!("writing {}", path.display()))
+    durable::write(path, &(text + "\n"), durable::Kind::Open)
 }
 
 fn check_is_node(dir: &Path) -> Result<()> {
@@ -199,7 +200,8 @@ pub fn make_private_dir(dir: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .wrap_err_with(|| format!("making directory {}", dir.display()))
+        .wrap_err_with(|| format!("making directory {}", dir.display()))?;
+    durable::sync_names(dir.parent().unwrap_or(dir))
 }
 
 #[cfg(test)]

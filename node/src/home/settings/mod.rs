@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use cloverleaf_mempool::pool;
 use cloverleaf_stream::limits::RECENT_BYTES_MAX;
 use cloverleaf_types::ChainId;
-use eyre::{Context as _, Result};
+use eyre::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Ports;
+use super::{Ports, durable};
 
 pub use layers::{Layers, Loaded, Origin};
 
@@ -315,7 +315,7 @@ impl NodeConfig {
             execution: &self.execution,
         };
         let text = toml::to_string_pretty(&own)?;
-        std::fs::write(path, text).wrap_err_with(|| format!("writing {}", path.display()))
+        durable::write(path, &text, durable::Kind::Open)
     }
 
     /// Everything that can be set, in the order of the manual.
