@@ -127,6 +127,10 @@ impl Store {
         while next < below && removed < blocks_max {
             // A commit waits for one block, not for all.
             let mut writer = self.writer();
+            if writer.stopped {
+                let path = self.database().path().to_path_buf();
+                return Err(StoreError::Stopped { path });
+            }
             if let Err(error) = self.remove(next) {
                 writer.stopped = true;
                 return Err(error);

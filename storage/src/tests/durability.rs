@@ -6,7 +6,7 @@ use cloverleaf_types::{B256, Height, Span};
 
 use super::fixture::{Chain, NETWORK, ROLLUPS};
 use super::{Home, length, store_with};
-use crate::{Commit, Store, StoreError};
+use crate::{Commit, Needed, Store, StoreError};
 
 #[test]
 fn every_committed_block_is_in_what_a_crash_leaves() {
@@ -175,12 +175,16 @@ fn parts_that_would_not_read_back_are_refused() {
 }
 
 #[test]
-fn store_that_was_stopped_takes_no_more_blocks() {
-    let (_home, store, mut chain) = store_with(1);
+fn store_that_was_stopped_takes_no_more_blocks_and_removes_none() {
+    let (_home, store, mut chain) = store_with(3);
     store.writer().stopped = true;
     let refused = store.commit(&chain.next_usual().commit()).unwrap_err();
     assert!(matches!(refused, StoreError::Stopped { .. }), "{refused}");
-    assert_eq!(store.tip().unwrap().0, Height(1));
+    assert_eq!(store.tip().unwrap().0, Height(3));
+    let refused = store.prune(Height(2), Needed::ByNobody, u64::MAX);
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, StoreError::Stopped { .. }), "{refused}");
+    assert_eq!(store.first_height().unwrap(), Some(Height(1)));
 }
 
 #[test]
@@ -206,4 +210,22 @@ fn block_whose_batches_show_a_bundle_otherwise_than_its_manifest_is_refused() {
     let (_home, store, mut chain) = store_with(0);
     let whole = chain.next_shown(&transactions, |_| {});
     store.commit(&whole.commit()).unwrap();
+}
+
+#[test]
+fn directory_with_tables_and_without_the_file_that_names_them_is_damage_and_no_new_store() {
+    let (home, store, _) = store_with(2);
+    drop(store);
+    let path = home.path();
+    let files = || fs::read_dir(&path).unwrap().count();
+    fs::remove_file(path.join("CURRENT")).unwrap();
+    let before = files();
+    for opened in [
+        Store::open(&path, NETWORK).map(drop),
+        Store::open_to_read(&path, NETWORK).map(drop),
+    ] {
+        let error = opened.unwrap_err();
+        assert!(error.is_damage(), "{error}");
+    }
+    assert_eq!(files(), before, "nothing was made or removed");
 }
