@@ -26,12 +26,14 @@ pub enum StoreError {
     },
     /// RocksDB does not open the directory.
     #[error(
-        "the store {path} cannot be opened: {source}; if it is damaged, keep it aside and start \
+        "the store {path} cannot be opened: {source}{place}; if it is damaged, keep it aside and start \
          with an empty directory: the node fetches the blocks from its peers"
     )]
     Open {
         /// The store's directory.
         path: PathBuf,
+        /// ` in FILE` when RocksDB's log is damaged, which what it says does not name.
+        place: String,
         /// What RocksDB said.
         source: rocksdb::Error,
     },
