@@ -24,6 +24,9 @@ const NO_RESUME: &str = "max_bgerror_resume_count=0";
 /// The file that RocksDB makes when a database is complete, and names its latest manifest.
 const CURRENT: &str = "CURRENT";
 
+/// What RocksDB tells of itself, in words, since it was opened.
+const TEXT_LOG: &str = "LOG";
+
 /// RocksDB's properties of a column: bytes of its tables, of large values, and of what is in memory.
 const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
 const BLOB_BYTES: &str = "rocksdb.live-blob-file-size";
@@ -49,7 +52,11 @@ impl Database {
         match open(&path, memory) {
             Ok(db) => Ok(Self { db, path }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
-            Err(source) => Err(StoreError::Open { path, source }),
+            Err(source) => Err(StoreError::Open {
+                place: damaged_log(&path, &source).unwrap_or_default(),
+                path,
+                source,
+            }),
         }
     }
 
@@ -64,7 +71,11 @@ impl Database {
         });
         match opened {
             Ok(db) => Ok(Self { db, path }),
-            Err(source) => Err(StoreError::Open { path, source }),
+            Err(source) => Err(StoreError::Open {
+                place: String::new(),
+                path,
+                source,
+            }),
         }
     }
 
@@ -320,6 +331,18 @@ fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
 fn is_locked(error: &rocksdb::Error) -> bool {
     let text: &str = error.as_ref();
     text.contains("While lock file") || text.contains("lock hold by current process")
+}
+
+/// Which of its logs RocksDB found damaged, as it has just told its text log alone.
+fn damaged_log(path: &Path, error: &rocksdb::Error) -> Option<String> {
+    if error.kind() != ErrorKind::Corruption {
+        return None;
+    }
+    let text = fs::read(path.join(TEXT_LOG)).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let (told, _) = text.split_once(": dropping ")?;
+    let file = told.rsplit(['/', ' ']).next()?;
+    Some(format!(" in {file}"))
 }
 
 /// A new directory is durable when its parent is synced.

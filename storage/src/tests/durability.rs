@@ -64,6 +64,10 @@ fn damage_within_the_log_refuses_to_open_instead_of_going_back() {
     fs::write(image.log(), bytes).unwrap();
     let refused = Store::open(&image.path(), NETWORK).err().unwrap();
     assert!(matches!(refused, StoreError::Open { .. }), "{refused}");
+    let log = image.log();
+    let name = log.file_name().unwrap().to_str().unwrap();
+    let told = format!(" in {name}; ");
+    assert!(refused.to_string().contains(&told), "{refused}");
 }
 
 #[test]
