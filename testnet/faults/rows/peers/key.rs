@@ -138,7 +138,11 @@ async fn oversize(evil: Evil) -> Result<(), String> {
         async move {
             let class = Class::ALL[round % Class::ALL.len()];
             let length = u32::try_from(class.frame_bytes_max() + 1).unwrap_or(u32::MAX);
-            let length = if round.is_multiple_of(2) { length } else { u32::MAX };
+            let length = if round.is_multiple_of(2) {
+                length
+            } else {
+                u32::MAX
+            };
             let head = length.to_be_bytes();
             // The oldest of too many connections is given up before it is read.
             let _kept = peer.write(&network_id, class.name(), &head).await;
