@@ -22,7 +22,8 @@ const SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The key of a node has signed a vote for a block of height 1 that nobody proposes.
 fn has_voted(home: &Path, network: NetworkId) {
-    let secret = fs::read_to_string(home.join("keys/consensus.key")).unwrap();
+    let file = fs::read_to_string(home.join("keys/consensus.key")).unwrap();
+    let secret = file.lines().find(|line| !line.starts_with('#')).unwrap();
     let secret = hex::decode_to_array(secret.trim()).unwrap();
     let key = LocalSigner::new(&secret).unwrap();
     let message = Vote {
