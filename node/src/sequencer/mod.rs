@@ -124,8 +124,7 @@ impl Sequencer {
         let (first_kept, room) = found(&disk.store, &shared)?;
         let ((committer, reader), disk_threads) =
             start_store(&home, disk.store, &shared, done, watched)?;
-        let observed = disk.replica.observe();
-        shared.vitals.note_amnesia(observed.is_amnesiac);
+        note_amnesia(&shared, disk.replica.observe().is_amnesiac);
         let engine = Engine {
             replica: disk.replica,
             votes: disk.votes,
@@ -200,6 +199,13 @@ impl Sequencer {
             tracing::error!("a thread ended with a panic");
         }
     }
+}
+
+/// D4: known before the first door is open.
+fn note_amnesia(shared: &Shared, is_amnesiac: bool) {
+    shared.vitals.note_amnesia(is_amnesiac);
+    let gauge = &shared.metrics.consensus.is_amnesiac;
+    gauge.set(i64::from(is_amnesiac));
 }
 
 /// A task whose end before the sequencer's is noticed.
