@@ -7,7 +7,6 @@ use std::process::Command;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_storage::Needed;
 use serde_json::Value;
 
 use crate::grpc::submit;
@@ -186,46 +185,4 @@ async fn running_node_keeps_so_many_heights_and_a_stopped_one_is_pruned_to_the_r
     assert_eq!(checked.code, Some(0), "{} {}", checked.answer, checked.said);
     assert_eq!(checked.answer["blocks"], 65);
     assert_eq!(db(&home, &["prune", "--keep-heights", "0"]).code, Some(2));
-}
-
-/// The bytes of tables and large values in a store.
-fn table_bytes(home: &Path) -> u64 {
-    let stats = db(home, &["stats"]);
-    let columns = stats.answer["columns"].as_array().unwrap().clone();
-    columns.iter().map(|it| it["bytes"].as_u64().unwrap()).sum()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn prune_that_was_interrupted_gives_its_space_back_when_it_is_run_again() {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wire-interrupted");
-    let _new = fs::remove_dir_all(&dir);
-    let options = TestOptions {
-        dir,
-        limits: Limits::default(),
-        executions: BTreeMap::new(),
-        keep_heights: 1_000_000,
-        faucet: false,
-    };
-    let node = TestNode::start(options).await.unwrap();
-    let (network, wallet) = (Network::of(&node), Wallet::new());
-    for nonce in 0..80 {
-        let raw = wallet.transfer(ALPHA, nonce);
-        submit(&network, ALPHA, &raw, Wait::Committed)
-            .await
-            .unwrap();
-    }
-    let home = node.dir().to_owned();
-    let store = node.handle().shared().store.clone();
-    // Moves everything into tables, then removes without rewriting them.
-    store.reclaim().unwrap();
-    let below = store.prunable_below(1, 1).unwrap();
-    let removed = store.prune(below, Needed::ByNobody, u64::MAX);
-    assert!(removed.unwrap() > 0);
-    drop(store);
-    node.stop().await;
-    let before = table_bytes(&home);
-    let pruned = db(&home, &["prune", "--keep-heights", "1"]);
-    assert_eq!(pruned.code, Some(0), "{}", pruned.said);
-    let after = table_bytes(&home);
-    assert!(after < before, "{after} after {before}: {}", pruned.said);
 }

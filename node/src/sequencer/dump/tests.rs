@@ -74,7 +74,10 @@ fn invariant_that_does_not_hold_is_written_down_before_anybody_hears_of_it() {
     for file in ["consensus.key", "network.key"] {
         let key = fs::read_to_string(home.dir.join("keys").join(file)).unwrap();
         let secret = key.lines().find(|line| !line.starts_with('#')).unwrap();
-        assert!(secret.len() >= 64 && !text.contains(secret.trim()), "{file}");
+        assert!(
+            secret.len() >= 64 && !text.contains(secret.trim()),
+            "{file}"
+        );
     }
 }
 
