@@ -88,5 +88,10 @@ fn move_to(home: &Path, on_disk: &Path) -> Verdict {
     if !moved.success() {
         return Err(format!("{} cannot be moved", home.display()));
     }
+    // What a node finds at its start must not be lost by this move, whose files nobody synced.
+    let synced = Command::new("sync").arg("-f").arg(on_disk).status();
+    if !synced.map_err(text)?.success() {
+        return Err(format!("{} cannot be synced", on_disk.display()));
+    }
     symlink(on_disk, home).map_err(text)
 }
