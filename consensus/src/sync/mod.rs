@@ -224,7 +224,7 @@ impl BlockSync {
                 Ok(block) => block,
                 Err(error) => return self.blame(peer, format!("block {height}: {error}")),
             };
-            if block.claimed().height() != height || !asked.contains(height) {
+            if block.claimed().height() != height || !asked.may_bring(height) {
                 return self.blame(peer, format!("it sent another block than {height}"));
             }
             if height > self.tip {

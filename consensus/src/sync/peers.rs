@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use cloverleaf_types::{Address, Height, ValidatorSet};
 
+use super::RANGE_HEIGHTS_MAX;
+
 /// How long a peer that sent something false is not asked, in milliseconds.
 const LIAR_EXCLUDED_MS: u64 = 60_000;
 
@@ -29,6 +31,12 @@ impl Asked {
     pub(crate) fn contains(&self, height: Height) -> bool {
         height >= self.from && height.0 - self.from.0 < self.count
     }
+
+    /// Whether an answer to this may have a height. Of two requests from one height the peer may answer
+    /// either first, so that only the longest that there are bounds it.
+    pub(crate) fn may_bring(&self, height: Height) -> bool {
+        height >= self.from && height.0 - self.from.0 < RANGE_HEIGHTS_MAX
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +47,8 @@ struct Peer {
     /// Orders peers that could be asked: who was asked longest ago comes first.
     asked_count: u64,
     asked: Option<Asked>,
+    /// What it did not answer in time: a line that was cut delivers the answer when it is whole again.
+    overdue: Option<Asked>,
 }
 
 /// The peers that have said something.
@@ -53,7 +63,9 @@ impl Peers {
         let peer = self.peers.entry(address).or_default();
         (peer.tip, peer.first) = (tip, first);
         // It has removed what it was asked for meanwhile, and says so.
-        peer.asked.take_if(|asked| asked.from < first);
+        for asked in [&mut peer.asked, &mut peer.overdue] {
+            asked.take_if(|asked| asked.from < first);
+        }
     }
 
     pub(crate) fn gone(&mut self, address: Address) {
@@ -150,26 +162,29 @@ impl Peers {
         Some((*address, count))
     }
 
-    /// Ends a peer's request if this answers it.
+    /// Ends a peer's request if this answers it. Who answers late is asked again at once.
     pub(crate) fn answered(&mut self, address: Address, from: Height) -> Option<Asked> {
         let peer = self.peers.get_mut(&address)?;
-        peer.asked.take_if(|asked| asked.from == from)
+        let is_answered = |asked: &mut Asked| asked.from == from;
+        peer.asked.take_if(is_answered).or_else(|| {
+            let late = peer.overdue.take_if(is_answered)?;
+            peer.excluded_until_ms = 0;
+            Some(late)
+        })
     }
 
     pub(crate) fn exclude_liar(&mut self, address: Address, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&address) {
-            peer.asked = None;
+            (peer.asked, peer.overdue) = (None, None);
             peer.excluded_until_ms = now_ms.saturating_add(LIAR_EXCLUDED_MS);
         }
     }
 
     pub(crate) fn exclude_silent(&mut self, now_ms: u64) {
         for peer in self.peers.values_mut() {
-            if peer
-                .asked
-                .take_if(|asked| asked.deadline_ms <= now_ms)
-                .is_some()
-            {
+            let overdue = peer.asked.take_if(|asked| asked.deadline_ms <= now_ms);
+            if overdue.is_some() {
+                peer.overdue = overdue;
                 peer.excluded_until_ms = now_ms.saturating_add(SILENT_EXCLUDED_MS);
             }
         }

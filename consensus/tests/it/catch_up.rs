@@ -395,6 +395,45 @@ fn silent_peer_is_left_alone_for_a_while() {
     }
 }
 
+#[test]
+fn answer_that_comes_late_is_taken_and_ends_the_wait() {
+    let mut behind = Behind::new(6);
+    behind.status(peer(1), 6);
+    assert_eq!(behind.requests(), [(peer(1), 1, 6)]);
+    behind.now_ms += 2_100;
+    behind.give(SyncInput::Tick);
+    assert_eq!(behind.requests(), []);
+    let (from, blocks) = (Height(1), behind.blocks(1, 3));
+    behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    assert_eq!(behind.handed_over(), [1]);
+    assert_eq!(behind.requests(), [(peer(1), 4, 3)]);
+    // A second one is not what anybody asked for.
+    let blocks = behind.blocks(2, 3);
+    behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    assert!(!behind.lied());
+}
+
+#[test]
+fn two_requests_from_one_height_may_be_answered_in_any_order() {
+    for counts in [[2, 6], [6, 2]] {
+        let mut behind = Behind::new(6);
+        behind.status(peer(1), 2);
+        assert_eq!(behind.requests(), [(peer(1), 1, 2)]);
+        for after_ms in [2_100, 5_100] {
+            behind.now_ms += after_ms;
+            behind.status(peer(1), 6);
+        }
+        assert_eq!(behind.requests(), [(peer(1), 1, 6)]);
+        for last in counts {
+            let (from, blocks) = (Height(1), behind.blocks(1, last));
+            behind.hear(peer(1), SyncMessage::Response { from, blocks });
+            assert!(!behind.lied());
+        }
+        behind.applied(1);
+        assert_eq!(behind.handed_over(), [2]);
+    }
+}
+
 fn status(tip: u64, first: u64) -> SyncMessage {
     let (tip, first) = (Height(tip), Height(first));
     SyncMessage::Status { tip, first }
