@@ -133,12 +133,17 @@ fn check_url(key: &str, url: &str) -> Result<Uri> {
 mod tests {
     use crate::home::settings::Layers;
 
+    /// Without the names of the flags, which stand before it.
     fn refusal(flags: &[(&str, &str)]) -> String {
         let mut layers = Layers::new();
         for (key, text) in flags {
             layers = layers.flag(key, text).unwrap();
         }
-        layers.load().unwrap_err().to_string()
+        let refusal = layers.load().unwrap_err().to_string();
+        let mut names: Vec<String> = flags.iter().map(|(key, _)| format!("--{key}")).collect();
+        names.sort_unstable();
+        let refused = refusal.strip_prefix(&format!("{}: ", names.join(", ")));
+        refused.expect("it says who set what").to_owned()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where settings come from, and which of two counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,9 @@ impl Layers {
             })
             .collect();
         let config: NodeConfig = table.try_into()?;
-        config.check()?;
+        config
+            .check()
+            .map_err(|error| eyre!("{}: {error:#}", self.set_by()))?;
         Ok(Loaded { config, origins })
     }
 
@@ -169,6 +171,12 @@ impl Layers {
         };
         self.values.insert(known, (value, origin.clone()));
         Ok(())
+    }
+
+    /// Who set what is not a default: two values that do not go together may be of two files.
+    fn set_by(&self) -> String {
+        let origins: BTreeSet<String> = self.values.values().map(|it| it.1.to_string()).collect();
+        Vec::from_iter(origins).join(", ")
     }
 
     fn value<T: serde::de::DeserializeOwned>(&self, key: &str, default: T) -> Result<T> {
@@ -372,6 +380,17 @@ mod tests {
         assert!(
             error.starts_with("--log.format: log.format = \"xml\": "),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn values_that_do_not_go_together_are_refused_with_the_names_of_who_set_them() {
+        let (dir, layers) = file("[rpc]\nport = 4546\n");
+        let error = layers.unwrap().load().unwrap_err().to_string();
+        let path = dir.path().join("node.toml");
+        assert_eq!(
+            error,
+            format!("{}: rpc.port and grpc.port are both 4546", path.display())
         );
     }
 
