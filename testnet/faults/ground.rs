@@ -53,12 +53,13 @@ pub(crate) fn play<P: Play>(player: &mut P, units: Range<u64>) -> Ended {
     let mut tally = Tally::default();
     let mut at = units.start;
     while at < units.end && tally.violations.len() < BROKEN_MAX {
+        let first = at;
         match player.begin(at) {
             Ok(mut on) => {
                 let played = play_on(player, &mut on, &mut at, units.end, &mut tally);
                 if let Err(fault) = played {
                     player.keep(&mut on);
-                    tally.break_at(at, fault);
+                    tally.break_since(first, at, fault);
                     at += 1;
                 }
             }

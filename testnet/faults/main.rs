@@ -4,7 +4,7 @@
 //! faults short [ROW…]        every row, small counts: within 20 minutes
 //! faults long [ROW…]         every row, the counts of a nightly run
 //! faults full ROW [UNITS]    goes on where the record in docs/faults.md ends, and adds to it
-//! faults repeat ROW UNIT     one unit, to look into
+//! faults repeat ROW UNIT     one unit, to look into; FROM..TO where earlier ones led to it
 //! faults rows                what there is
 //! ```
 //! Ends with 1 when anything broke, or when a row never met what it is there to meet.
@@ -19,15 +19,19 @@ mod slope;
 mod stage;
 mod table;
 
+use std::ops::Range;
 use std::process::ExitCode;
 
 use cloverleaf_testnet::process::Stopwatch;
 
 use record::Record;
-use row::{Counts, Ended, Row};
+use row::{Broken, Counts, Ended, Row, Tally};
 use table::{Line, Table};
 
 const USAGE: &str = "usage: faults short|long [ROW…] | full ROW [UNITS] | repeat ROW UNIT | rows";
+
+/// After so many violations a full run ends: the rest would say the same.
+const BROKEN_MAX: usize = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,7 +41,7 @@ fn main() -> ExitCode {
         ["long", names @ ..] => run_rows(names, |counts| counts.long),
         ["full", name] => run_full(name, None),
         ["full", name, units] => number(units).and_then(|units| run_full(name, Some(units))),
-        ["repeat", name, unit] => number(unit).and_then(|unit| repeat(name, unit)),
+        ["repeat", name, units] => range(units).and_then(|units| repeat(name, units)),
         ["rows"] => Ok(list()),
         _ => Err(USAGE.to_owned()),
     };
@@ -66,15 +70,16 @@ fn run_rows(names: &[&str], count: fn(&Counts) -> u64) -> Result<bool, String> {
     Ok(table.is_unbroken())
 }
 
-/// Goes on with a row where the record ends.
+/// Goes on with a row where the record ends. What broke cuts its slice short, so that the next begins
+/// right after it.
 fn run_full(name: &str, units: Option<u64>) -> Result<bool, String> {
     let row = find(name)?;
-    let mut record = Record::open()?;
-    let from = record.next_unit(row.name);
+    let record = Record::open()?;
+    let from = record.next_unit(row.name)?;
     let to = units.map_or(row.counts.full, |units| from + units);
-    let mut is_unbroken = true;
+    let mut sum = Tally::default();
     let mut at = from;
-    while at < to {
+    while at < to && sum.violations.len() < BROKEN_MAX {
         let until = to.min(at + row.counts.slice);
         let watch = Stopwatch::start();
         let ended = (row.run)(at..until);
@@ -82,21 +87,29 @@ fn run_full(name: &str, units: Option<u64>) -> Result<bool, String> {
         let Ended::Done(tally) = ended else {
             return Ok(false);
         };
-        is_unbroken &= tally.violations.is_empty();
+        let broken = tally.violations.iter().map(|broken| broken.unit);
+        let until = broken.min().map_or(until, |unit| unit + 1);
         record.add(row.name, at..until, &tally, watch.elapsed())?;
+        let violations = tally.violations.len();
         println!(
-            "{} {at}..{until} of {to}: {} violations",
-            row.name,
-            tally.violations.len()
+            "{} {at}..{until} of {to}: {violations} violations",
+            row.name
         );
+        sum.join(tally);
         at = until;
     }
-    Ok(is_unbroken)
+    // One slice may be too short to meet everything.
+    let is_long = at - from >= row.counts.short;
+    let missed = if is_long { sum.missed() } else { Vec::new() };
+    if !missed.is_empty() {
+        println!("{} never met: {}", row.name, missed.join(", "));
+    }
+    Ok(sum.violations.is_empty() && missed.is_empty())
 }
 
-fn repeat(name: &str, unit: u64) -> Result<bool, String> {
+fn repeat(name: &str, units: Range<u64>) -> Result<bool, String> {
     let row = find(name)?;
-    let ended = (row.run)(unit..unit + 1);
+    let ended = (row.run)(units);
     explain(row, &ended);
     Ok(matches!(&ended, Ended::Done(tally) if tally.violations.is_empty()))
 }
@@ -126,9 +139,14 @@ fn explain(row: &Row, ended: &Ended) {
                 eprintln!("{figure:>12} {what}");
             }
             for broken in &tally.violations {
+                let Broken { unit, first, what } = broken;
+                let units = match first == unit {
+                    true => unit.to_string(),
+                    false => format!("{first}..{}", unit + 1),
+                };
                 eprintln!(
-                    "{} {} breaks this: {}\nrepeat it with: make faults-repeat ROW={} UNIT={}",
-                    row.name, broken.unit, broken.what, row.name, broken.unit
+                    "{} {unit} breaks this: {what}\nrepeat it with: make faults-repeat ROW={} UNIT={units}",
+                    row.name, row.name
                 );
             }
         }
@@ -148,6 +166,13 @@ fn find(name: &str) -> Result<&'static Row, String> {
         let names: Vec<&str> = rows::ALL.iter().map(|row| row.name).collect();
         format!("no row is named {name}; there are: {}", names.join(", "))
     })
+}
+
+fn range(word: &str) -> Result<Range<u64>, String> {
+    match word.split_once("..") {
+        Some((first, end)) => Ok(number(first)?..number(end)?),
+        None => number(word).map(|unit| unit..unit + 1),
+    }
 }
 
 fn number(word: &str) -> Result<u64, String> {

@@ -3,10 +3,14 @@
 //! ```text
 //! | date | commit | row | units | violations | seconds | figures |
 //! ```
-//! A run goes on where the row's last line ends. A line grows while day, commit and row are the same.
+//! A run goes on where the row's last line ends. A line grows while day, commit and row are the same:
+//! counts are summed, and of what was measured each part is kept (`what: this / that`). Several runs may
+//! write at once: the page is locked, and read again before it is written.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,12 +19,17 @@ use super::row::Tally;
 /// Stands before the table.
 const MARK: &str = "<!-- runs -->";
 
-/// The page and the table in it.
+/// Where the table is.
 pub(crate) struct Record {
     path: PathBuf,
-    page: String,
     date: String,
     commit: String,
+}
+
+/// The page, by lines, which nobody else writes meanwhile.
+struct Page {
+    _lock: File,
+    lines: Vec<String>,
 }
 
 /// A line of the table.
@@ -32,79 +41,80 @@ struct Entry {
     units: Range<u64>,
     violations: u64,
     seconds: u64,
-    figures: String,
+    figures: BTreeMap<String, String>,
 }
 
 impl Record {
     pub(crate) fn open() -> Result<Self, String> {
         let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/faults.md"));
-        let page = std::fs::read_to_string(&path)
-            .map_err(|problem| format!("{} cannot be read: {problem}", path.display()))?;
-        if !page.contains(MARK) {
-            return Err(format!("{} has no {MARK}", path.display()));
-        }
         Ok(Self {
             path,
-            page,
             date: said("date", &["+%F"])?,
             commit: said("git", &["rev-parse", "--short", "HEAD"])?,
         })
     }
 
     /// The first unit of a row that was never run.
-    pub(crate) fn next_unit(&self, row: &str) -> u64 {
-        let of_row = self.entries().filter(|entry| entry.row == row);
-        of_row.map(|entry| entry.units.end).max().unwrap_or(0)
+    pub(crate) fn next_unit(&self, row: &str) -> Result<u64, String> {
+        let page = Page::lock(&self.path)?;
+        let entries = page.lines.iter().filter_map(|line| Entry::parse(line));
+        let of_row = entries.filter(|entry| entry.row == row);
+        Ok(of_row.map(|entry| entry.units.end).max().unwrap_or(0))
     }
 
     /// Adds what a run led to, and writes the page.
     pub(crate) fn add(
-        &mut self,
+        &self,
         row: &str,
         units: Range<u64>,
         tally: &Tally,
         took: Duration,
     ) -> Result<(), String> {
-        let figures: Vec<String> = tally
-            .figures
-            .iter()
-            .map(|(what, figure)| format!("{what} {figure}"))
-            .chain(
-                tally
-                    .met
-                    .iter()
-                    .map(|(what, times)| format!("{what} {times}")),
-            )
-            .collect();
-        let mut entry = Entry {
+        let met = tally.met.iter();
+        let met = met.map(|(what, times)| (what.clone(), times.to_string()));
+        let mut page = Page::lock(&self.path)?;
+        page.add(Entry {
             date: self.date.clone(),
             commit: self.commit.clone(),
             row: row.to_owned(),
             units,
             violations: u64::try_from(tally.violations.len()).unwrap_or(u64::MAX),
             seconds: took.as_secs(),
-            figures: figures.join(", "),
-        };
-        let mut lines: Vec<String> = self.page.lines().map(str::to_owned).collect();
-        let grown = lines
-            .iter()
-            .rposition(|line| Entry::parse(line).is_some_and(|before| before.grows_by(&entry)));
-        if let Some(at) = grown {
-            let before = Entry::parse(&lines[at]).expect("it was just parsed");
-            entry.units.start = before.units.start;
-            entry.violations += before.violations;
-            entry.seconds += before.seconds;
-            lines[at] = entry.line();
-        } else {
-            lines.insert(self.end(&lines), entry.line());
-        }
-        self.page = lines.join("\n") + "\n";
-        std::fs::write(&self.path, &self.page)
+            figures: tally.figures.clone().into_iter().chain(met).collect(),
+        });
+        std::fs::write(&self.path, page.lines.join("\n") + "\n")
             .map_err(|problem| format!("{} cannot be written: {problem}", self.path.display()))
+    }
+}
+
+impl Page {
+    fn lock(path: &Path) -> Result<Self, String> {
+        let unreadable = |problem| format!("{} cannot be read: {problem}", path.display());
+        let lock = File::open(path).map_err(unreadable)?;
+        lock.lock().map_err(unreadable)?;
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if !lines.iter().any(|line| line == MARK) {
+            return Err(format!("{} has no {MARK}", path.display()));
+        }
+        Ok(Self { _lock: lock, lines })
+    }
+
+    fn add(&mut self, entry: Entry) {
+        let parsed = self.lines.iter().map(|line| Entry::parse(line));
+        let found = parsed
+            .enumerate()
+            .filter_map(|(at, before)| Some((at, before?)))
+            .rfind(|(_, before)| before.grows_by(&entry));
+        match found {
+            Some((at, before)) => self.lines[at] = before.grown_by(entry).line(),
+            None => self.lines.insert(self.end(), entry.line()),
+        }
     }
 
     /// The line behind the table.
-    fn end(&self, lines: &[String]) -> usize {
+    fn end(&self) -> usize {
+        let lines = &self.lines;
         let mark = lines.iter().position(|line| line == MARK);
         let mark = mark.map_or(lines.len(), |mark| mark + 1);
         let rows = lines[mark..].iter().skip_while(|line| line.is_empty());
@@ -113,10 +123,6 @@ impl Record {
             .take_while(|line| line.is_empty())
             .count();
         mark + blank + rows.take_while(|line| line.starts_with('|')).count()
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.page.lines().filter_map(Entry::parse)
     }
 }
 
@@ -134,7 +140,11 @@ impl Entry {
             units: number(from)?..number(to)?,
             violations: number(violations)?,
             seconds: number(seconds)?,
-            figures: (*figures).to_owned(),
+            figures: figures
+                .split("; ")
+                .filter_map(|figure| figure.split_once(": "))
+                .map(|(what, figure)| (what.to_owned(), figure.to_owned()))
+                .collect(),
         })
     }
 
@@ -149,6 +159,11 @@ impl Entry {
             figures,
         } = self;
         let Range { start, end } = units;
+        let figures: Vec<String> = figures
+            .iter()
+            .map(|(what, figure)| format!("{what}: {figure}"))
+            .collect();
+        let figures = figures.join("; ");
         format!(
             "| {date} | {commit} | `{row}` | {start}..{end} | {violations} | {seconds} | {figures} |"
         )
@@ -157,6 +172,23 @@ impl Entry {
     fn grows_by(&self, next: &Self) -> bool {
         (&self.date, &self.commit, &self.row) == (&next.date, &next.commit, &next.row)
             && self.units.end == next.units.start
+    }
+
+    fn grown_by(mut self, next: Self) -> Self {
+        self.units.end = next.units.end;
+        self.violations += next.violations;
+        self.seconds += next.seconds;
+        for (what, figure) in next.figures {
+            let both = match self.figures.get(&what) {
+                None => figure,
+                Some(before) => match (number(before), number(&figure)) {
+                    (Some(before), Some(figure)) => (before + figure).to_string(),
+                    _ => format!("{before} / {figure}"),
+                },
+            };
+            self.figures.insert(what, both);
+        }
+        self
     }
 }
 
@@ -174,37 +206,33 @@ fn said(program: &str, arguments: &[&str]) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn record(page: &str) -> Record {
-        let path = std::env::temp_dir().join(format!("cloverleaf-record-{}", std::process::id()));
-        Record {
-            path,
-            page: page.to_owned(),
-            date: "2026-01-02".to_owned(),
-            commit: "abc".to_owned(),
-        }
-    }
-
     const PAGE: &str = "# Faults\n\n<!-- runs -->\n\n| date | commit | row | units | violations | \
                         seconds | figures |\n|---|---|---|---|---|---|---|\n\nEnd.\n";
 
     #[test]
     fn run_goes_on_where_its_row_ends_and_a_line_grows() {
-        let mut record = record(PAGE);
-        assert_eq!(record.next_unit("twins"), 0);
-        let (tally, took) = (Tally::default(), Duration::from_secs(3));
-        record.add("twins", 0..10, &tally, took).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("faults.md");
+        std::fs::write(&path, PAGE).unwrap();
+        let (date, commit) = ("2026-01-02".to_owned(), "abc".to_owned());
+        let record = Record { path, date, commit };
+        assert_eq!(record.next_unit("twins"), Ok(0));
+        let took = Duration::from_secs(3);
+        let mut tally = Tally::default();
         record.add("kills", 0..5, &tally, took).unwrap();
-        record.add("twins", 10..20, &tally, took).unwrap();
-        assert_eq!(
-            (record.next_unit("twins"), record.next_unit("kills")),
-            (20, 5)
-        );
-        let grown = "| 2026-01-02 | abc | `twins` | 0..20 | 0 | 6 |  |\n";
+        for units in [0..10, 10..20] {
+            tally.meet("heights", 70);
+            tally.figure("heal", format!("{} ms", units.end));
+            record.add("twins", units, &tally, took).unwrap();
+        }
+        assert_eq!(record.next_unit("twins"), Ok(20));
+        assert_eq!(record.next_unit("kills"), Ok(5));
+        let page = std::fs::read_to_string(&record.path).unwrap();
+        let grown =
+            "| 2026-01-02 | abc | `twins` | 0..20 | 0 | 6 | heal: 10 ms / 20 ms; heights: 210 |\n";
         assert!(
-            record.page.contains(grown) && record.page.ends_with("\n\nEnd.\n"),
-            "{}",
-            record.page
+            page.contains(grown) && page.ends_with("\n\nEnd.\n"),
+            "{page}"
         );
-        std::fs::remove_file(&record.path).unwrap();
     }
 }

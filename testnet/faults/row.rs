@@ -52,6 +52,8 @@ pub(crate) struct Tally {
 pub(crate) struct Broken {
     /// The number that repeats it.
     pub(crate) unit: u64,
+    /// The first of those that led to it, on one network.
+    pub(crate) first: u64,
     /// What happened.
     pub(crate) what: String,
 }
@@ -59,13 +61,26 @@ pub(crate) struct Broken {
 impl Tally {
     /// Notes something that must not happen.
     pub(crate) fn break_at(&mut self, unit: u64, what: impl ToString) {
+        self.break_since(unit, unit, what);
+    }
+
+    /// The same where earlier units, from the first on, were of the same network.
+    pub(crate) fn break_since(&mut self, first: u64, unit: u64, what: impl ToString) {
         let what = what.to_string();
-        self.violations.push(Broken { unit, what });
+        self.violations.push(Broken { unit, first, what });
     }
 
     /// Notes that something was met so many times more.
     pub(crate) fn meet(&mut self, what: &str, times: u64) {
         *self.met.entry(what.to_owned()).or_default() += times;
+    }
+
+    /// Adds what another part of the same run led to, but for what was measured.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        for (what, times) in other.met {
+            self.meet(&what, times);
+        }
     }
 
     /// Notes what was measured.

@@ -33,6 +33,20 @@ pub struct Links {
 }
 
 impl Links {
+    /// What this machine or this process lacks to make any.
+    #[must_use]
+    pub fn lacking() -> Option<String> {
+        sweep();
+        let probe = format!("{NAMESPACE}{}-probe", std::process::id());
+        let inside = ["netns", "exec", &probe, "iptables", "-w", "-F", "INPUT"];
+        let made = ip(&["netns", "add", &probe]).and_then(|()| ip(&inside));
+        let _gone = ip(&["netns", "del", &probe]);
+        let missing = made.err()?;
+        Some(format!(
+            "it needs root, iproute2 and iptables (`.ci/setup faults` installs them): {missing}"
+        ))
+    }
+
     /// Makes as many namespaces, all joined.
     ///
     /// # Errors
@@ -75,7 +89,7 @@ impl Links {
         ])?;
         ip(&["link", "set", bridge, "up"])?;
         for (node, host) in links.hosts.iter().enumerate() {
-            let outside = format!("{INTERFACE}{process}h{node}");
+            let outside = outside(process, node);
             let namespace = &host.namespace;
             ip(&["netns", "add", namespace])?;
             let veth = [
@@ -164,11 +178,18 @@ impl Links {
 
 impl Drop for Links {
     fn drop(&mut self) {
-        for host in &self.hosts {
+        for (node, host) in self.hosts.iter().enumerate() {
+            // With its namespace an interface goes too, but only some time later.
+            let _gone = ip(&["link", "del", &outside(std::process::id(), node)]);
             let _gone = ip(&["netns", "del", &host.namespace]);
         }
         let _gone = ip(&["link", "del", &self.bridge]);
     }
+}
+
+/// A node's interface on this side.
+fn outside(process: u32, node: Node) -> String {
+    format!("{INTERFACE}{process}h{node}")
 }
 
 /// Removes what processes left that are no more.

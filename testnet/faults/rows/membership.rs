@@ -6,6 +6,7 @@ mod club;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use cloverleaf_testnet::load::Answers;
 use cloverleaf_testnet::process::{Joiner, Stopwatch, pause};
 use cloverleaf_testnet::simulation::random::Random;
 use cloverleaf_testnet::stage::{Fault, StagePlan, VALIDATORS};
@@ -46,6 +47,8 @@ struct Membership {
     returns: Measured,
     waits: Measured,
     kinds: BTreeMap<Kind, u64>,
+    /// The network stood still: what was waited for may have been answered late.
+    was_still: bool,
 }
 
 fn run(units: Range<u64>) -> Ended {
@@ -71,6 +74,7 @@ impl Play for Membership {
     type On = Club;
 
     fn begin(&mut self, unit: u64) -> Result<Club, Fault> {
+        self.was_still = false;
         let plan = StagePlan {
             block_time_ms: Some(BLOCK_TIME_MS),
             ..StagePlan::default()
@@ -102,7 +106,7 @@ impl Play for Membership {
             "promises",
             u64::try_from(answers.available.len()).unwrap_or(0),
         );
-        on.ground.stage.judge(&answers)?;
+        self.judge(on, change.kind, &answers)?;
         self.waits.extend(on.ground.stage.seen().take_waits_ms());
         *self.kinds.entry(change.kind).or_default() += 1;
         let Change {
@@ -130,6 +134,18 @@ impl Play for Membership {
 }
 
 impl Membership {
+    /// Whoever is restarted may have more power than may fail: then the network stands still meanwhile.
+    fn judge(&mut self, on: &mut Club, kind: Kind, answers: &Answers) -> Result<(), Fault> {
+        let is_still = kind == Kind::Rolling;
+        let may_be_late = is_still || self.was_still;
+        self.was_still = is_still;
+        if may_be_late {
+            on.ground.stage.judge_promises(answers)?;
+            return on.ground.stage.wait_until_all_agree();
+        }
+        on.ground.stage.judge(answers)
+    }
+
     /// A change with a kill, to when the set is the new one and the killed node takes part again.
     fn change(&mut self, on: &mut Club, change: Change) -> Result<(), Fault> {
         let Change { victim, power, .. } = change;

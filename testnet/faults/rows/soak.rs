@@ -191,10 +191,13 @@ fn judge(node: usize, looks: &[Look], units: Range<u64>, tally: &mut Tally) {
         );
         tally.figure(&format!("node {node}"), told);
         let is_judged = units.end - units.start >= ROW.counts.long;
-        if is_judged && memory.low() > GROWTH_MAX_MIB {
+        if is_judged
+            && let Some(growth) = steady_growth(warm)
+            && growth > GROWTH_MAX_MIB
+        {
             tally.break_at(
                 units.start,
-                format!("node {node} grows by at least {:.2} MiB", memory.low()),
+                format!("node {node} grows by at least {growth:.2} MiB"),
             );
         }
     }
@@ -210,6 +213,14 @@ fn judge(node: usize, looks: &[Look], units: Range<u64>, tally: &mut Tally) {
             );
         }
     }
+}
+
+/// What memory grows by at least, in both halves: a step of the allocator is in one of them, and what
+/// is never given back in both.
+fn steady_growth(warm: &[Look]) -> Option<f64> {
+    let (early, late) = warm.split_at(warm.len() / 2);
+    let low = |looks| slope(looks, |it| it.usage.memory_bytes).map(Slope::low);
+    Some(low(early)?.min(low(late)?))
 }
 
 /// In MiB per 10,000 heights.

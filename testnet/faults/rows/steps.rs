@@ -22,11 +22,18 @@ pub(crate) const ROW: Row = Row {
 
 fn run(units: Range<u64>) -> Ended {
     let mut tally = Tally::default();
+    let is_whole = units.end - units.start >= PARTS;
     for unit in units {
         let part = usize::try_from(unit % PARTS).expect("a few");
         let step = u32::try_from(unit / PARTS).unwrap_or(u32::MAX);
-        match Part::ALL[part].cut_at(step) {
-            Ok(report) => tally.meet("crashes", report.counts.crashes),
+        let part = Part::ALL[part];
+        match part.cut_at(step) {
+            Ok(report) => {
+                let met = format!("crashes {part:?}");
+                if is_whole || report.counts.crashes > 0 {
+                    tally.meet(&met, report.counts.crashes);
+                }
+            }
             Err(violation) => tally.break_at(unit, violation),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cloverleaf_api::json::At;
 use cloverleaf_mempool::Name;
+use cloverleaf_types::ChainId;
 
 use super::{CHAINS, Fault, SOON, Stage};
 use crate::external::{Node, Seen};
@@ -128,23 +129,25 @@ impl Stage {
         Ok(progress.is_some_and(|it| it.state.is_final() && it.reason.is_some()))
     }
 
-    /// Waits until all validators have one tip and the followers all batches; it is the tip by JSON-RPC
-    /// too.
+    /// Waits until all validators have what is the tip now, and the followers all batches up to there;
+    /// it is the same block by JSON-RPC too.
     ///
     /// # Errors
     /// They do not agree in time.
     pub fn wait_until_all_agree(&mut self) -> Result<(), Fault> {
         let nodes = self.members();
-        self.wait("all nodes have the same tip", |seen| {
-            nodes.iter().all(|node| seen.tip_of(*node) == seen.tip())
+        let (tip, hash, batches) = {
+            let seen = self.seen();
+            let batches = CHAINS.map(|id| seen.batches(ChainId(id)).len());
+            (seen.tip(), seen.hash(seen.tip()), batches)
+        };
+        self.wait("all nodes have the tip", |seen| {
+            nodes.iter().all(|node| seen.tip_of(*node) >= tip)
         })?;
         self.wait("followers have everything once", |seen| {
-            seen.is_followed(&CHAINS)
+            let mut goals = CHAINS.iter().zip(batches);
+            goals.all(|(id, count)| seen.is_followed_to(*id, count))
         })?;
-        let (tip, hash) = {
-            let seen = self.seen();
-            (seen.tip(), seen.hash(seen.tip()))
-        };
         for node in nodes {
             let block = self.hash_at(node, tip)?;
             if block != hash {

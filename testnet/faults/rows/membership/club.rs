@@ -67,11 +67,15 @@ impl Club {
             .into_iter()
             .filter(|victim| self.power(*victim) == 1 && *victim != node)
             .collect();
+        let (kind, victim) = match may_fail.as_slice() {
+            [] => (Kind::Rolling, node),
+            may_fail => (kind, *random.pick(may_fail)),
+        };
         Change {
             kind,
             node,
             power,
-            victim: *random.pick(&may_fail),
+            victim,
             is_early: random.chance(300),
             moment: Duration::from_millis(random.below(MOMENT_MS)),
         }

@@ -160,17 +160,10 @@ impl Break {
             return self.flap(on);
         }
         pause(ON_ITS_WAY);
-        let tips = |on: &Field| -> Vec<u64> {
-            let seen = on.ground.stage.seen();
-            self.minority()
-                .iter()
-                .map(|node| seen.tip_of(*node))
-                .collect()
-        };
-        let minority = tips(on);
+        let minority = self.minority_tips(on)?;
         pause(self.time - ON_ITS_WAY);
         on.ground.stage.check()?;
-        let announced = tips(on);
+        let announced = self.minority_tips(on)?;
         if announced != minority {
             return Err(Fault::broken(format!(
                 "{:?}: nodes {:?} had heights {minority:?}, and announced {announced:?} without a quorum",
@@ -178,16 +171,28 @@ impl Break {
                 self.minority()
             )));
         }
-        let after = on.ground.stage.seen().tip();
-        if self.has_quorum() && after == before {
-            return Err(Fault::broken(format!(
-                "{:?} of {:?}: those with a quorum decided nothing above {before} for {} ms",
-                self.kind,
-                self.nodes,
-                self.time.as_millis()
-            )));
+        if self.has_quorum() {
+            let what = format!(
+                "{:?} of {:?}: those with a quorum decide",
+                self.kind, self.nodes
+            );
+            let stage = &mut on.ground.stage;
+            stage.wait(&what, |seen| seen.tip() > before)?;
         }
         Ok(())
+    }
+
+    /// As they say themselves; who stands still says nothing.
+    fn minority_tips(&self, on: &Field) -> Result<Vec<u64>, Fault> {
+        if self.kind == Kind::Stopped {
+            return Ok(Vec::new());
+        }
+        let stage = &on.ground.stage;
+        let tip = |node: &usize| {
+            let info = stage.runtime().block_on(stage.client(*node).network_info());
+            Ok(info?.height.0)
+        };
+        self.minority().iter().map(tip).collect()
     }
 }
 
