@@ -36,9 +36,9 @@ impl Slope {
         })
     }
 
-    /// The lowest that it may be.
-    pub(crate) fn low(self) -> f64 {
-        self.rise - self.bound
+    /// The steepest that it may be.
+    pub(crate) fn high(self) -> f64 {
+        self.rise + self.bound
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
             .collect();
         let found = Slope::through(&scattered).unwrap();
         assert!(
-            found.low() < 0.0 && found.rise.abs() < found.bound,
+            found.high() > 0.0 && found.rise.abs() < found.bound,
             "{found:?}"
         );
     }

@@ -1,7 +1,7 @@
 //! What a process takes of its machine, by what the system says of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Error;
 
@@ -12,8 +12,6 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Open files and connections.
     pub descriptors: u64,
-    /// Of these, connections and what else is no file.
-    pub sockets: u64,
     /// Threads.
     pub threads: u64,
 }
@@ -38,17 +36,9 @@ impl Usage {
         };
         let open = place.join("fd");
         let open = fs::read_dir(&open).map_err(Error::system(open.display().to_string()))?;
-        let open: Vec<_> = open
-            .flatten()
-            .map(|entry| fs::read_link(entry.path()))
-            .collect();
-        let is_file =
-            |link: &&std::io::Result<PathBuf>| link.as_ref().is_ok_and(|path| path.is_absolute());
-        let files = count(open.iter().filter(is_file).count());
         Ok(Self {
             memory_bytes: memory_kib * 1_024,
-            descriptors: count(open.len()),
-            sockets: count(open.len()) - files,
+            descriptors: count(open.count()),
             threads,
         })
     }
