@@ -36,8 +36,8 @@ const GROWTH_MAX_MIB: f64 = 1.0;
 /// warm-up is over.
 const BUFFER_BYTES: u64 = 4 * 1_024 * 1_024;
 
-/// How many ends authors may remember, for the same reason.
-const ENDED_MAX: u64 = 1_000;
+/// How many ends and senders authors may remember, for the same reason.
+const REMEMBERED_MAX: u64 = 1_000;
 
 /// How many heights nodes keep: with more blocks there are more tables, each of which takes a file and
 /// some memory while it is open, up to the store's own limit.
@@ -110,7 +110,8 @@ impl Play for Soak {
                 format!("--store.cache_bytes={BUFFER_BYTES}"),
                 format!("--store.write_buffers_bytes={BUFFER_BYTES}"),
                 format!("--streams.recent_bytes={BUFFER_BYTES}"),
-                format!("--pool.ended_max={ENDED_MAX}"),
+                format!("--pool.ended_max={REMEMBERED_MAX}"),
+                format!("--pool.senders_max={REMEMBERED_MAX}"),
                 format!("--store.keep_heights={KEEP_HEIGHTS}"),
             ],
             ..StagePlan::default()

@@ -127,6 +127,9 @@ section!(
         /// How many own transactions and bundles are remembered that have ended, with how: about 300
         /// bytes each.
         ended_max: usize,
+        /// How many senders are remembered of whom nothing waits, with their next nonce: about 100 bytes
+        /// each.
+        senders_max: usize,
     }
 );
 
@@ -279,6 +282,7 @@ impl NodeConfig {
                 sender_transactions_max: limits.sender_transactions_max,
                 transaction_lifetime_ms: limits.transaction_lifetime_ms,
                 ended_max: limits.ended_max,
+                senders_max: limits.senders_max,
             },
             store: StoreSettings {
                 keep_heights: 0,
@@ -351,7 +355,7 @@ impl NodeConfig {
             sender_transactions_max: self.pool.sender_transactions_max,
             transaction_lifetime_ms: self.pool.transaction_lifetime_ms,
             ended_max: self.pool.ended_max,
-            ..pool::Limits::default()
+            senders_max: self.pool.senders_max,
         }
     }
 
