@@ -16,7 +16,6 @@ mod record;
 mod row;
 mod rows;
 mod slope;
-mod stage;
 mod table;
 
 use std::ops::Range;

@@ -7,13 +7,12 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
-use cloverleaf_client::RpcClient;
 use cloverleaf_testnet::disks::{LoopDisk, lacking};
-use cloverleaf_testnet::load::{Answer, Load, Told};
-use cloverleaf_testnet::process::{NetworkPlan, Stopwatch, get, wait_until};
+use cloverleaf_testnet::load::{Answer, Answers, Load, Plan, Wallet};
+use cloverleaf_testnet::process::{Binary, Error, Stopwatch, get, wait_until};
+use cloverleaf_testnet::stage::{CHAINS, Dir, Fault, SOON, Stage, StagePlan, VALIDATORS};
 
 use crate::row::{Counts, Ended, Row, Tally};
-use crate::stage::{Dir, SOON, Stage, Verdict, text};
 
 pub(crate) const ROW: Row = Row {
     name: "disk_full",
@@ -35,7 +34,7 @@ const MIB: u64 = 1024 * 1024;
 /// Size of its disk, in MiB: 75 are taken by an empty store.
 const DISK_MIB: u64 = 512;
 
-/// Its floors, in bytes.
+/// The floors of all nodes, in bytes: the usual ones are above all that a small disk has.
 const SOFT_FLOOR_BYTES: u64 = 200 * MIB;
 const HARD_FLOOR_BYTES: u64 = 100 * MIB;
 
@@ -58,22 +57,31 @@ const DISK_EXIT: i32 = 70;
 /// A network under load, one of whose nodes has a disk of its own.
 struct Filled {
     load: Load,
-    promised: Vec<Told>,
+    answers: Answers,
     stage: Stage,
     disk: LoopDisk,
 }
 
 fn run(units: Range<u64>) -> Ended {
-    let dir = match Dir::new("disk-full") {
-        Ok(dir) => dir,
-        Err(reason) => return Ended::Skipped(reason),
+    let found = Binary::find().and_then(|binary| {
+        let dir = Dir::beside_executable("faults-disk-full")?;
+        Ok((binary, dir))
+    });
+    let (binary, dir) = match found {
+        Ok(found) => found,
+        Err(missing) => return Ended::Skipped(missing.to_string()),
     };
     if let Some(reason) = lacking(&["losetup", "mkfs.ext4", "fallocate"], dir.path()) {
         return Ended::Skipped(reason);
     }
     let mut tally = Tally::default();
     for unit in units {
-        let filled = fill_one(&dir.path().join(unit.to_string()), unit, &mut tally);
+        let filled = fill_one(
+            &binary,
+            &dir.path().join(unit.to_string()),
+            unit,
+            &mut tally,
+        );
         if let Err(what) = filled {
             tally.break_at(unit, what);
         }
@@ -81,8 +89,8 @@ fn run(units: Range<u64>) -> Ended {
     Ended::Done(tally)
 }
 
-fn fill_one(dir: &Path, unit: u64, tally: &mut Tally) -> Verdict {
-    let mut network = Filled::make(dir, unit)?;
+fn fill_one(binary: &Binary, dir: &Path, unit: u64, tally: &mut Tally) -> Result<(), Fault> {
+    let mut network = Filled::make(binary, dir, unit)?;
     network.pass_the_soft_floor(unit)?;
     tally.meet("soft floors passed", 1);
     tally.meet(
@@ -90,18 +98,14 @@ fn fill_one(dir: &Path, unit: u64, tally: &mut Tally) -> Verdict {
         network.pass_the_hard_floor()?,
     );
     let watch = Stopwatch::start();
-    network.make_room(unit)?;
+    network.make_room()?;
     let back = format!("{:.1}", watch.elapsed().as_secs_f64());
-    tally
-        .figures
-        .insert("seconds until it is back".to_owned(), back);
-    let died = network.fill_at_once(unit)?;
+    tally.figure("seconds until it is back", back);
+    let died = network.fill_at_once()?;
     tally.meet("disks filled at once", 1);
     let died = if died { "died" } else { "stopped in time" };
-    tally
-        .figures
-        .insert("filled at once, it".to_owned(), died.to_owned());
-    let promised = network.promised.len();
+    tally.figure("filled at once, it", died);
+    let promised = network.answers.available.len();
     tally.meet(
         "promises, all kept",
         u64::try_from(promised).unwrap_or(u64::MAX),
@@ -109,47 +113,57 @@ fn fill_one(dir: &Path, unit: u64, tally: &mut Tally) -> Verdict {
     network.end()
 }
 
-impl Filled {
-    fn make(dir: &Path, seed: u64) -> Verdict<Self> {
-        fs::create_dir_all(dir).map_err(text)?;
-        let disk = LoopDisk::make(&dir.join("disk.img"), DISK_MIB, &dir.join("disk"));
-        let disk = disk.map_err(text)?;
-        let plan = NetworkPlan {
-            validators: 4,
-            block_time_ms: None,
-        };
-        let mut stage = Stage::make(&dir.join("network"), plan)?;
-        let home = dir.join(format!("network/node{NODE}"));
-        // Journals and store on the small disk; the log of the process is not.
-        for part in ["journal", "db"] {
-            let (here, there) = (home.join(part), disk.path().join(part));
-            fs::create_dir(&there).map_err(text)?;
-            for file in fs::read_dir(&here).into_iter().flatten() {
-                let file = file.map_err(text)?;
-                fs::copy(file.path(), there.join(file.file_name())).map_err(text)?;
-            }
-            let _is_not_there_yet = fs::remove_dir_all(&here);
-            symlink(&there, &here).map_err(text)?;
+/// Journals and store on the small disk; the log of the process is not.
+fn move_to(home: &Path, disk: &Path) -> std::io::Result<()> {
+    for part in ["journal", "db"] {
+        let (here, there) = (home.join(part), disk.join(part));
+        fs::create_dir(&there)?;
+        for file in fs::read_dir(&here).into_iter().flatten() {
+            let file = file?;
+            fs::copy(file.path(), there.join(file.file_name()))?;
         }
-        stage.set_floors(NODE, SOFT_FLOOR_BYTES, HARD_FLOOR_BYTES)?;
+        let _is_not_there_yet = fs::remove_dir_all(&here);
+        symlink(&there, &here)?;
+    }
+    Ok(())
+}
+
+impl Filled {
+    fn make(binary: &Binary, dir: &Path, seed: u64) -> Result<Self, Fault> {
+        let what = || format!("making {}", dir.display());
+        fs::create_dir_all(dir).map_err(Error::system(what()))?;
+        let disk = LoopDisk::make(&dir.join("disk.img"), DISK_MIB, &dir.join("disk"))?;
+        let floors = [("soft", SOFT_FLOOR_BYTES), ("hard", HARD_FLOOR_BYTES)];
+        let flags = floors.map(|(name, bytes)| format!("--store.disk_{name}_floor_bytes={bytes}"));
+        let plan = StagePlan {
+            flags: flags.to_vec(),
+            ..StagePlan::default()
+        };
+        let mut stage = Stage::make(binary, &dir.join("network"), plan)?;
+        let home = dir.join(format!("network/node{NODE}"));
+        move_to(&home, disk.path()).map_err(Error::system(what()))?;
         stage.start_all()?;
-        let load = stage.load(seed, OFFERED)?;
+        let load = stage.load(Plan::of_rates(seed, OFFERED.0, OFFERED.1), VALIDATORS)?;
         Ok(Self {
             load,
-            promised: Vec::new(),
+            answers: Answers::default(),
             stage,
             disk,
         })
     }
 
     /// It refuses what is new, says so, and goes on voting.
-    fn pass_the_soft_floor(&mut self, unit: u64) -> Verdict {
-        self.disk.fill("some", BELOW_SOFT_BYTES).map_err(text)?;
+    fn pass_the_soft_floor(&mut self, unit: u64) -> Result<(), Fault> {
+        self.disk.fill("some", BELOW_SOFT_BYTES)?;
         self.wait_until_unready("store.disk_soft_floor_bytes")?;
-        let answer = self.stage.submit(NODE, 1 << 33 | unit, Wait::Received)?;
-        match answer {
+        // No load has such a seed.
+        let signed = Wallet::seeded(!unit, NODE, 0).transfer(CHAINS[0], 0);
+        match self.stage.answer(NODE, &signed, Wait::Received) {
             Answer::Refused(reason) if reason == "diskLow" => {}
-            other => return Err(format!("below its soft floor it says {other:?}")),
+            other => {
+                let what = format!("below its soft floor it says {other:?}");
+                return Err(Fault::broken(what));
+            }
         }
         let tip = self.stage.seen().tip();
         self.stage.wait("it follows below its soft floor", |seen| {
@@ -158,100 +172,89 @@ impl Filled {
     }
 
     /// It writes nothing and serves what it has; the others go on, so many blocks.
-    fn pass_the_hard_floor(&mut self) -> Verdict<u64> {
-        self.disk.fill("more", BELOW_HARD_BYTES).map_err(text)?;
+    fn pass_the_hard_floor(&mut self) -> Result<u64, Fault> {
+        self.disk.fill("more", BELOW_HARD_BYTES)?;
         self.wait_until_unready("store.disk_hard_floor_bytes")?;
-        let url = self.stage.network.http_url(NODE);
-        let client = RpcClient::new(&url).map_err(text)?;
-        let (others, free) = (
-            self.stage.seen().tip(),
-            self.disk.free_bytes().map_err(text)?,
-        );
+        let url = self.stage.http_url(NODE);
+        let (others, free) = (self.stage.seen().tip(), self.disk.free_bytes()?);
         // A block may have been on its way to the disk.
-        let limit = self.height(&client)? + 1;
+        let limit = self.stage.height_at(&url)? + 1;
         self.stage.wait("the others go on", |seen| {
             seen.tip() >= others + BLOCKS_WITHOUT
         })?;
-        let height = self.height(&client)?;
+        let height = self.stage.height_at(&url)?;
         if height > limit {
-            return Err(format!("it went on to {height} below its hard floor"));
+            let what = format!("it went on to {height} below its hard floor");
+            return Err(Fault::broken(what));
         }
-        let left = self.disk.free_bytes().map_err(text)?;
+        let left = self.disk.free_bytes()?;
         if left + BY_ITSELF_BYTES < free {
-            return Err(format!("it wrote {} bytes", free - left));
+            return Err(Fault::broken(format!("it wrote {} bytes", free - left)));
         }
         // It serves what it has.
         let known = self.stage.seen().hash(height);
-        if self.stage.hash_at(&client, height)? != known {
-            return Err(format!("it has another block {height}"));
+        if self.stage.hash_at(&url, height)? != known {
+            return Err(Fault::broken(format!("it has another block {height}")));
         }
-        self.stage.network.check().map_err(text)?;
+        self.stage.check()?;
         Ok(self.stage.seen().tip() - height)
     }
 
     /// It comes back by itself.
-    fn make_room(&mut self, unit: u64) -> Verdict {
-        self.disk.empty("more").map_err(text)?;
-        self.disk.empty("some").map_err(text)?;
+    fn make_room(&mut self) -> Result<(), Fault> {
+        self.disk.empty("more")?;
+        self.disk.empty("some")?;
         self.wait_until_ready()?;
-        self.stage.wait_until_it_takes_part(NODE, 2 << 33 | unit)?;
-        self.stage.network.check().map_err(text)
+        self.stage.wait_until_it_takes_part(NODE)
     }
 
     /// Nobody can stop in time for this: it writes no more, or ends as after any failed write. True if
     /// it ended; it is started again then.
-    fn fill_at_once(&mut self, unit: u64) -> Verdict<bool> {
-        self.disk.fill("all", 0).map_err(text)?;
+    fn fill_at_once(&mut self) -> Result<bool, Fault> {
+        self.disk.fill("all", 0)?;
         let tip = self.stage.seen().tip();
-        self.stage.wait("the others go on", |seen| {
-            seen.tip() >= tip + BLOCKS_WITHOUT
-        })?;
-        let ended = self.stage.network.has_ended(NODE).map_err(text)?;
-        self.disk.empty("all").map_err(text)?;
+        let ended = self
+            .stage
+            .wait_while_it_may_end(NODE, "the others go on", |seen| {
+                seen.tip() >= tip + BLOCKS_WITHOUT
+            })?;
+        self.disk.empty("all")?;
         if let Some(status) = ended {
             self.stage.end_life(NODE);
             if status.code() != Some(DISK_EXIT) {
-                return Err(format!("a full disk ended it with {status}"));
+                let what = format!("a full disk ended it with {status}");
+                return Err(Fault::broken(what));
             }
-            self.stage.start(NODE)?;
+            self.stage.restart(NODE)?;
         }
         self.wait_until_ready()?;
-        self.stage.wait_until_it_takes_part(NODE, 3 << 33 | unit)?;
-        self.promised.extend(self.load.take().available);
-        self.stage.keep(&self.promised)?;
+        self.stage.wait_until_it_takes_part(NODE)?;
+        self.answers = self.load.take();
+        self.stage.judge_promises(&self.answers)?;
         Ok(ended.is_some())
     }
 
     /// All that was promised is there, nobody signed twice, and the store is whole.
-    fn end(mut self) -> Verdict {
+    fn end(mut self) -> Result<(), Fault> {
         let answers = self.stage.runtime().block_on(self.load.stop());
-        self.promised.extend(answers.available);
-        self.stage.keep(&self.promised)?;
+        self.stage.judge_promises(&answers)?;
         self.stage.nobody_signed_twice()?;
-        self.stage.check()?;
-        let stopped = self.stage.network.stop(NODE).map_err(text)?;
-        if stopped.code() != Some(0) {
-            return Err(format!("it stopped with {stopped}"));
-        }
-        let home = self.stage.network.dir().join(format!("node{NODE}"));
+        self.stage.wait_until_all_agree()?;
+        self.stage.stop(NODE)?;
+        let home = self.stage.network().dir().join(format!("node{NODE}"));
         self.stage.check_store(&home)
     }
 
-    fn height(&self, client: &RpcClient) -> Verdict<u64> {
-        let info = self.stage.runtime().block_on(client.network_info());
-        Ok(info.map_err(text)?.height.0)
-    }
-
-    fn wait_until_unready(&self, why: &str) -> Verdict {
+    fn wait_until_unready(&mut self, why: &str) -> Result<(), Fault> {
         self.wait_for_readiness(|status, body| status == 503 && body.contains(why))
     }
 
-    fn wait_until_ready(&self) -> Verdict {
+    fn wait_until_ready(&mut self) -> Result<(), Fault> {
         self.wait_for_readiness(|status, _| status == 200)
     }
 
-    fn wait_for_readiness(&self, is_so: impl Fn(u16, &str) -> bool) -> Verdict {
-        let url = self.stage.network.metrics_url(NODE);
+    fn wait_for_readiness(&mut self, is_so: impl Fn(u16, &str) -> bool) -> Result<(), Fault> {
+        let url = self.stage.network().metrics_url(NODE);
         let mut last = String::new();
         let waited = wait_until("what /readyz should say", SOON, || {
             let Ok((status, body)) = get(&url, "/readyz") else {
@@ -261,6 +264,6 @@ impl Filled {
             last = body;
             so
         });
-        waited.map_err(|late| format!("{late}; it says {last}"))
+        waited.map_err(|late| Fault::broken(format!("{late}; it says {last}")))
     }
 }

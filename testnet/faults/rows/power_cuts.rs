@@ -8,13 +8,17 @@ mod alone;
 mod of_four;
 
 use std::ops::Range;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use cloverleaf_testnet::disks::lacking;
-use cloverleaf_testnet::process::Stopwatch;
+use cloverleaf_testnet::load::Plan;
+use cloverleaf_testnet::process::{Binary, Error, Stopwatch, pause};
 use cloverleaf_testnet::simulation::random::Random;
+use cloverleaf_testnet::stage::{Dir, Fault, StagePlan};
 
 use crate::row::{Counts, Ended, Row, Tally};
-use crate::stage::{Dir, Verdict, pause};
 use alone::Alone;
 use of_four::OfFour;
 
@@ -50,27 +54,51 @@ struct Met {
     resigned: u64,
 }
 
-fn run(units: Range<u64>) -> Ended {
-    match cut_all(units) {
-        Ok(ended) => ended,
-        Err(reason) => Ended::Skipped(reason),
+/// What every node is started with: the usual floors (D6) are above all that a small disk has.
+fn without_floors() -> Vec<String> {
+    let floors = ["soft", "hard"];
+    floors
+        .map(|name| format!("--store.disk_{name}_floor_bytes=0"))
+        .to_vec()
+}
+
+fn plan(validators: usize) -> StagePlan {
+    StagePlan {
+        validators,
+        flags: without_floors(),
+        ..StagePlan::default()
     }
 }
 
-fn cut_all(units: Range<u64>) -> Verdict<Ended> {
-    let dir = Dir::new("power-cuts")?;
-    if let Some(reason) = lacking(&["fsfreeze", "losetup", "mkfs.ext4"], dir.path()) {
-        return Err(reason);
+fn users(seed: u64) -> Plan {
+    Plan::of_rates(seed, OFFERED.0, OFFERED.1)
+}
+
+fn run(units: Range<u64>) -> Ended {
+    let found = Binary::find().and_then(|binary| {
+        let dir = Dir::beside_executable("faults-power-cuts")?;
+        Ok((binary, dir))
+    });
+    let (binary, dir) = match found {
+        Ok(found) => found,
+        Err(missing) => return Ended::Skipped(missing.to_string()),
+    };
+    match lacking(&["fsfreeze", "losetup", "mkfs.ext4"], dir.path()) {
+        Some(reason) => Ended::Skipped(reason),
+        None => Ended::Done(cut_all(&binary, &dir, units)),
     }
+}
+
+fn cut_all(binary: &Binary, dir: &Dir, units: Range<u64>) -> Tally {
     let (mut tally, watch) = (Tally::default(), Stopwatch::start());
     let (mut alone, mut four) = (None, None);
     let count = units.end - units.start;
     for unit in units {
         let is_of_four = unit % OF_FOUR == OF_FOUR - 1;
         let cut = if is_of_four {
-            OfFour::cut(&mut four, dir.path(), unit)
+            OfFour::cut(&mut four, binary, dir.path(), unit)
         } else {
-            Alone::cut(&mut alone, dir.path(), unit)
+            Alone::cut(&mut alone, binary, dir.path(), unit)
         };
         match cut {
             Ok(met) => note(&mut tally, &met, is_of_four),
@@ -82,9 +110,8 @@ fn cut_all(units: Range<u64>) -> Verdict<Ended> {
         }
     }
     let per_cut = watch.elapsed().as_secs_f64() / f64::from(u32::try_from(count).unwrap_or(1));
-    let figure = format!("{per_cut:.1}");
-    tally.figures.insert("seconds for a cut".to_owned(), figure);
-    Ok(Ended::Done(tally))
+    tally.figure("seconds for a cut", format!("{per_cut:.1}"));
+    tally
 }
 
 fn note(tally: &mut Tally, met: &Met, is_of_four: bool) {
@@ -99,5 +126,21 @@ fn note(tally: &mut Tally, met: &Met, is_of_four: bool) {
 /// Lets the disk be written to until an instant that follows from the unit.
 fn write_for_a_while(unit: u64) {
     let mut random = Random::new(unit ^ 0xC07);
-    pause(random.between(WRITTEN_MS.0, WRITTEN_MS.1));
+    pause(Duration::from_millis(
+        random.between(WRITTEN_MS.0, WRITTEN_MS.1),
+    ));
+}
+
+/// Brings all that is on the disk of a path there: what a network begins with, nobody synced.
+fn sync(path: &Path) -> Result<(), Fault> {
+    run_command(Command::new("sync").arg("-f").arg(path))
+}
+
+fn run_command(command: &mut Command) -> Result<(), Fault> {
+    let what = format!("{command:?}");
+    let ended = command.status().map_err(Error::system(&what))?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(Fault::broken(format!("{what} ended with {ended}")))
 }

@@ -13,10 +13,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use cloverleaf_testnet::disks::lacking;
-use cloverleaf_testnet::process::Stopwatch;
+use cloverleaf_testnet::process::{Binary, Stopwatch};
+use cloverleaf_testnet::stage::{Dir, VALIDATORS};
 
 use crate::row::{Counts, Ended, Row, Tally};
-use crate::stage::{Dir, Verdict};
 use case::{CASES, Case};
 
 pub(crate) const ROW: Row = Row {
@@ -49,9 +49,13 @@ struct Met {
 }
 
 fn run(units: Range<u64>) -> Ended {
-    let dir = match Dir::new("syscalls") {
-        Ok(dir) => dir,
-        Err(reason) => return Ended::Skipped(reason),
+    let found = Binary::find().and_then(|binary| {
+        let dir = Dir::beside_executable("faults-syscalls")?;
+        Ok((binary, dir))
+    });
+    let (binary, dir) = match found {
+        Ok(found) => found,
+        Err(missing) => return Ended::Skipped(missing.to_string()),
     };
     if let Some(reason) = lacking(&["strace"], dir.path()) {
         return Ended::Skipped(reason);
@@ -59,29 +63,27 @@ fn run(units: Range<u64>) -> Ended {
     let (mut tally, watch) = (Tally::default(), Stopwatch::start());
     let count = u32::try_from(units.end - units.start).unwrap_or(1);
     for unit in units {
-        match one(unit, dir.path()) {
+        match one(&binary, unit, dir.path()) {
             Ok(met) => note(&mut tally, &met),
-            Err((case, what)) => tally.break_at(unit, format!("{case}: {what}")),
+            Err(what) => tally.break_at(unit, what),
         }
     }
     let seconds = watch.elapsed().as_secs_f64() / f64::from(count);
-    let figure = format!("{seconds:.1}");
-    tally
-        .figures
-        .insert("seconds for a call".to_owned(), figure);
+    tally.figure("seconds for a call", format!("{seconds:.1}"));
     Ended::Done(tally)
 }
 
-fn one(unit: u64, dir: &Path) -> Result<Met, (String, String)> {
+fn one(binary: &Binary, unit: u64, dir: &Path) -> Result<Met, String> {
     let kinds = u64::try_from(CASES.len()).unwrap_or(1);
     let case = CASES[usize::try_from(unit % kinds).unwrap_or(0)];
     let nth = nth(unit / kinds, unit % kinds);
-    let validators = if unit % OF_FOUR == OF_FOUR - 1 { 4 } else { 1 };
+    let is_of_four = unit % OF_FOUR == OF_FOUR - 1;
+    let validators = if is_of_four { VALIDATORS } else { 1 };
     let name = format!("{case}, call {nth} of a thread, {validators} validators");
     let dir = dir.join(unit.to_string());
-    let judged: Verdict<Met> = judge::judge(&dir, unit, case, nth, validators);
+    let judged = judge::judge(binary, &dir, unit, (case, nth), validators);
     let _next_has_its_own = std::fs::remove_dir_all(&dir);
-    judged.map_err(|what| (name, what))
+    judged.map_err(|fault| format!("{name}: {fault}"))
 }
 
 /// The calls in an order that spreads them: each once in every [`CALLS`] turns, and each case at

@@ -64,7 +64,7 @@ pub fn node_urls(index: u16) -> NodeUrls {
     NodeUrls {
         http: format!("http://127.0.0.1:{port}"),
         grpc: format!("http://127.0.0.1:{}", port + 1),
-        metrics: Some(format!("127.0.0.1:{}", port + 3)),
+        metrics: Some(format!("http://127.0.0.1:{}", port + 3)),
     }
 }
 

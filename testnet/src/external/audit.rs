@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cloverleaf_api::json::Progress;
 use cloverleaf_client::{Error, RpcClient};
 use cloverleaf_mempool::Name;
 use cloverleaf_types::{Address, ChainId, Genesis};
@@ -11,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::watch::follow;
 use super::{Counts, Node, Report, Watched, selves};
-use crate::load::Promise;
+use crate::load::{Promise, progress};
 use crate::process::wait_until;
 
 /// How long reading all blocks may take, and then all batches.
@@ -37,7 +36,7 @@ pub struct NodeUrls {
     pub http: String,
     /// gRPC.
     pub grpc: String,
-    /// Metrics, as `host:port`, where they can be reached.
+    /// Metrics, as `http://host:port`, where they can be reached.
     pub metrics: Option<String>,
 }
 
@@ -222,21 +221,7 @@ fn is_dropped_with_a_reason(network: &Network, name: &Name, runtime: &Handle) ->
     let clients = network.nodes.iter();
     let mut clients = clients.filter_map(|urls| RpcClient::new(&urls.http).ok());
     clients.any(|client| {
-        let progress = runtime.block_on(progress(&client, name));
+        let progress = runtime.block_on(progress(&client, name)).ok().flatten();
         progress.is_some_and(|it| it.state.is_final() && it.reason.is_some())
     })
-}
-
-/// What a node knows of something.
-async fn progress(client: &RpcClient, name: &Name) -> Option<Progress> {
-    match name {
-        Name::Transaction((_, id)) => {
-            let status = client.transaction_status(*id).await.ok()?;
-            status.map(|status| status.progress)
-        }
-        Name::Bundle(hash) => {
-            let status = client.bundle_status(*hash).await.ok()?;
-            status.map(|status| status.progress)
-        }
-    }
 }

@@ -1,19 +1,12 @@
 //! What a node says of itself in its metrics: whether all that grows keeps within its limit.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
+
+use crate::process::{Error, get};
 
 /// What the gauges of lengths and of limits are called, before their label.
 const LEN: &str = "cloverleaf_replica_bounded_len{of=\"";
 const CAP: &str = "cloverleaf_replica_bounded_cap{of=\"";
-
-/// How long a node may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
-
-/// Longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What something holds, and what it may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,19 +26,13 @@ impl Held {
     }
 }
 
-/// Asks a node, at `host:port`, what everything that grows holds, by its name.
+/// Asks a node, at `http://host:port`, what everything that grows holds, by its name.
 ///
 /// # Errors
 /// It does not answer.
-pub(super) fn ask(address: &str) -> io::Result<BTreeMap<String, Held>> {
-    let mut asking = TcpStream::connect(address)?;
-    asking.set_read_timeout(Some(ANSWER_MAX))?;
-    asking.set_write_timeout(Some(ANSWER_MAX))?;
-    let question = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    asking.write_all(question.as_bytes())?;
-    let mut answer = String::new();
-    asking.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    Ok(parse(&answer))
+pub(super) fn ask(url: &str) -> Result<BTreeMap<String, Held>, Error> {
+    let (_, body) = get(url, "/metrics")?;
+    Ok(parse(&body))
 }
 
 fn parse(answer: &str) -> BTreeMap<String, Held> {

@@ -52,13 +52,13 @@ async fn accusations(http: &str, genesis: &Genesis) -> Result<Vec<(Address, Stri
 
 /// Compares what everything that grows at a node holds with its limit; how many those are.
 fn bounds(node: usize, metrics: Option<&str>, watched: &Watched) -> usize {
-    let Some(address) = metrics else {
+    let Some(url) = metrics else {
         return 0;
     };
-    let held = match gauges::ask(address) {
+    let held = match gauges::ask(url) {
         Ok(held) => held,
         Err(error) => {
-            let fault = format!("bounds: node {node}'s metrics at {address}: {error}");
+            let fault = format!("bounds: node {node}'s metrics: {error}");
             watched.lock().fail(fault);
             return 0;
         }

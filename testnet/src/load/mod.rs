@@ -19,7 +19,7 @@ mod users;
 mod wallet;
 
 pub use answers::{Answers, Lives, Told};
-pub use node::{Answer, Grpc, send_batch};
+pub use node::{Answer, Grpc, progress, send_batch};
 pub use promises::{Promise, read_promises, write_promises};
 pub use users::{Group, Load, Plan, Targets, bundle_legs};
 pub use wallet::{Signed, Wallet};

@@ -1,6 +1,7 @@
 //! How users reach a node: gRPC for one thing at a time, JSON-RPC for many.
 
 use cloverleaf_api::State;
+use cloverleaf_api::json::Progress;
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_client::{Error, RpcClient, Submitted, Submitter};
 use cloverleaf_mempool::Name;
@@ -81,4 +82,21 @@ pub async fn send_batch(node: &RpcClient, batch: &[Signed]) -> Vec<Answer> {
         Err(error) => Answer::Refused(error.to_string()),
     };
     batch.iter().zip(answers).map(answer).collect()
+}
+
+/// What a node knows of something.
+///
+/// # Errors
+/// It does not answer.
+pub async fn progress(node: &RpcClient, name: &Name) -> Result<Option<Progress>, Error> {
+    Ok(match name {
+        Name::Transaction((_, id)) => {
+            let status = node.transaction_status(*id).await?;
+            status.map(|status| status.progress)
+        }
+        Name::Bundle(hash) => {
+            let status = node.bundle_status(*hash).await?;
+            status.map(|status| status.progress)
+        }
+    })
 }

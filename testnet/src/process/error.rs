@@ -84,7 +84,7 @@ pub enum Error {
 
 impl Error {
     /// An answer of the system, with what it was asked.
-    pub(crate) fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         |source| Self::System { what, source }
     }

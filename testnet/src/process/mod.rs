@@ -30,7 +30,7 @@ pub use binary::{Binary, Finished};
 pub use child::{Process, STOP_TIMEOUT};
 pub use error::Error;
 pub use network::{Host, Joiner, Network, NetworkPlan, Started};
-pub use operator::{get, metric};
+pub use operator::get;
 pub use ports::PortBase;
 pub use usage::{Usage, folder_bytes};
 pub use wait::{Stopwatch, pause, wait_until};

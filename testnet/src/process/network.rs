@@ -11,7 +11,8 @@ use std::time::Duration;
 use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
 
-use super::{Binary, Error, PortBase, Process, metric, pause};
+use super::operator::value;
+use super::{Binary, Error, PortBase, Process, get, pause};
 
 /// The demo rollups, in the order of their ports.
 const DEMO_ROLLUPS: [u64; 2] = [901, 902];
@@ -193,12 +194,6 @@ impl Network {
         }
     }
 
-    /// Metrics of a node, as `host:port`.
-    #[must_use]
-    pub fn metrics(&self, node: usize) -> String {
-        self.ports.metrics(node)
-    }
-
     /// Metrics and health of a node.
     #[must_use]
     pub fn metrics_url(&self, node: usize) -> String {
@@ -208,8 +203,8 @@ impl Network {
     /// What a node counts under a name without labels; nothing when it does not answer.
     #[must_use]
     pub fn metric(&self, node: usize, name: &str) -> Option<u64> {
-        let value = metric(&self.metrics_url(node), name).ok().flatten()?;
-        Some(value as u64)
+        let (_, body) = get(&self.metrics_url(node), "/metrics").ok()?;
+        Some(value(&body, name)? as u64)
     }
 
     /// The port from which those of a node follow, also of one that is not of this network.

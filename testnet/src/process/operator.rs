@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::Error;
 
-/// How long an answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a node may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Asks for a path of `http://host:port`; the status and the body.
 ///
@@ -19,8 +22,9 @@ pub fn get(url: &str, path: &str) -> Result<(u16, String), Error> {
     let mut text = String::new();
     let answer = TcpStream::connect(authority).and_then(|mut stream| {
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: {authority}\r\n\r\n")?;
-        stream.read_to_string(&mut text)
+        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text)
     });
     answer.map_err(Error::system(&what))?;
     parse(&text).ok_or(Error::Shape {
@@ -29,22 +33,14 @@ pub fn get(url: &str, path: &str) -> Result<(u16, String), Error> {
     })
 }
 
-/// The value of a metric without labels; nothing if the node has none of this name.
-///
-/// # Errors
-/// Nobody answers.
-pub fn metric(url: &str, name: &str) -> Result<Option<f64>, Error> {
-    let (_, body) = get(url, "/metrics")?;
-    Ok(value(&body, name))
-}
-
 fn parse(text: &str) -> Option<(u16, String)> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, body.to_owned()))
 }
 
-fn value(body: &str, name: &str) -> Option<f64> {
+/// The value of a metric without labels; nothing if there is none of this name.
+pub(super) fn value(body: &str, name: &str) -> Option<f64> {
     let mut lines = body.lines().filter_map(|line| line.split_once(' '));
     let (_, value) = lines.find(|(found, _)| *found == name)?;
     value.parse().ok()

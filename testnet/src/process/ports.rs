@@ -68,12 +68,6 @@ impl PortBase {
         url(self.of_node(node) + 1)
     }
 
-    /// Where a node tells its metrics, as `host:port`.
-    #[must_use]
-    pub fn metrics(self, node: usize) -> String {
-        format!("127.0.0.1:{}", self.of_node(node) + 3)
-    }
-
     /// Metrics and health of a node.
     #[must_use]
     pub fn metrics_url(self, node: usize) -> String {

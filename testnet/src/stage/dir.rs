@@ -36,6 +36,17 @@ impl Dir {
         Self::new(std::env::temp_dir().join(name))
     }
 
+    /// One beside this executable, which is on a disk: where others are may be memory alone.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn beside_executable(name: &str) -> Result<Self, Error> {
+        let executable = std::env::current_exe();
+        let executable = executable.map_err(Error::system("finding this executable"))?;
+        let folder = executable.parent().unwrap_or(Path::new("."));
+        Self::new(folder.join(name))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

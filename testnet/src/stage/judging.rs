@@ -1,18 +1,28 @@
 //! Nothing that was available is lost, nothing is there twice, all nodes and followers agree.
 
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use cloverleaf_api::json::At;
+use cloverleaf_api::json::{At, Progress};
+use cloverleaf_client::RpcClient;
 use cloverleaf_mempool::Name;
-use cloverleaf_types::ChainId;
+use cloverleaf_types::{B256, ChainId};
 
 use super::{CHAINS, Fault, SOON, Stage};
 use crate::external::{Node, Seen};
-use crate::load::{Answers, Told};
+use crate::load::{Answers, Told, progress};
 use crate::process::wait_until;
 
 /// How many of the lost are named.
 const NAMED_MAX: usize = 3;
+
+/// Metrics that are 0 as long as nobody is seen to sign twice.
+const SIGNED_TWICE: [&str; 2] = [
+    "cloverleaf_consensus_vote_evidence",
+    "cloverleaf_consensus_lane_equivocations",
+];
 
 impl Stage {
     /// Waits until it is so.
@@ -40,6 +50,28 @@ impl Stage {
         });
         self.check()?;
         waited.map_err(|late| Fault::broken(format!("{late}; {}", self.situation())))
+    }
+
+    /// Waits until it is so, while a node may end by itself: how it did.
+    ///
+    /// # Errors
+    /// As [`Stage::wait`].
+    pub fn wait_while_it_may_end(
+        &mut self,
+        node: Node,
+        what: &str,
+        is_so: impl Fn(&Seen) -> bool,
+    ) -> Result<Option<ExitStatus>, Fault> {
+        let (watched, network) = (self.watched.clone(), &mut self.network);
+        let mut ended = None;
+        let waited = wait_until(what, SOON, || {
+            ended = ended.or_else(|| network.has_ended(node).ok().flatten());
+            let seen = watched.lock();
+            seen.fault().is_some() || is_so(&seen)
+        });
+        self.check()?;
+        waited.map_err(|late| Fault::broken(format!("{late}; {}", self.situation())))?;
+        Ok(ended)
     }
 
     /// How far everybody is.
@@ -113,20 +145,74 @@ impl Stage {
     }
 
     fn is_dropped_with_a_reason(&self, told: &Told) -> Result<bool, Fault> {
-        let client = self.client(told.node);
-        let progress = self.runtime.block_on(async {
-            Ok::<_, cloverleaf_client::Error>(match told.name {
-                Name::Transaction((_, id)) => {
-                    let status = client.transaction_status(id).await?;
-                    status.map(|status| status.progress)
-                }
-                Name::Bundle(hash) => {
-                    let status = client.bundle_status(hash).await?;
-                    status.map(|status| status.progress)
-                }
-            })
-        })?;
+        let progress = self.progress(&self.network.http_url(told.node), &told.name)?;
         Ok(progress.is_some_and(|it| it.state.is_final() && it.reason.is_some()))
+    }
+
+    /// What a node knows of something, by its JSON-RPC.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn progress(&self, url: &str, name: &Name) -> Result<Option<Progress>, Fault> {
+        let client = RpcClient::new(url)?;
+        Ok(self.runtime.block_on(progress(&client, name))?)
+    }
+
+    /// The hash of a node's block, by its JSON-RPC.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn hash_at(&self, url: &str, height: u64) -> Result<Option<B256>, Fault> {
+        let client = RpcClient::new(url)?;
+        let block = self.runtime.block_on(client.block(At::Number(height)))?;
+        Ok(block.map(|block| block.hash))
+    }
+
+    /// The height of a node's last block, by its JSON-RPC.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn height_at(&self, url: &str) -> Result<u64, Fault> {
+        let client = RpcClient::new(url)?;
+        let info = self.runtime.block_on(client.network_info())?;
+        Ok(info.height.0)
+    }
+
+    /// No node that is up has proof of somebody who signed twice.
+    ///
+    /// # Errors
+    /// One has, or does not answer.
+    pub fn nobody_signed_twice(&self) -> Result<(), Fault> {
+        let nodes = 0..self.network.validators();
+        for node in nodes.filter(|node| self.network.process_id(*node).is_some()) {
+            for name in SIGNED_TWICE {
+                let found = self.network.metric(node, name);
+                if found != Some(0) {
+                    return Err(Fault::broken(format!(
+                        "node {node} says {name} is {found:?}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The store in a directory that no node uses is whole.
+    ///
+    /// # Errors
+    /// `db check` finds what is not.
+    pub fn check_store(&self, home: &Path) -> Result<(), Fault> {
+        let words = ["--json", "db", "check", "--home"].map(OsStr::new);
+        let checked = self
+            .binary
+            .run(words.into_iter().chain([home.as_os_str()]))?;
+        if checked.code == Some(0) {
+            return Ok(());
+        }
+        let (code, said, also) = (checked.code, checked.stdout, checked.stderr);
+        Err(Fault::broken(format!(
+            "`db check` ended with {code:?}: {said}{also}"
+        )))
     }
 
     /// Waits until all validators have what is the tip now, and the followers all batches up to there;
@@ -149,7 +235,7 @@ impl Stage {
             goals.all(|(id, count)| seen.is_followed_to(*id, count))
         })?;
         for node in nodes {
-            let block = self.hash_at(node, tip)?;
+            let block = self.hash_at(&self.http_url(node), tip)?;
             if block != hash {
                 return Err(Fault::broken(format!(
                     "node {node} has block {block:?} at height {tip} by JSON-RPC, others {hash:?}"
@@ -157,11 +243,5 @@ impl Stage {
             }
         }
         Ok(())
-    }
-
-    fn hash_at(&self, node: Node, height: u64) -> Result<Option<cloverleaf_types::B256>, Fault> {
-        let client = self.client(node);
-        let block = self.runtime.block_on(client.block(At::Number(height)))?;
-        Ok(block.map(|block| block.hash))
     }
 }

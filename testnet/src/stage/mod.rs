@@ -2,7 +2,7 @@
 //!
 //! # Design
 //! ```text
-//!   Stage ─► process::Network      four validators, started, killed, started again
+//!   Stage ─► process::Network      validators, started, killed, started again
 //!     ├────► load::Load            users, who keep what they were told
 //!     ├────► external::Watched     blocks of every node, streams of both rollups
 //!     ├────► judging               promises kept, one tip, every stream whole
@@ -16,6 +16,7 @@ mod error;
 mod judging;
 mod signatures;
 
+use std::path::Path;
 use std::sync::MutexGuard;
 use std::time::{Duration, SystemTime};
 
@@ -34,20 +35,22 @@ pub use error::Fault;
 pub use signatures::Signatures;
 
 /// How long anything may take that a healthy network does in a second or two: the cores are shared.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// The rollups.
 pub const CHAINS: [u64; 2] = [901, 902];
 
-/// How many validators begin: the fewest that tolerate a fault.
+/// How many validators begin, unless a plan says otherwise: the fewest that tolerate a fault.
 pub const VALIDATORS: usize = 4;
 
 /// Most nodes of a network: those that its ports are enough for.
 const NODES_MAX: usize = 10;
 
 /// How the network on a stage is made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct StagePlan {
+    /// How many validators begin.
+    pub validators: usize,
     /// Shortest time between two blocks, in milliseconds; the usual one without.
     pub block_time_ms: Option<u64>,
     /// Where each node runs; empty when all share the loopback.
@@ -56,7 +59,18 @@ pub struct StagePlan {
     pub flags: Vec<String>,
 }
 
-/// A running network, watched from outside.
+impl Default for StagePlan {
+    fn default() -> Self {
+        Self {
+            validators: VALIDATORS,
+            block_time_ms: None,
+            hosts: Vec::new(),
+            flags: Vec::new(),
+        }
+    }
+}
+
+/// A network, watched from outside.
 pub struct Stage {
     network: Network,
     binary: Binary,
@@ -79,27 +93,37 @@ pub fn now_ms() -> u64 {
 }
 
 impl Stage {
-    /// Makes a network of four in a directory and starts it.
+    /// Makes a network in a directory and starts it.
     ///
     /// # Errors
     /// It does not begin to decide.
     pub fn start(binary: &Binary, dir: &Dir, plan: StagePlan) -> Result<Self, Fault> {
+        let mut stage = Self::make(binary, &dir.path().join("network"), plan)?;
+        stage.start_all()?;
+        Ok(stage)
+    }
+
+    /// Makes a network in a directory, which is new. Nothing runs yet but those who watch.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make(binary: &Binary, home: &Path, plan: StagePlan) -> Result<Self, Fault> {
         let StagePlan {
+            validators,
             block_time_ms,
             hosts,
             flags,
         } = plan;
         let plan = NetworkPlan {
-            validators: VALIDATORS,
+            validators,
             block_time_ms,
         };
-        let home = dir.path().join("network");
-        let mut network = Network::init_at(binary, &home, plan, hosts)?;
+        let mut network = Network::init_at(binary, home, plan, hosts)?;
         network.set_flags(flags);
         let genesis = network.genesis().clone();
         let mut stage = Self {
             lives: Lives::new(NODES_MAX),
-            watched: Watched::new(&genesis, VALIDATORS),
+            watched: Watched::new(&genesis, validators),
             validators: genesis.validators.iter().map(|it| it.address).collect(),
             network,
             binary: binary.clone(),
@@ -107,19 +131,27 @@ impl Stage {
             watchers: JoinSet::new(),
             runtime: Runtime::new().map_err(Error::system("starting a runtime"))?,
         };
-        for node in 0..VALIDATORS {
+        for node in 0..validators {
             stage.watch(node);
         }
         CHAINS
             .into_iter()
             .for_each(|chain_id| stage.follow(chain_id));
-        for node in 0..VALIDATORS {
-            stage.restart(node)?;
-        }
-        stage.wait("all have the first block", |seen| {
-            (0..VALIDATORS).all(|node| seen.tip_of(node) > 0)
-        })?;
         Ok(stage)
+    }
+
+    /// Starts all nodes, none of which runs, and waits until each has a block.
+    ///
+    /// # Errors
+    /// It does not begin to decide.
+    pub fn start_all(&mut self) -> Result<(), Fault> {
+        let nodes = 0..self.network.validators();
+        for node in nodes.clone() {
+            self.restart(node)?;
+        }
+        self.wait("all have the first block", |seen| {
+            nodes.clone().all(|node| seen.tip_of(node) > 0)
+        })
     }
 
     /// Makes one more node, which is watched from now on; it does not run, and is no validator.
@@ -242,13 +274,19 @@ impl Stage {
         Grpc::new(&self.network.grpc_urls()[node]).expect("a node has an address")
     }
 
+    /// What a node answers to a transaction when it has come so far, or will not.
+    #[must_use]
+    pub fn answer(&self, node: Node, signed: &Signed, wait: Wait) -> Answer {
+        let mut client = self.grpc(node);
+        self.runtime.block_on(client.submit(signed, wait))
+    }
+
     /// Submits a transaction to a node, and waits until it has come so far.
     ///
     /// # Errors
     /// It has not.
     pub fn submit(&self, node: Node, signed: &Signed, wait: Wait) -> Result<(), Fault> {
-        let mut client = self.grpc(node);
-        match self.runtime.block_on(client.submit(signed, wait)) {
+        match self.answer(node, signed, wait) {
             Answer::Reached(_) => Ok(()),
             other => Err(Fault::broken(format!(
                 "node {node} answers {other:?} to a transaction of {}",
@@ -273,6 +311,12 @@ impl Stage {
         let url = self.network.http_url(node);
         let to_node = ["--json", "--rpc", &url];
         Ok(self.binary.run(arguments.iter().chain(&to_node))?)
+    }
+
+    /// The binary that nodes are started with.
+    #[must_use]
+    pub fn binary(&self) -> &Binary {
+        &self.binary
     }
 
     /// A rollup's batches in the blocks that were seen.

@@ -26,7 +26,7 @@ fn network(scene: &mut Scene) -> Network {
     let nodes = grpc.map(|(node, grpc)| NodeUrls {
         http: network.http_url(node),
         grpc,
-        metrics: Some(network.metrics(node)),
+        metrics: Some(network.metrics_url(node)),
     });
     Network {
         nodes: nodes.collect(),

@@ -1,15 +1,15 @@
 //! The only validator of a network, and what each cut left of its disk, started beside it.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use cloverleaf_client::RpcClient;
 use cloverleaf_testnet::disks::{CutDisk, LoopDisk};
 use cloverleaf_testnet::load::{Load, Told};
-use cloverleaf_testnet::process::{NetworkPlan, PortBase, Process, wait_until};
+use cloverleaf_testnet::process::{Binary, PortBase, Process, wait_until};
+use cloverleaf_testnet::stage::{Fault, SOON, Stage};
 use cloverleaf_types::B256;
 
-use super::{DISK_MIB, Met, OFFERED, write_for_a_while};
-use crate::stage::{SOON, Stage, Verdict, text};
+use super::{DISK_MIB, Met, plan, sync, users, without_floors, write_for_a_while};
 
 /// A node under load, on a disk that can be cut.
 pub(super) struct Alone {
@@ -28,18 +28,23 @@ struct Left {
 
 impl Alone {
     /// Cuts the disk of the network, which is made when there is none, and judges what is left.
-    pub(super) fn cut(network: &mut Option<Self>, dir: &Path, unit: u64) -> Verdict<Met> {
+    pub(super) fn cut(
+        network: &mut Option<Self>,
+        binary: &Binary,
+        dir: &Path,
+        unit: u64,
+    ) -> Result<Met, Fault> {
         if network.is_none() {
-            *network = Some(Self::make(&dir.join("alone"), unit)?);
+            *network = Some(Self::make(binary, &dir.join("alone"), unit)?);
         }
         let alone = network.as_mut().expect("it was just made");
         write_for_a_while(unit);
         let image = dir.join("cut.img");
         let left = alone.take_power(&image)?;
-        let disk = LoopDisk::attach(&image, &dir.join("cut")).map_err(text)?;
+        let disk = LoopDisk::attach(&image, &dir.join("cut"))?;
         let home = disk.path().join("network/node0");
         alone.stage.check_store(&home)?;
-        let ports = PortBase::free().map_err(text)?;
+        let ports = PortBase::free()?;
         let resigned = alone.judge(&home, dir, ports, &left)?;
         Ok(Met {
             announced: u64::try_from(left.hashes.len()).unwrap_or(u64::MAX),
@@ -48,17 +53,13 @@ impl Alone {
         })
     }
 
-    fn make(dir: &Path, seed: u64) -> Verdict<Self> {
+    fn make(binary: &Binary, dir: &Path, seed: u64) -> Result<Self, Fault> {
         let _what_a_broken_one_left = std::fs::remove_dir_all(dir);
-        let disk = CutDisk::make(dir, DISK_MIB).map_err(text)?;
-        let plan = NetworkPlan {
-            validators: 1,
-            block_time_ms: None,
-        };
-        let mut stage = Stage::make(&disk.path().join("network"), plan)?;
-        stage.set_floors(0, 0, 0)?;
+        let disk = CutDisk::make(dir, DISK_MIB)?;
+        let mut stage = Stage::make(binary, &disk.path().join("network"), plan(1))?;
+        sync(disk.path())?;
         stage.start_all()?;
-        let load = stage.load(seed, OFFERED)?;
+        let load = stage.load(users(seed), 1)?;
         Ok(Self {
             load,
             open: Vec::new(),
@@ -68,7 +69,7 @@ impl Alone {
     }
 
     /// Copies the disk; what had left the node by then.
-    fn take_power(&mut self, image: &Path) -> Verdict<Left> {
+    fn take_power(&mut self, image: &Path) -> Result<Left, Fault> {
         let (load, stage, open) = (&self.load, &self.stage, &mut self.open);
         let left = self.disk.cut(image, || {
             // Nothing becomes durable before the cut is over, so all of this was.
@@ -83,52 +84,55 @@ impl Alone {
             }
         });
         self.stage.check()?;
-        left.map_err(text)
+        Ok(left?)
     }
 
     /// Starts a node on what is left: it has all that was announced, goes on signing, and keeps what
     /// was promised. How many heights it signed.
-    fn judge(&self, home: &Path, dir: &Path, ports: PortBase, left: &Left) -> Verdict<u64> {
-        let base = ports.number().to_string();
-        let arguments: [&std::ffi::OsStr; 5] = [
-            "node".as_ref(),
-            "--home".as_ref(),
-            home.as_os_str(),
-            "--port_base".as_ref(),
-            base.as_ref(),
-        ];
+    fn judge(&self, home: &Path, dir: &Path, ports: PortBase, left: &Left) -> Result<u64, Fault> {
+        let words = ["node", "--home"].map(OsString::from);
+        let base = format!("--port_base={}", ports.number());
+        let flags = without_floors().into_iter().chain([base]);
+        let arguments = words
+            .into_iter()
+            .chain([home.into()])
+            .chain(flags.map(OsString::from));
         let binary = self.stage.binary();
-        let mut process = Process::start(binary, "cut", dir, arguments).map_err(text)?;
-        let ready = process.ready().map_err(text)?;
+        let mut process = Process::start(binary, "cut", dir, arguments)?;
+        let ready = process.ready()?;
         let found = ready["height"].as_u64().unwrap_or(0);
         let url = ports.http_url(0);
-        let client = RpcClient::new(&url).map_err(text)?;
         for (height, hash) in (1..).zip(&left.hashes) {
-            let there = self.stage.hash_at(&client, height)?;
+            let there = self.stage.hash_at(&url, height)?;
             if there != Some(*hash) {
-                return Err(format!(
+                return Err(Fault::broken(format!(
                     "block {height} was announced as {hash}; the disk has {found} heights, and \
                      {there:?} there"
-                ));
+                )));
             }
         }
         let mut tip = 0;
         let goes_on = wait_until("a height signed after the cut", SOON, || {
-            let info = self.stage.runtime().block_on(client.network_info());
-            tip = info.map_or(0, |info| info.height.0);
+            tip = self.stage.height_at(&url).unwrap_or(0);
             tip > found
         });
-        goes_on.map_err(|late| format!("{late}; it says:\n{}", process.log()))?;
+        goes_on.map_err(|late| {
+            let log = process.log();
+            Fault::broken(format!("{late}; it says:\n{log}"))
+        })?;
         let mut open = left.unplaced.clone();
         let kept = wait_until("every promise is kept", SOON, || {
             open.retain(|told| {
-                let progress = self.stage.progress(&url, &told.name);
+                let progress = self.stage.progress(&url, &told.name).ok().flatten();
                 !progress.is_some_and(|it| it.state.is_final())
             });
             open.is_empty()
         });
-        kept.map_err(|late| format!("{late}; {} are lost, such as {:?}", open.len(), open[0]))?;
-        process.kill().map_err(text)?;
+        kept.map_err(|late| {
+            let (count, first) = (open.len(), &open[0]);
+            Fault::broken(format!("{late}; {count} are lost, such as {first:?}"))
+        })?;
+        process.kill()?;
         Ok(tip - found)
     }
 }

@@ -5,51 +5,39 @@ use std::path::Path;
 use std::process::Command;
 
 use cloverleaf_testnet::disks::CutDisk;
-use cloverleaf_testnet::load::{Load, Told};
-use cloverleaf_testnet::process::NetworkPlan;
+use cloverleaf_testnet::load::{Answers, Load};
+use cloverleaf_testnet::process::{Binary, Error};
+use cloverleaf_testnet::stage::{Fault, Stage, VALIDATORS};
 
-use super::{DISK_MIB, Met, OFFERED, write_for_a_while};
-use crate::stage::{Stage, Verdict, text};
-
-/// Makes the accounts that show that it takes part others than the load's.
-const TAKES_PART: u64 = 1 << 32;
+use super::{DISK_MIB, Met, plan, run_command, sync, users, write_for_a_while};
 
 /// A network under load whose node 0 has a disk that can be cut.
 pub(super) struct OfFour {
     load: Load,
-    promised: Vec<Told>,
     stage: Stage,
     disk: CutDisk,
 }
 
 impl OfFour {
     /// Cuts the disk of node 0 of the network, which is made when there is none; the node dies of it.
-    pub(super) fn cut(network: &mut Option<Self>, dir: &Path, unit: u64) -> Verdict<Met> {
+    pub(super) fn cut(
+        network: &mut Option<Self>,
+        binary: &Binary,
+        dir: &Path,
+        unit: u64,
+    ) -> Result<Met, Fault> {
         if network.is_none() {
-            *network = Some(Self::make(&dir.join("four"), unit)?);
+            *network = Some(Self::make(binary, &dir.join("four"), unit)?);
         }
         let four = network.as_mut().expect("it was just made");
         write_for_a_while(unit);
-        let image = dir.join("cut-of-four.img");
-        four.stage.end_life(0);
-        let (disk, nodes) = (&four.disk, &mut four.stage.network);
-        let struck = disk.cut(&image, || nodes.strike(0)).map_err(text)?;
-        struck.map_err(text)?;
-        // It hung in a write that was never to end; now it can die.
-        four.stage.network.kill(0).map_err(text)?;
-        let announced = four.stage.seen().tip_of(0);
-        four.disk.go_on_with(&image).map_err(text)?;
+        let announced = four.take_power(&dir.join("cut-of-four.img"))?;
         four.stage.check_store(&four.disk.path().join("node0"))?;
-        let found = four.stage.start(0)?;
-        four.promised.extend(four.load.take().available);
-        let seen = four.stage.seen();
-        four.promised
-            .retain(|told| seen.place_of(&told.name).is_none());
-        drop(seen);
-        let unplaced = four.promised.len();
-        four.stage.wait_until_it_takes_part(0, TAKES_PART + unit)?;
-        four.stage.keep(&four.promised)?;
-        four.promised.clear();
+        let found = four.stage.restart(0)?.height;
+        let answers = four.load.take();
+        let unplaced = four.unplaced(&answers);
+        four.stage.wait_until_it_takes_part(0)?;
+        four.stage.judge_promises(&answers)?;
         four.stage.nobody_signed_twice()?;
         let tip = four.stage.seen().tip_of(0);
         Ok(Met {
@@ -59,39 +47,41 @@ impl OfFour {
         })
     }
 
-    fn make(dir: &Path, seed: u64) -> Verdict<Self> {
+    fn make(binary: &Binary, dir: &Path, seed: u64) -> Result<Self, Fault> {
         let _what_a_broken_one_left = std::fs::remove_dir_all(dir);
-        let disk = CutDisk::make(&dir.join("cut"), DISK_MIB).map_err(text)?;
-        let plan = NetworkPlan {
-            validators: 4,
-            block_time_ms: None,
-        };
-        let mut stage = Stage::make(&dir.join("network"), plan)?;
-        stage.set_floors(0, 0, 0)?;
+        let disk = CutDisk::make(&dir.join("cut"), DISK_MIB)?;
+        let mut stage = Stage::make(binary, &dir.join("network"), plan(VALIDATORS))?;
         let (home, on_disk) = (dir.join("network/node0"), disk.path().join("node0"));
         move_to(&home, &on_disk)?;
         stage.start_all()?;
-        let load = stage.load(seed, OFFERED)?;
-        Ok(Self {
-            load,
-            promised: Vec::new(),
-            stage,
-            disk,
-        })
+        let load = stage.load(users(seed), VALIDATORS)?;
+        Ok(Self { load, stage, disk })
+    }
+
+    /// Cuts the disk, and goes on with the copy; the node is dead. The height that it had announced.
+    fn take_power(&mut self, image: &Path) -> Result<u64, Fault> {
+        self.stage.end_life(0);
+        let (disk, nodes) = (&self.disk, self.stage.network());
+        let struck = disk.cut(image, || nodes.strike(0))?;
+        struck?;
+        // It hung in a write that was never to end; now it can die.
+        nodes.kill(0)?;
+        self.disk.go_on_with(image)?;
+        Ok(self.stage.seen().tip_of(0))
+    }
+
+    fn unplaced(&self, answers: &Answers) -> usize {
+        let (seen, promised) = (self.stage.seen(), answers.available.iter());
+        let unplaced = promised.filter(|told| seen.place_of(&told.name).is_none());
+        unplaced.count()
     }
 }
 
 /// Moves a node's directory to a disk.
-fn move_to(home: &Path, on_disk: &Path) -> Verdict {
-    let moved = Command::new("mv").args([home, on_disk]).status();
-    let moved = moved.map_err(text)?;
-    if !moved.success() {
-        return Err(format!("{} cannot be moved", home.display()));
-    }
+fn move_to(home: &Path, on_disk: &Path) -> Result<(), Fault> {
+    run_command(Command::new("mv").args([home, on_disk]))?;
     // What a node finds at its start must not be lost by this move, whose files nobody synced.
-    let synced = Command::new("sync").arg("-f").arg(on_disk).status();
-    if !synced.map_err(text)?.success() {
-        return Err(format!("{} cannot be synced", on_disk.display()));
-    }
-    symlink(on_disk, home).map_err(text)
+    sync(on_disk)?;
+    let what = format!("linking {}", home.display());
+    Ok(symlink(on_disk, home).map_err(Error::system(what))?)
 }

@@ -6,12 +6,12 @@ use std::process::ExitStatus;
 use cloverleaf_consensus::JournalEntry;
 use cloverleaf_journal::{FileDisk, SegmentedJournal};
 use cloverleaf_testnet::disks::{Effect, Injected};
-use cloverleaf_testnet::load::{Answers, Load};
-use cloverleaf_testnet::process::{NetworkPlan, Process, wait_until};
+use cloverleaf_testnet::load::{Answers, Plan};
+use cloverleaf_testnet::process::{Binary, wait_until};
+use cloverleaf_testnet::stage::{Fault, SOON, Stage, StagePlan};
 
 use super::Met;
 use super::case::Case;
-use crate::stage::{SOON, Stage, Verdict, text};
 
 /// The exit code of a node whose durable write failed.
 const DISK_EXIT: i32 = 70;
@@ -43,19 +43,20 @@ struct End {
 }
 
 pub(super) fn judge(
+    binary: &Binary,
     dir: &Path,
     unit: u64,
-    case: Case,
-    nth: u64,
+    (case, nth): (Case, u64),
     validators: usize,
-) -> Verdict<Met> {
-    let plan = NetworkPlan {
+) -> Result<Met, Fault> {
+    let plan = StagePlan {
         validators,
         block_time_ms: Some(BLOCK_TIME_MS),
+        ..StagePlan::default()
     };
-    let mut stage = Stage::make(dir, plan)?;
+    let mut stage = Stage::make(binary, dir, plan)?;
     for node in 1..validators {
-        stage.start(node)?;
+        stage.restart(node)?;
     }
     let home = dir.join(format!("node{NODE}"));
     let end = run_to_the_call(&mut stage, &home, unit, (case, nth))?;
@@ -68,18 +69,14 @@ pub(super) fn judge(
         stage.wait("the others go on", |seen| seen.tip() > tip + 4)?;
     }
     if end.status.is_some() {
-        stage.start(NODE)?;
+        stage.restart(NODE)?;
     }
     let tip = stage.seen().tip();
-    stage.wait_until_it_takes_part(NODE, 1 << 34 | unit)?;
+    stage.wait_until_it_takes_part(NODE)?;
     stage.wait("it goes on", |seen| seen.tip_of(NODE) > tip)?;
-    stage.keep(&end.answers.available)?;
+    stage.judge_promises(&end.answers)?;
     stage.nobody_signed_twice()?;
-    stage.network.check().map_err(text)?;
-    let stopped = stage.network.stop(NODE).map_err(text)?;
-    if stopped.code() != Some(0) {
-        return Err(format!("it stopped with {stopped}"));
-    }
+    stage.stop(NODE)?;
     stage.check_store(&home)?;
     Ok(Met {
         case,
@@ -97,22 +94,26 @@ fn run_to_the_call(
     home: &Path,
     unit: u64,
     (case, nth): (Case, u64),
-) -> Verdict<End> {
+) -> Result<End, Fault> {
     let (log, injection) = (home.with_extension("calls"), case.injection(home, nth));
-    let launched = stage.network.launch(NODE, injection.tracer(&log), &[]);
-    let mut process = launched.map_err(text)?;
-    let load = stage.load(unit, OFFERED)?;
+    let mut process = stage.network().launch(NODE, injection.tracer(&log), &[])?;
+    let users = Plan::of_rates(unit, OFFERED.0, OFFERED.1);
+    let load = stage.load(users, stage.members().len())?;
     let mut status = None;
     let ran = wait_until("the call, or the last height", 3 * SOON, || {
         status = process.has_ended().ok().flatten();
         status.is_some() || stage.seen().tip_of(NODE) >= LAST_HEIGHT
     });
-    ran.map_err(|late| format!("{late}; it says:\n{}", process.log()))?;
+    ran.map_err(|late| {
+        let log = process.log();
+        Fault::broken(format!("{late}; it says:\n{log}"))
+    })?;
     stage.end_life(NODE);
-    let answers = stop(stage, load);
+    let answers = stage.runtime().block_on(load.stop());
     let injected = injection.injected(&log);
     if status.is_none() {
-        go_on(stage, process)?;
+        // The tracer stays with it: nothing goes wrong any more, or nothing that ends it.
+        stage.network().adopt(NODE, process)?;
     }
     let announced = stage.seen().tip_of(NODE);
     stage.check()?;
@@ -124,17 +125,8 @@ fn run_to_the_call(
     })
 }
 
-/// The tracer stays with the process: nothing goes wrong any more, or nothing that ends it.
-fn go_on(stage: &mut Stage, process: Process) -> Verdict {
-    stage.network.adopt(NODE, process).map(drop).map_err(text)
-}
-
-fn stop(stage: &Stage, load: Load) -> Answers {
-    stage.runtime().block_on(load.stop())
-}
-
 /// A durable write that failed ends the node with its exit code, and nothing else does.
-fn judge_end(case: Case, end: &End) -> Verdict {
+fn judge_end(case: Case, end: &End) -> Result<(), Fault> {
     let call = end.injected.as_ref().map(|injected| injected.call.as_str());
     let how = |status: ExitStatus| std::os::unix::process::ExitStatusExt::signal(&status);
     match (case.effect, call, end.status) {
@@ -142,31 +134,36 @@ fn judge_end(case: Case, end: &End) -> Verdict {
         (Effect::Kill, _, Some(status)) if how(status) == Some(KILLED) => Ok(()),
         (Effect::Error(_), Some(_), Some(status)) if status.code() == Some(DISK_EXIT) => Ok(()),
         (Effect::Error(_), Some(_), None) if case.may_go_on => Ok(()),
-        (_, call, Some(status)) => Err(format!("it ended with {status} after {call:?}")),
-        (_, Some(call), None) => Err(format!("it went on after {call}")),
+        (_, call, Some(status)) => Err(Fault::broken(format!(
+            "it ended with {status} after {call:?}"
+        ))),
+        (_, Some(call), None) => Err(Fault::broken(format!("it went on after {call}"))),
     }
 }
 
 /// What is in a journal last had not been synced when its sync failed: nobody may have heard of it.
-fn judge_failed_sync(home: &Path, end: &End) -> Verdict {
+fn judge_failed_sync(home: &Path, end: &End) -> Result<(), Fault> {
     let Some(injected) = &end.injected else {
         return Ok(());
     };
     if !injected.call.starts_with("fdatasync") || !injected.is_on("journal/votes-") {
         return Ok(());
     }
-    let disk = FileDisk::open(home.join("journal")).map_err(text)?;
-    let votes = SegmentedJournal::open(disk, "votes", SEGMENT_BYTES_MAX).map_err(text)?;
+    let unread = |problem: String| Fault::broken(format!("the vote journal: {problem}"));
+    let disk = FileDisk::open(home.join("journal")).map_err(|error| unread(error.to_string()))?;
+    let votes = SegmentedJournal::open(disk, "votes", SEGMENT_BYTES_MAX);
+    let votes = votes.map_err(|error| unread(error.to_string()))?;
     let Some(last) = votes.records.last() else {
         return Ok(());
     };
-    let entry = JournalEntry::decode(&last.payload.clone().into()).map_err(text)?;
+    let entry = JournalEntry::decode(&last.payload.clone().into());
+    let entry = entry.map_err(|error| unread(error.to_string()))?;
     let is_vote = entry.signer().is_some();
     if is_vote && end.announced >= entry.height().0 {
-        return Err(format!(
+        return Err(Fault::broken(format!(
             "block {} was announced, whose vote was not synced: {entry:?}",
             end.announced
-        ));
+        )));
     }
     Ok(())
 }
