@@ -241,6 +241,8 @@ impl Filled {
         self.stage.nobody_signed_twice()?;
         self.stage.wait_until_all_agree()?;
         self.stage.stop(NODE)?;
+        let mut signatures = self.stage.signatures();
+        self.stage.read_all_signatures(&mut signatures)?;
         let home = self.stage.network().dir().join(format!("node{NODE}"));
         self.stage.check_store(&home)
     }

@@ -52,6 +52,8 @@ struct Met {
     announced: u64,
     unplaced: u64,
     resigned: u64,
+    /// Signatures from before and after the cut.
+    compared: u64,
 }
 
 /// What every node is started with: the usual floors (D6) are above all that a small disk has.
@@ -118,6 +120,7 @@ fn note(tally: &mut Tally, met: &Met, is_of_four: bool) {
     tally.meet("heights announced before cuts, all there", met.announced);
     tally.meet("promises in no block at a cut, all kept", met.unplaced);
     tally.meet("heights signed after cuts", met.resigned);
+    tally.meet("signatures compared over cuts", met.compared);
     if is_of_four {
         tally.meet("cuts of one of four", 1);
     }

@@ -46,6 +46,8 @@ struct Met {
     has_ended: bool,
     announced: u64,
     promised: usize,
+    /// Signatures from before and after it ended.
+    compared: u64,
 }
 
 fn run(units: Range<u64>) -> Ended {
@@ -101,6 +103,7 @@ fn note(tally: &mut Tally, met: &Met) {
     tally.meet("heights announced before, all there", met.announced);
     let promised = u64::try_from(met.promised).unwrap_or(u64::MAX);
     tally.meet("promises, all kept", promised);
+    tally.meet("signatures compared", met.compared);
     let figure = tally.figures.entry(format!("{case}")).or_default();
     let before: u64 = figure.parse().unwrap_or(0);
     *figure = (before + count).to_string();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cloverleaf_consensus::{Message, Proposal, Signable, Vote};
-use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, VoteKind};
+use cloverleaf_types::{Address, B256, Height, NetworkId, ParcelHeader, Round, Slot, VoteKind};
 
 use super::Violation;
 
@@ -40,17 +40,7 @@ impl SignatureWatch {
     /// Its signer signed something else in its slot before.
     pub fn message(&mut self, message: &Message) -> Result<(), Violation> {
         match message {
-            Message::Vote(signed) => {
-                let Vote {
-                    height,
-                    round,
-                    kind,
-                    voter,
-                    ..
-                } = signed.message;
-                let digest = signed.message.digest(self.network);
-                self.note(voter, Place::Vote(height, round, kind), digest)
-            }
+            Message::Vote(signed) => self.vote(&signed.message),
             Message::Proposal(signed) => {
                 let Proposal {
                     height,
@@ -65,13 +55,30 @@ impl SignatureWatch {
         }
     }
 
+    /// A vote left its voter.
+    ///
+    /// # Errors
+    /// Its voter signed another one for its slot before.
+    pub fn vote(&mut self, vote: &Vote) -> Result<(), Violation> {
+        let place = Place::Vote(vote.height, vote.round, vote.kind);
+        self.note(vote.voter, place, vote.digest(self.network))
+    }
+
     /// A parcel left its author.
     ///
     /// # Errors
     /// Its author signed another one for its slot before.
     pub fn parcel(&mut self, header: &ParcelHeader) -> Result<(), Violation> {
-        let place = Place::Parcel(header.epoch.0, header.seq);
-        self.note(header.author, place, header.hash())
+        self.named(header.slot(), header.hash())
+    }
+
+    /// A parcel was named by its slot and its hash.
+    ///
+    /// # Errors
+    /// As [`SignatureWatch::parcel`].
+    pub fn named(&mut self, slot: Slot, parcel_hash: B256) -> Result<(), Violation> {
+        let place = Place::Parcel(slot.epoch.0, slot.seq);
+        self.note(slot.author, place, parcel_hash)
     }
 
     /// How many slots a key was seen to have signed, to be gone back to.

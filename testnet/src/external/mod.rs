@@ -23,5 +23,5 @@ mod watch;
 
 pub use audit::{Network, NodeUrls, audit};
 pub use report::{Counts, Report};
-pub use seen::{FollowerId, Node, Seen, Totals};
+pub use seen::{FollowerId, Node, Seen, Shown, Totals};
 pub use watch::Watched;

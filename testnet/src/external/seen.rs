@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{State, apply};
 use cloverleaf_client::VerifiedBatch;
+use cloverleaf_consensus::Vote;
 use cloverleaf_mempool::Name;
 use cloverleaf_types::{
-    Address, B256, Block, ChainId, DecidedBlock, Genesis, Height, Round, Secp256k1,
+    Address, B256, Block, ChainId, DecidedBlock, Genesis, Height, Round, Secp256k1, Slot, VoteKind,
 };
 
 use crate::checker::streams::Streams;
@@ -49,11 +50,24 @@ struct Facts {
     legs: usize,
     /// The validators in the certificate that each node has.
     signers: BTreeMap<Node, BTreeSet<Address>>,
+    /// The round of the certificate that each node has.
+    rounds: BTreeMap<Node, Round>,
+    /// The parcels that the cut names.
+    parcels: Vec<(Slot, B256)>,
     /// The authors whose lanes advance, with the height that they had applied.
     lanes: BTreeMap<Address, u64>,
     /// Whose turn it was in the first round, and who proposed it.
     first_in_turn: Address,
     proposer: Address,
+}
+
+/// What blocks show of what keys have signed: it has left their nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The precommits in certificates, without their signatures, which were checked.
+    pub precommits: Vec<Vote>,
+    /// The parcels that cuts name.
+    pub parcels: Vec<(Slot, B256)>,
 }
 
 /// Somebody who follows a rollup, by its place.
@@ -168,6 +182,7 @@ impl Seen {
             .map(|validator| validator.address)
             .collect();
         facts.signers.insert(node, signers);
+        facts.rounds.insert(node, decided.certificate.round);
         self.tips[node] = height;
         Ok(())
     }
@@ -210,12 +225,22 @@ impl Seen {
             .cut
             .iter()
             .filter_map(|entry| Some((self.state.author_of(entry)?, entry.seen.0)));
+        let parcels = block.cut.iter().filter_map(|entry| {
+            let slot = Slot {
+                author: self.state.author_of(entry)?,
+                epoch: entry.epoch,
+                seq: entry.seq,
+            };
+            Some((slot, entry.parcel_hash))
+        });
         let facts = Facts {
             hash: block.hash(),
             transactions: block.transaction_count(),
             bundles: block.manifests.len(),
             legs: block.manifests.iter().map(|it| it.legs.len()).sum(),
             signers: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            parcels: parcels.collect(),
             lanes: lanes.collect(),
             first_in_turn: self.state.proposer(Round::FIRST),
             proposer: self.state.proposer(block.header.round),
@@ -287,6 +312,29 @@ impl Seen {
         let facts = self.blocks.values();
         let signers = facts.flat_map(|facts| facts.signers.values());
         signers.map(BTreeSet::len).sum()
+    }
+
+    /// What keys have signed, by all certificates and cuts.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        let mut shown = Shown::default();
+        for (height, facts) in &self.blocks {
+            shown.parcels.extend(&facts.parcels);
+            let mut signed = BTreeSet::new();
+            for (node, signers) in &facts.signers {
+                let round = facts.rounds.get(node).copied().unwrap_or(Round::FIRST);
+                signed.extend(signers.iter().map(|voter| (round, *voter)));
+            }
+            let precommits = signed.into_iter().map(|(round, voter)| Vote {
+                height: Height(*height),
+                round,
+                kind: VoteKind::Precommit,
+                block_hash: Some(facts.hash),
+                voter,
+            });
+            shown.precommits.extend(precommits);
+        }
+        shown
     }
 
     /// The number of legs of all bundles.

@@ -1,8 +1,9 @@
 //! What the keys of a network signed, by the journals of all nodes over all their lives.
 //!
 //! A node's vote journal holds what it signed, before it left, and what it counted of others; its
-//! parcel logs hold its own parcels and those that it acknowledged. Whoever signed two things for one
-//! slot, in whatever life, is found as soon as both are in any of these files.
+//! parcel logs hold its own parcels and those that it acknowledged. Blocks show what has left a node:
+//! certificates its precommits, cuts its parcels. Whoever signed two things for one slot, in whatever
+//! life, is found as soon as both are in any of these.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +14,8 @@ use cloverleaf_journal::{Disk as _, File as _, Outcome, SegmentedJournal};
 use cloverleaf_types::{NetworkId, Parcel};
 
 use super::{Fault, Stage};
-use crate::checker::SignatureWatch;
-use crate::external::Node;
+use crate::checker::{SignatureWatch, Violation};
+use crate::external::{Node, Shown};
 use crate::process::Error;
 
 /// The journals with signatures in them.
@@ -42,6 +43,11 @@ impl Signatures {
         self.compared
     }
 
+    /// How many were compared since the last time.
+    pub fn take_compared(&mut self) -> u64 {
+        std::mem::take(&mut self.compared)
+    }
+
     /// Reads a node's journals, whether it runs or not, and changes nothing.
     ///
     /// # Errors
@@ -66,17 +72,41 @@ impl Signatures {
         Ok(())
     }
 
+    /// Compares what blocks have shown.
+    ///
+    /// # Errors
+    /// A key signed two things.
+    pub fn compare(&mut self, shown: &Shown) -> Result<(), Fault> {
+        let twice = |violation: Violation| Fault::broken(format!("shown by blocks: {violation}"));
+        for vote in &shown.precommits {
+            self.compared += 1;
+            self.watch.vote(vote).map_err(twice)?;
+        }
+        for (slot, parcel_hash) in &shown.parcels {
+            self.compared += 1;
+            self.watch.named(*slot, *parcel_hash).map_err(twice)?;
+        }
+        Ok(())
+    }
+
     fn note(&mut self, journal: &str, payload: bytes::Bytes) -> Result<(), String> {
         if journal == "votes" {
             let entry = JournalEntry::decode(&payload).map_err(|error| error.to_string())?;
-            let message = match entry {
-                JournalEntry::Vote(signed) => Message::Vote(signed),
-                JournalEntry::Proposal(signed) => Message::Proposal(signed),
-                _ => return Ok(()),
+            let messages = match entry {
+                JournalEntry::Vote(signed) => vec![Message::Vote(signed)],
+                JournalEntry::Proposal(signed) => vec![Message::Proposal(signed)],
+                JournalEntry::Polka(polka) => {
+                    let prevotes = polka.signed_votes().into_iter();
+                    prevotes.map(Message::Vote).collect()
+                }
+                _ => Vec::new(),
             };
-            self.compared += 1;
-            let noted = self.watch.message(&message);
-            return noted.map_err(|violation| violation.to_string());
+            for message in messages {
+                self.compared += 1;
+                let noted = self.watch.message(&message);
+                noted.map_err(|violation| violation.to_string())?;
+            }
+            return Ok(());
         }
         let parcel = Parcel::decode(payload).map_err(|error| error.to_string())?;
         self.compared += 1;
@@ -86,6 +116,12 @@ impl Signatures {
 }
 
 impl Stage {
+    /// What the keys of this network signed: nothing yet.
+    #[must_use]
+    pub fn signatures(&self) -> Signatures {
+        Signatures::new(self.network.genesis().network())
+    }
+
     /// Reads the journals of a node.
     ///
     /// # Errors
@@ -93,6 +129,17 @@ impl Stage {
     pub fn read_signatures(&self, node: Node, signatures: &mut Signatures) -> Result<(), Fault> {
         let home = self.network.dir().join(format!("node{node}"));
         signatures.read(&home.join("journal"))
+    }
+
+    /// Reads the journals of all nodes, and what blocks have shown.
+    ///
+    /// # Errors
+    /// As [`Signatures::read`].
+    pub fn read_all_signatures(&self, signatures: &mut Signatures) -> Result<(), Fault> {
+        let shown = self.seen().shown();
+        signatures.compare(&shown)?;
+        let mut nodes = 0..self.network.validators();
+        nodes.try_for_each(|node| self.read_signatures(node, signatures))
     }
 }
 
@@ -118,7 +165,7 @@ fn copied(folder: &Path) -> Result<MemoryDisk, Error> {
 mod tests {
     use cloverleaf_consensus::{LocalSigner, Signable as _, Signed, Vote};
     use cloverleaf_journal::{FileDisk, Journal};
-    use cloverleaf_types::{B256, Height, Round, Signer as _, VoteKind};
+    use cloverleaf_types::{B256, Epoch, Height, Round, Signer as _, Slot, VoteKind};
 
     use super::*;
     use crate::stage::Dir;
@@ -157,6 +204,33 @@ mod tests {
         assert_eq!(signatures.compared(), 2);
         let fault = signatures.read(&other).unwrap_err();
         assert!(fault.to_string().contains("double signing"), "{fault}");
+    }
+
+    // The node went on with what its disk had, and that was not what had left it.
+    #[test]
+    fn key_that_signed_otherwise_than_blocks_have_shown_is_found_in_its_own_journal() {
+        let dir = Dir::of_process("shown").unwrap();
+        let other = journal(&dir, 0, &vote(2));
+        let JournalEntry::Vote(shown) = vote(1) else {
+            panic!("a vote");
+        };
+        let slot = Slot {
+            author: shown.message.voter,
+            epoch: Epoch(1),
+            seq: 4,
+        };
+        let shown = |parcel: u8| Shown {
+            precommits: vec![shown.message.clone()],
+            parcels: vec![(slot, B256::repeat_byte(parcel))],
+        };
+        let mut signatures = Signatures::new(NETWORK);
+        signatures.compare(&shown(1)).unwrap();
+        signatures.compare(&shown(1)).unwrap();
+        assert_eq!(signatures.compared(), 4);
+        let fault = signatures.read(&other).unwrap_err();
+        assert!(fault.to_string().contains("double signing"), "{fault}");
+        let fault = signatures.compare(&shown(2)).unwrap_err();
+        assert!(fault.to_string().contains("Parcel(1, 4)"), "{fault}");
     }
 
     #[test]

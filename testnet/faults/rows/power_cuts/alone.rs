@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use cloverleaf_testnet::disks::{CutDisk, LoopDisk};
+use cloverleaf_testnet::external::Shown;
 use cloverleaf_testnet::load::{Load, Told};
 use cloverleaf_testnet::process::{Binary, PortBase, Process, wait_until};
 use cloverleaf_testnet::stage::{Fault, SOON, Stage};
@@ -24,6 +25,7 @@ pub(super) struct Alone {
 struct Left {
     hashes: Vec<B256>,
     unplaced: Vec<Told>,
+    shown: Shown,
 }
 
 impl Alone {
@@ -44,12 +46,18 @@ impl Alone {
         let disk = LoopDisk::attach(&image, &dir.join("cut"))?;
         let home = disk.path().join("network/node0");
         alone.stage.check_store(&home)?;
+        // The original goes on and may sign otherwise: only what had left it, or is on the disk, binds.
+        let mut signatures = alone.stage.signatures();
+        signatures.compare(&left.shown)?;
+        signatures.read(&home.join("journal"))?;
         let ports = PortBase::free()?;
         let resigned = alone.judge(&home, dir, ports, &left)?;
+        signatures.read(&home.join("journal"))?;
         Ok(Met {
             announced: u64::try_from(left.hashes.len()).unwrap_or(u64::MAX),
             unplaced: u64::try_from(left.unplaced.len()).unwrap_or(u64::MAX),
             resigned,
+            compared: signatures.compared(),
         })
     }
 
@@ -81,6 +89,7 @@ impl Alone {
             Left {
                 hashes,
                 unplaced: open.clone(),
+                shown: seen.shown(),
             }
         });
         self.stage.check()?;

@@ -7,13 +7,14 @@ use std::process::Command;
 use cloverleaf_testnet::disks::CutDisk;
 use cloverleaf_testnet::load::{Answers, Load};
 use cloverleaf_testnet::process::{Binary, Error};
-use cloverleaf_testnet::stage::{Fault, Stage, VALIDATORS};
+use cloverleaf_testnet::stage::{Fault, Signatures, Stage, VALIDATORS};
 
 use super::{DISK_MIB, Met, plan, run_command, sync, users, write_for_a_while};
 
 /// A network under load whose node 0 has a disk that can be cut.
 pub(super) struct OfFour {
     load: Load,
+    signatures: Signatures,
     stage: Stage,
     disk: CutDisk,
 }
@@ -32,6 +33,8 @@ impl OfFour {
         let four = network.as_mut().expect("it was just made");
         write_for_a_while(unit);
         let announced = four.take_power(&dir.join("cut-of-four.img"))?;
+        // What the others heard of it, and what its disk still knows.
+        four.stage.read_all_signatures(&mut four.signatures)?;
         four.stage.check_store(&four.disk.path().join("node0"))?;
         let found = four.stage.restart(0)?.height;
         let answers = four.load.take();
@@ -39,11 +42,13 @@ impl OfFour {
         four.stage.wait_until_it_takes_part(0)?;
         four.stage.judge_promises(&answers)?;
         four.stage.nobody_signed_twice()?;
+        four.stage.read_all_signatures(&mut four.signatures)?;
         let tip = four.stage.seen().tip_of(0);
         Ok(Met {
             announced,
             unplaced: u64::try_from(unplaced).unwrap_or(u64::MAX),
             resigned: tip.saturating_sub(found),
+            compared: four.signatures.take_compared(),
         })
     }
 
@@ -55,7 +60,12 @@ impl OfFour {
         move_to(&home, &on_disk)?;
         stage.start_all()?;
         let load = stage.load(users(seed), VALIDATORS)?;
-        Ok(Self { load, stage, disk })
+        Ok(Self {
+            load,
+            signatures: stage.signatures(),
+            stage,
+            disk,
+        })
     }
 
     /// Cuts the disk, and goes on with the copy; the node is dead. The height that it had announced.

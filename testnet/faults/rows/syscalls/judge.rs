@@ -61,8 +61,11 @@ pub(super) fn judge(
     let home = dir.join(format!("node{NODE}"));
     let end = run_to_the_call(&mut stage, &home, unit, (case, nth))?;
     judge_end(case, &end)?;
+    let mut signatures = stage.signatures();
     if end.status.is_some() {
         judge_failed_sync(&home, &end)?;
+        // What its disk knows, what the others heard of it, and what blocks have shown.
+        stage.read_all_signatures(&mut signatures)?;
     }
     if validators > 1 {
         let tip = stage.seen().tip();
@@ -78,12 +81,14 @@ pub(super) fn judge(
     stage.nobody_signed_twice()?;
     stage.stop(NODE)?;
     stage.check_store(&home)?;
+    stage.read_all_signatures(&mut signatures)?;
     Ok(Met {
         case,
         call: end.injected.map(|injected| injected.call),
         has_ended: end.status.is_some(),
         announced: end.announced,
         promised: end.answers.available.len(),
+        compared: signatures.compared(),
     })
 }
 
