@@ -63,8 +63,11 @@ const HONEST_MIN: usize = 3;
 /// The same before the first, to compare with.
 const QUIET: usize = 60;
 
-/// How much slower honest answers may be under attack than before in a full run. It is meant to be 2;
-/// this is what no busy machine explains.
+/// How much slower honest answers are meant to be at most under attack, where the node has its cores
+/// for itself. Here the attackers work on them too, so this is told beside what was measured.
+const MEANT_RATIO: u64 = 2;
+
+/// How much slower they may be in a full run: this is what no busy machine explains.
 const ABSURD_RATIO: u64 = 20;
 
 /// Below this, in milliseconds, an answer is quick whatever it was before.
@@ -264,6 +267,11 @@ fn note(sum: &Sum, is_full: bool, tally: &mut Tally) {
         tally.figures.insert(what.to_owned(), figure);
     };
     figure("honest answers p99", ratio((quiet, hostile)));
+    let times = hostile * 10 / quiet.max(1);
+    figure(
+        "honest answers slower",
+        format!("{}.{} times, meant {MEANT_RATIO}", times / 10, times % 10),
+    );
     figure("honest commits p99", ratio(commits));
     figure(
         "slowest under",

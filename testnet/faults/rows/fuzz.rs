@@ -1,10 +1,14 @@
 //! Every family of formats against bytes that a coverage-guided fuzzer makes up: fuzz/targets.
 
+use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::row::{Counts, Ended, Row, Tally};
+
+/// Where the targets are, and the inputs that one crashed of.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
 
 /// A unit is so many executions.
 const EXECUTIONS: u64 = 1_000;
@@ -71,22 +75,27 @@ pub(crate) const ORDER: Row = Row {
     run: |units| run("order", &units),
 };
 
+/// So many made-up inputs; or, where one unit is repeated, the inputs that crashed the target before.
 fn run(target: &str, units: &Range<u64>) -> Ended {
     let executions = (units.end - units.start) * EXECUTIONS;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/run");
-    if !Path::new(script).is_file() {
-        return Ended::Skipped(format!("{script} is not there"));
+    let script = Path::new(FOLDER).join("run");
+    let crashed = match units.end - units.start {
+        1 => crashed_of(target),
+        _ => Vec::new(),
+    };
+    let mut command = Command::new(&script);
+    if crashed.is_empty() {
+        command
+            .args(["0", target])
+            .env("RUNS", executions.to_string());
+    } else {
+        command.args(["repeat", target]).args(&crashed);
     }
-    let output = Command::new(script)
-        .args(["0", target])
-        .env("RUNS", executions.to_string())
-        // The compiler's flags are the script's own.
-        .env_remove("RUSTFLAGS")
-        .stdin(Stdio::null())
-        .output();
-    let output = match output {
+    // The compiler's flags are the script's own.
+    command.env_remove("RUSTFLAGS").stdin(Stdio::null());
+    let output = match command.output() {
         Ok(output) => output,
-        Err(problem) => return Ended::Skipped(format!("{script}: {problem}")),
+        Err(problem) => return Ended::Skipped(format!("{}: {problem}", script.display())),
     };
     let mut tally = Tally::default();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -94,8 +103,19 @@ fn run(target: &str, units: &Range<u64>) -> Ended {
         let told = String::from_utf8_lossy(&output.stderr);
         tally.break_at(units.start, format!("{said}{told}"));
     }
-    tally.meet("executions", executed(&said, target).unwrap_or(0));
+    let repeated = u64::try_from(crashed.len()).unwrap_or(u64::MAX);
+    let executed = executed(&said, target).unwrap_or(repeated);
+    tally.meet("executions", executed);
     Ended::Done(tally)
+}
+
+/// The inputs that a target crashed of.
+fn crashed_of(target: &str) -> Vec<PathBuf> {
+    let folder = Path::new(FOLDER).join("artifacts").join(target);
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
 }
 
 /// From the table that the script ends with.

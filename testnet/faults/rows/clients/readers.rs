@@ -38,7 +38,7 @@ pub(super) const SUBSCRIBERS: Attack = Attack {
 /// has 32 subscriptions.
 fn connections(target: &Target) -> [usize; 3] {
     if target.is_full {
-        [4_500 / SUBSCRIPTIONS_MAX, 14, 52]
+        [4_500_usize.div_ceil(SUBSCRIPTIONS_MAX), 14, 52]
     } else {
         [8, 1, 8]
     }
