@@ -43,7 +43,8 @@ impl Lives {
         Self(Arc::new((0..nodes).map(|_| AtomicU64::new(0)).collect()))
     }
 
-    /// To be called before a node is killed.
+    /// To be called when a node is dead and not started again yet: what it said until then is told of
+    /// the life that is over.
     ///
     /// # Panics
     /// There is no such node.

@@ -10,7 +10,7 @@ use crate::load::Wallet;
 use crate::process::Started;
 
 impl Stage {
-    /// A node is about to end, or has ended, by what is done to it: what it had only in memory goes.
+    /// A node has ended by what was done to it: what it had only in memory is gone.
     pub fn end_life(&self, node: Node) {
         self.lives.end(node);
     }
@@ -20,8 +20,9 @@ impl Stage {
     /// # Errors
     /// It had ended by itself.
     pub fn kill(&mut self, node: Node) -> Result<(), Fault> {
+        self.network.kill(node)?;
         self.end_life(node);
-        Ok(self.network.kill(node)?)
+        Ok(())
     }
 
     /// SIGTERM; it ends in order.
@@ -29,8 +30,8 @@ impl Stage {
     /// # Errors
     /// It had ended by itself, or does not end in order.
     pub fn stop(&mut self, node: Node) -> Result<(), Fault> {
-        self.end_life(node);
         let status = self.network.stop(node)?;
+        self.end_life(node);
         if status.code() == Some(0) {
             return Ok(());
         }
@@ -44,8 +45,9 @@ impl Stage {
     /// # Errors
     /// One had ended by itself.
     pub fn kill_all(&mut self) -> Result<(), Fault> {
+        self.network.kill_all()?;
         (0..self.network.validators()).for_each(|node| self.end_life(node));
-        Ok(self.network.kill_all()?)
+        Ok(())
     }
 
     /// Starts a node that is down, and kills it again after so long.
@@ -53,8 +55,9 @@ impl Stage {
     /// # Errors
     /// It ends by itself meanwhile.
     pub fn start_and_kill(&mut self, node: Node, after: Duration) -> Result<(), Fault> {
+        self.network.start_and_kill(node, after)?;
         self.end_life(node);
-        Ok(self.network.start_and_kill(node, after)?)
+        Ok(())
     }
 
     /// Starts a node that is down. What it announced before, it has.

@@ -70,12 +70,11 @@ impl OfFour {
 
     /// Cuts the disk, and goes on with the copy; the node is dead. The height that it had announced.
     fn take_power(&mut self, image: &Path) -> Result<u64, Fault> {
-        self.stage.end_life(0);
         let (disk, nodes) = (&self.disk, self.stage.network());
         let struck = disk.cut(image, || nodes.strike(0))?;
         struck?;
         // It hung in a write that was never to end; now it can die.
-        nodes.kill(0)?;
+        self.stage.kill(0)?;
         self.disk.go_on_with(image)?;
         Ok(self.stage.seen().tip_of(0))
     }

@@ -113,10 +113,11 @@ fn run_to_the_call(
         let log = process.log();
         Fault::broken(format!("{late}; it says:\n{log}"))
     })?;
-    stage.end_life(NODE);
     let answers = stage.runtime().block_on(load.stop());
     let injected = injection.injected(&log);
-    if status.is_none() {
+    if status.is_some() {
+        stage.end_life(NODE);
+    } else {
         // The tracer stays with it: nothing goes wrong any more, or nothing that ends it.
         stage.network().adopt(NODE, process)?;
     }
