@@ -211,7 +211,7 @@ impl Filled {
     /// Nobody can stop in time for this: it writes no more, or ends as after any failed write. True if
     /// it ended; it is started again then.
     fn fill_at_once(&mut self) -> Result<bool, Fault> {
-        self.disk.fill("all", 0)?;
+        self.disk.fill_up("all")?;
         let tip = self.stage.seen().tip();
         let ended = self
             .stage

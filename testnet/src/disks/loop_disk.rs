@@ -1,12 +1,17 @@
 //! A disk of a size: an ext4 in a file.
 
 use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::commands::run;
 use crate::process::Error;
 
 const MIB: u64 = 1024 * 1024;
+
+/// What is written block by block, in bytes, when a disk is filled to its last byte: its own books and
+/// what others write take a part of it that nobody knows before.
+const LAST_BYTES: u64 = 8 * MIB;
 
 /// A mounted image. Whoever drops it unmounts it and lets go of its loop device.
 #[derive(Debug)]
@@ -92,6 +97,27 @@ impl LoopDisk {
             &[option.as_ref(), length.as_ref(), file.as_os_str()],
         )
         .map(drop)
+    }
+
+    /// Fills it with a file of this name to its last byte, whatever others write meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn fill_up(&self, name: &str) -> Result<(), Error> {
+        self.fill(name, LAST_BYTES)?;
+        let path = self.mount.join(name);
+        let what = || format!("filling {}", path.display());
+        let mut file = File::options()
+            .append(true)
+            .open(&path)
+            .map_err(Error::system(what()))?;
+        loop {
+            match file.write_all(&[0; 4096]) {
+                Ok(()) => {}
+                Err(full) if full.kind() == ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(Error::system(what())(error)),
+            }
+        }
     }
 
     /// Removes a file that it was filled with.
