@@ -246,8 +246,10 @@ fn protocol(network_id: &str, channel: &str) -> StreamProtocol {
 fn secret(home: &Path, name: &str) -> Result<[u8; 32], String> {
     let path = home.join("keys").join(format!("{name}.key"));
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let text = text.trim().trim_start_matches("0x");
-    let key: Result<cloverleaf_types::B256, _> = text.parse();
+    // What follows from a key stands before it, for people.
+    let line = text.lines().find(|line| !line.starts_with('#'));
+    let key = line.unwrap_or_default().trim().trim_start_matches("0x");
+    let key: Result<cloverleaf_types::B256, _> = key.parse();
     key.map(|key| key.0)
         .map_err(|error| format!("{}: {error}", path.display()))
 }
