@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cloverleaf_api::json::{Evidence, EvidenceName};
 use cloverleaf_replica::{Misdeed, MisdeedKind};
-use cloverleaf_types::Address;
+use cloverleaf_types::{Address, Secp256k1};
 use eyre::{Context as _, Result};
 
 use crate::home::make_private_dir;
@@ -116,7 +116,7 @@ impl KeptEvidence {
 /// Reads a piece of evidence from a file.
 ///
 /// # Errors
-/// It cannot be read, is too long, or is no evidence.
+/// It cannot be read, is too long, is no evidence, or was changed since it was kept.
 fn read(path: &Path) -> Result<Evidence> {
     let reading = || format!("reading {}", path.display());
     let length = path.metadata().wrap_err_with(reading)?.len();
@@ -126,7 +126,16 @@ fn read(path: &Path) -> Result<Evidence> {
         path.display()
     );
     let text = fs::read(path).wrap_err_with(reading)?;
-    serde_json::from_slice(&text).wrap_err_with(|| format!("{} is no evidence", path.display()))
+    let evidence: Evidence = serde_json::from_slice(&text)
+        .wrap_err_with(|| format!("{} is no evidence", path.display()))?;
+    let is_whole = Misdeed::decode(&evidence.encoded.0)
+        .is_ok_and(|misdeed| shown(&misdeed) == evidence && misdeed.verify(&Secp256k1).is_ok());
+    eyre::ensure!(
+        is_whole,
+        "{} proves nothing: it was changed after it was kept",
+        path.display()
+    );
+    Ok(evidence)
 }
 
 /// The kind and the offender that a name begins with.
@@ -189,6 +198,24 @@ mod tests {
         // What was kept before counts.
         kept.keep(&misdeed(1, 9_999), 99);
         assert_eq!(kept.list().len(), PIECES_MAX + 1);
+    }
+
+    #[test]
+    fn piece_of_which_a_bit_has_changed_on_the_disk_is_not_served_unless_it_says_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = KeptEvidence::open(home.path()).unwrap();
+        kept.keep(&misdeed(1, 100), 0);
+        let name = kept.list().remove(0).name;
+        let (whole, path) = (kept.read(&name).unwrap(), kept.path(&name));
+        let text = fs::read(&path).unwrap();
+        for byte in 0..text.len() {
+            let mut damaged = text.clone();
+            damaged[byte] ^= 1 << (byte % 8);
+            fs::write(&path, damaged).unwrap();
+            if let Ok(served) = kept.read(&name) {
+                assert_eq!(served, whole, "byte {byte}");
+            }
+        }
     }
 
     #[test]
