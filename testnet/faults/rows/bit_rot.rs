@@ -9,6 +9,7 @@
 //! not hang, and signs nothing twice.
 
 mod directory;
+mod misdeed;
 mod oracle;
 mod scene;
 mod starts;
@@ -61,7 +62,7 @@ fn run(units: Range<u64>) -> Ended {
 fn run_on(binary: &Binary, units: Range<u64>, tally: &mut Tally) -> Result<(), String> {
     let mut scene = Scene::prepare(binary)?;
     let directory = Directory::read(&scene.home())?;
-    let oracle = Oracle::new(binary, &directory, &scene.copy("undamaged"))?;
+    let oracle = Oracle::new(binary, &directory, &scene)?;
     check_copies(&scene, &directory, &oracle, units.clone(), tally);
     let starts = units.filter(|unit| unit % UNITS_PER_START == 0);
     starts::run(&mut scene, starts, tally)

@@ -21,6 +21,7 @@ pub(super) enum Kind {
     Votes,
     Lane,
     Parcels,
+    Evidence,
     Genesis,
     Settings,
     Keys,
@@ -46,7 +47,7 @@ pub(super) struct Directory {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Table,
         Self::Blob,
         Self::Log,
@@ -57,6 +58,7 @@ impl Kind {
         Self::Votes,
         Self::Lane,
         Self::Parcels,
+        Self::Evidence,
         Self::Genesis,
         Self::Settings,
         Self::Keys,
@@ -80,6 +82,7 @@ impl Kind {
             Self::Votes => "vote journal",
             Self::Lane => "lane log",
             Self::Parcels => "parcel store",
+            Self::Evidence => "evidence",
             Self::Genesis => "genesis.json",
             Self::Settings => "node.toml",
             Self::Keys => "key files",
@@ -93,7 +96,7 @@ impl Kind {
 
     /// Whether nobody but the node itself ever writes it.
     pub(super) fn is_written_by_node(self) -> bool {
-        self <= Self::Parcels
+        self <= Self::Evidence
     }
 
     fn of(file: &Path) -> Option<Self> {
@@ -114,6 +117,7 @@ impl Kind {
             _ if is_in("journal/votes-") => Self::Votes,
             _ if is_in("journal/lane-") => Self::Lane,
             _ if is_in("journal/parcels-") => Self::Parcels,
+            _ if is_in("evidence/") => Self::Evidence,
             _ if text == "genesis.json" => Self::Genesis,
             _ if text == "node.toml" => Self::Settings,
             _ => return None,
@@ -183,6 +187,11 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// The files of a kind.
+    pub(super) fn files_of(&self, kind: Kind) -> &[PathBuf] {
+        self.kinds.get(&kind).map_or(&[], Vec::as_slice)
     }
 
     /// A byte of a file of a kind, and what it changes to; another kind when there is no such file.

@@ -1,13 +1,14 @@
 //! What may become of a damaged directory.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cloverleaf_testnet::process::{Binary, Finished};
 use serde_json::Value;
 
 use super::directory::{Damage, Directory, Kind};
+use super::scene::Scene;
 
 /// Longest time of a command that takes a tenth of a second on an idle machine.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,8 +19,11 @@ const REFUSALS: [i32; 4] = [1, 2, 70, 73];
 /// What is asked, and what the undamaged directory answers.
 pub(super) struct Oracle {
     binary: Binary,
+    trust: PathBuf,
     started: Value,
     checked: Value,
+    /// The node's evidence, by file.
+    evidence: Vec<(PathBuf, Value)>,
 }
 
 /// What became of a directory.
@@ -33,7 +37,8 @@ pub(super) enum Outcome {
     Behind,
     /// It does not start, and says which file it is.
     RefusesFile,
-    /// It does not start, and says that it is the store.
+    /// It does not start, and says where in the store the damage shows: CURRENT names a MANIFEST that is
+    /// not there, a large value cannot be read.
     RefusesStore,
     /// It starts, and refuses to serve what is damaged, by its column and key.
     RefusesEntry,
@@ -46,24 +51,38 @@ impl Outcome {
             Self::Watches => "watches",
             Self::Behind => "fetches again",
             Self::RefusesFile => "refuses by the file's name",
-            Self::RefusesStore => "refuses by the store's name",
+            Self::RefusesStore => "refuses by what the store lacks",
             Self::RefusesEntry => "refuses what is damaged",
         }
     }
 }
 
 impl Oracle {
-    pub(super) fn new(binary: &Binary, directory: &Directory, copy: &Path) -> Result<Self, String> {
+    pub(super) fn new(
+        binary: &Binary,
+        directory: &Directory,
+        scene: &Scene,
+    ) -> Result<Self, String> {
+        let copy = &scene.copy("undamaged");
         directory.copy(copy, None)?;
         let mut oracle = Self {
             binary: binary.clone(),
+            trust: scene.trust(),
             started: Value::Null,
             checked: Value::Null,
+            evidence: Vec::new(),
         };
         oracle.started = answer(&oracle.start(copy)?)?;
         oracle.checked = answer(&oracle.check(copy)?)?;
         if oracle.started["isAmnesiac"] != false || oracle.checked["ok"] != true {
             return Err(format!("{} {}", oracle.started, oracle.checked));
+        }
+        for file in directory.files_of(Kind::Evidence) {
+            if !oracle.is_proven(copy, file)? {
+                return Err(format!("{} proves nothing", file.display()));
+            }
+            let piece = (file.clone(), read_json(&copy.join(file))?);
+            oracle.evidence.push(piece);
         }
         Ok(oracle)
     }
@@ -79,6 +98,9 @@ impl Oracle {
         }
         let started = answer(&ended)?;
         let outcome = self.compare(&started)?;
+        if damage.kind == Kind::Evidence {
+            return self.judge_evidence(&damage.file, copy);
+        }
         if !damage.kind.is_of_store() {
             return Ok(outcome);
         }
@@ -95,6 +117,25 @@ impl Oracle {
                 checked.stderr
             )),
         }
+    }
+
+    /// What is damaged proves nothing, and what proves something is what it was.
+    fn judge_evidence(&self, file: &Path, copy: &Path) -> Result<Outcome, String> {
+        if !self.is_proven(copy, file)? {
+            return Ok(Outcome::RefusesEntry);
+        }
+        let piece = (file.to_owned(), read_json(&copy.join(file))?);
+        if self.evidence.contains(&piece) {
+            return Ok(Outcome::Same);
+        }
+        Err(format!("something else is proven: {}", piece.1))
+    }
+
+    fn is_proven(&self, home: &Path, file: &Path) -> Result<bool, String> {
+        let (file, trust) = (home.join(file), self.trust.as_os_str());
+        let [json, verify, option] = ["--json", "verify", "--trust"].map(OsStr::new);
+        let arguments = [json, verify, file.as_os_str(), option, trust];
+        Ok(self.run(&arguments, home)?.code == Some(0))
     }
 
     fn compare(&self, started: &Value) -> Result<Outcome, String> {
@@ -115,19 +156,17 @@ impl Oracle {
     }
 
     fn start(&self, home: &Path) -> Result<Finished, String> {
-        let words = ["--json", "node", "--check", "--home"].map(OsStr::new);
-        self.run(&words, home)
+        let [json, node, check, option] = ["--json", "node", "--check", "--home"].map(OsStr::new);
+        self.run(&[json, node, check, option, home.as_os_str()], home)
     }
 
     fn check(&self, home: &Path) -> Result<Finished, String> {
-        let words = ["--json", "db", "check", "--home"].map(OsStr::new);
-        self.run(&words, home)
+        let [json, db, check, option] = ["--json", "db", "check", "--home"].map(OsStr::new);
+        self.run(&[json, db, check, option, home.as_os_str()], home)
     }
 
-    fn run(&self, words: &[&OsStr; 4], home: &Path) -> Result<Finished, String> {
-        let [first, second, third, fourth] = *words;
-        let arguments = [first, second, third, fourth, home.as_os_str()];
-        let ended = self.binary.run_within(&arguments, home, COMMAND_TIMEOUT);
+    fn run(&self, arguments: &[&OsStr], home: &Path) -> Result<Finished, String> {
+        let ended = self.binary.run_within(arguments, home, COMMAND_TIMEOUT);
         let ended = ended.map_err(|problem| problem.to_string())?;
         check_orderly(ended.code, &ended.stderr)?;
         Ok(ended)
@@ -159,7 +198,14 @@ pub(super) fn refusal(damage: &Damage, code: Option<i32>, said: &str) -> Result<
     if is_named {
         return Ok(Outcome::RefusesFile);
     }
-    if damage.kind.is_of_store() && said.contains("/db ") {
+    let is_told_otherwise = match damage.kind {
+        // It names another file now, which is not there.
+        Kind::Current => said.contains("/db/MANIFEST-"),
+        // RocksDB says which entry cannot be read, and not in which file it is.
+        Kind::Blob => said.contains("/db is damaged: column ") && said.contains(", key 0x"),
+        _ => false,
+    };
+    if is_told_otherwise {
         return Ok(Outcome::RefusesStore);
     }
     Err(format!(
@@ -170,6 +216,12 @@ pub(super) fn refusal(damage: &Damage, code: Option<i32>, said: &str) -> Result<
 fn names_entries(found: &Value) -> bool {
     let findings = found["findings"].as_array();
     findings.is_some_and(|findings| !findings.is_empty())
+}
+
+fn read_json(path: &Path) -> Result<Value, String> {
+    let told = |problem: String| format!("{}: {problem}", path.display());
+    let text = std::fs::read(path).map_err(|error| told(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| told(error.to_string()))
 }
 
 fn answer(ended: &Finished) -> Result<Value, String> {

@@ -4,14 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cloverleaf_api::json::{At, Block};
-use cloverleaf_client::RpcClient;
+use cloverleaf_api::json::{At, Block, Evidence};
+use cloverleaf_client::{RpcClient, save_trust};
+use cloverleaf_testnet::external::Watched;
 use cloverleaf_testnet::load::{Lives, Load, Plan, Targets};
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, wait_until};
+use cloverleaf_types::TrustRoot;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::misdeed::{key_of, sign_twice};
 
 /// The node whose directory is damaged.
 pub(super) const VICTIM: usize = 0;
+
+/// The peer that it holds evidence against.
+const OFFENDER: usize = 3;
+
+/// A peer that is never damaged.
+const WITNESS: usize = 1;
 
 /// Validators.
 const VALIDATORS: usize = 4;
@@ -36,6 +47,8 @@ pub(super) struct Scene {
     network: Network,
     runtime: Runtime,
     dir: Dir,
+    /// What the node kept against its peer.
+    evidence: Vec<(String, Evidence)>,
 }
 
 /// Removed when all is over.
@@ -63,6 +76,7 @@ impl Scene {
             network,
             runtime: Runtime::new().map_err(text)?,
             dir,
+            evidence: Vec::new(),
         };
         scene.write_everything()?;
         Ok(scene)
@@ -70,6 +84,7 @@ impl Scene {
 
     fn write_everything(&mut self) -> Result<(), String> {
         self.network.start_all().map_err(text)?;
+        self.accuse()?;
         let targets = Targets {
             grpc: self.network.grpc_urls(),
             http: (0..VALIDATORS)
@@ -95,6 +110,26 @@ impl Scene {
         Ok(())
     }
 
+    /// A peer's key signs two votes for one slot; the peer itself comes back when that slot is over.
+    fn accuse(&mut self) -> Result<(), String> {
+        self.network.kill(OFFENDER).map_err(text)?;
+        let key = key_of(&self.network, OFFENDER)?;
+        let client = RpcClient::new(&self.network.http_url(VICTIM)).map_err(text)?;
+        let tip = async || client.network_info().await.ok().map(|info| info.height.0);
+        let evidence = self.home().join("evidence");
+        let last = self.runtime.block_on(sign_twice(&key, &evidence, tip))?;
+        self.wait("the slots are over", |scene| {
+            scene.tip(WITNESS) > Some(last)
+        })?;
+        self.network.start(OFFENDER).map_err(text)?;
+        self.evidence = self.runtime.block_on(pieces(&client))?;
+        if self.evidence.is_empty() {
+            return Err("the evidence is not served".to_owned());
+        }
+        let trust = TrustRoot::genesis(self.network.genesis()).map_err(text)?;
+        save_trust(&self.trust(), &trust).map_err(text)
+    }
+
     fn wait_for_blocks(&self) -> Result<(), String> {
         let height = self.tip(VICTIM).unwrap_or(0) + BLOCKS;
         self.wait("blocks", |scene| scene.tip(VICTIM) >= Some(height))
@@ -103,6 +138,54 @@ impl Scene {
     /// Where the damaged node lives.
     pub(super) fn home(&self) -> PathBuf {
         self.network.dir().join(format!("node{VICTIM}"))
+    }
+
+    /// What offline proofs of this network are checked against.
+    pub(super) fn trust(&self) -> PathBuf {
+        self.dir.0.join("trust.json")
+    }
+
+    /// What the node serves is what its peer's blocks hold: every block, every batch of both rollups from
+    /// the first on; and its evidence, unless it says that it cannot read it.
+    pub(super) fn check_served(&self) -> Result<(), String> {
+        let tip = self.tip(WITNESS).ok_or("the witness does not answer")?;
+        let genesis = self.network.genesis();
+        let (watched, urls) = (Watched::new(genesis, VALIDATORS), self.network.grpc_urls());
+        let (mut watchers, handle) = (JoinSet::new(), self.runtime.handle());
+        for node in [VICTIM, WITNESS] {
+            let blocks = watched.clone().blocks(node, urls[node].clone());
+            watchers.spawn_on(blocks, handle);
+        }
+        for chain_id in CHAINS {
+            let upstreams = vec![urls[VICTIM].clone()];
+            let batches = watched.clone().rollup(genesis.clone(), chain_id, upstreams);
+            watchers.spawn_on(batches, handle);
+        }
+        let nodes = [VICTIM, WITNESS];
+        let read = wait_until("the node streams what was decided", SOON, || {
+            let seen = watched.lock();
+            let is_read = nodes.iter().all(|node| seen.tip_of(*node) >= tip);
+            seen.fault().is_some() || (is_read && seen.is_followed(&CHAINS))
+        });
+        self.runtime.block_on(watchers.shutdown());
+        if let Some(fault) = watched.lock().fault() {
+            return Err(fault.to_owned());
+        }
+        read.map_err(text)?;
+        self.check_evidence_served()
+    }
+
+    fn check_evidence_served(&self) -> Result<(), String> {
+        let client = RpcClient::new(&self.network.http_url(VICTIM)).map_err(text)?;
+        for (name, kept) in &self.evidence {
+            let served = self.runtime.block_on(client.evidence(name));
+            if let Ok(Some(served)) = served
+                && served != *kept
+            {
+                return Err(format!("{name} is served as {served:?}, and was {kept:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// A place for a copy of it.
@@ -137,6 +220,16 @@ impl Scene {
     ) -> Result<(), String> {
         wait_until(what, SOON, || is_so(self)).map_err(text)
     }
+}
+
+/// All the evidence that a node serves, by name.
+async fn pieces(client: &RpcClient) -> Result<Vec<(String, Evidence)>, String> {
+    let mut pieces = Vec::new();
+    for listed in client.evidence_names().await.map_err(text)? {
+        let piece = client.evidence(&listed.name).await.map_err(text)?;
+        pieces.extend(piece.map(|piece| (listed.name, piece)));
+    }
+    Ok(pieces)
 }
 
 fn text(problem: impl std::fmt::Display) -> String {

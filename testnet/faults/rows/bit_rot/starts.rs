@@ -71,6 +71,9 @@ fn start_damaged(scene: &mut Scene, unit: u64) -> Result<Ended, String> {
         }
     }
     check_blocks(scene)?;
+    scene
+        .check_served()
+        .map_err(|problem| format!("{damage}: {problem}"))?;
     check_evidence(scene)?;
     Ok(ended)
 }
