@@ -16,6 +16,7 @@ mod soak;
 mod steps;
 mod syscalls;
 mod twins;
+mod upgrade;
 
 use cloverleaf_testnet::simulation::random::Random;
 use cloverleaf_testnet::stage::VALIDATORS;
@@ -43,6 +44,7 @@ pub(crate) const ALL: &[Row] = &[
     kills::ROW,
     membership::ROW,
     partitions::ROW,
+    upgrade::ROW,
     clients::ROW,
     peers::ROW,
     soak::ROW,

@@ -9,7 +9,9 @@ use std::ops::Range;
 use cloverleaf_testnet::process::Stopwatch;
 use cloverleaf_testnet::stage::{CHAINS, Fault, StagePlan};
 
-use kinds::{KINDS, Kind, rollup_has};
+use kinds::{KINDS, Kind};
+
+pub(super) use kinds::rollup_has;
 
 use crate::ground::{Ground, Play, play, users};
 use crate::measured::Measured;
@@ -92,8 +94,8 @@ impl Play for Kills {
     fn end(&mut self, on: &mut Ground, tally: &mut Tally) -> Result<(), Fault> {
         // Bundles that wait are in the streams when all is quiet; the audit reads them at the rollups.
         on.quiet()?;
-        rollup_has(on, 0, on.stage.batches(CHAINS[0]))?;
-        rollup_has(on, 1, on.stage.batches(CHAINS[1]))?;
+        rollup_has(&on.stage, 0, on.stage.batches(CHAINS[0]))?;
+        rollup_has(&on.stage, 1, on.stage.batches(CHAINS[1]))?;
         let audit = on.stage.command(0, &["rollup", "audit", "901", "902"])?;
         let audited = audit.succeeded()?.json()?["bundlesChecked"].as_u64();
         tally.meet("bundles audited", audited.unwrap_or(0));

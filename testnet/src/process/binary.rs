@@ -46,12 +46,26 @@ impl Binary {
             Some(path) => PathBuf::from(path),
             None => beside(&env::current_exe().map_err(Error::system("finding this executable"))?),
         };
+        Self::at(path)
+    }
+
+    /// The binary at a path, which may be of another version.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn at(path: PathBuf) -> Result<Self, Error> {
         if path.is_file() {
             let tracer = Vec::new();
             Ok(Self { path, tracer })
         } else {
             Err(Error::NoBinary { path })
         }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The same, started by a program that then becomes it, as `strace -D` does.

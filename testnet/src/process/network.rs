@@ -126,6 +126,11 @@ impl Network {
         self.flags = flags;
     }
 
+    /// Whatever is started from now on is of this version.
+    pub fn set_binary(&mut self, binary: &Binary) {
+        self.binary = binary.clone();
+    }
+
     /// Makes the directory of one more node, which knows where the others are, those that came later
     /// than genesis among them; it does not run yet.
     ///

@@ -313,6 +313,12 @@ impl Stage {
         Ok(self.binary.run(arguments.iter().chain(&to_node))?)
     }
 
+    /// Whatever is started from now on is of this version.
+    pub fn go_on_with(&mut self, binary: &Binary) {
+        self.binary = binary.clone();
+        self.network.set_binary(binary);
+    }
+
     /// The binary that nodes are started with.
     #[must_use]
     pub fn binary(&self) -> &Binary {

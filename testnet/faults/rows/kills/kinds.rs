@@ -8,7 +8,7 @@ use cloverleaf_mempool::Name;
 use cloverleaf_testnet::load::Wallet;
 use cloverleaf_testnet::process::{Stopwatch, pause, wait_until};
 use cloverleaf_testnet::simulation::random::Random;
-use cloverleaf_testnet::stage::{CHAINS, Fault, SOON, VALIDATORS};
+use cloverleaf_testnet::stage::{CHAINS, Fault, SOON, Stage, VALIDATORS};
 use cloverleaf_types::ChainId;
 use serde_json::{Value, json};
 
@@ -204,19 +204,19 @@ impl Kills {
         let back = Stopwatch::start();
         let port = u16::try_from(index).expect("two rollups");
         on.stage.network().start_rollup(chain_id, port)?;
-        rollup_has(on, port, on.stage.batches(chain_id))?;
+        rollup_has(&on.stage, port, on.stage.batches(chain_id))?;
         self.returns.add(back.elapsed());
         Ok(1)
     }
 }
 
 /// Waits until a rollup has executed so many batches.
-pub(super) fn rollup_has(on: &Ground, port: u16, batches: usize) -> Result<(), Fault> {
-    let port_url = on.stage.rollup_url(port);
+pub(in crate::rows) fn rollup_has(stage: &Stage, port: u16, batches: usize) -> Result<(), Fault> {
+    let port_url = stage.rollup_url(port);
     let client = RpcClient::new(&port_url)?;
     let executed = || {
         let asked = client.call::<Value>("eth_blockNumber", json!([]));
-        let answer = on.stage.runtime().block_on(asked).ok()?;
+        let answer = stage.runtime().block_on(asked).ok()?;
         let digits = answer.as_str()?.strip_prefix("0x")?.to_owned();
         usize::from_str_radix(&digits, 16).ok()
     };
