@@ -2,6 +2,7 @@
 
 mod bit_rot;
 mod clients;
+mod containers;
 mod controls;
 mod disk_full;
 mod fuzz;
@@ -45,6 +46,7 @@ pub(crate) const ALL: &[Row] = &[
     membership::ROW,
     partitions::ROW,
     upgrade::ROW,
+    containers::ROW,
     clients::ROW,
     peers::ROW,
     soak::ROW,
