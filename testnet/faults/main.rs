@@ -21,6 +21,7 @@ mod table;
 use std::ops::Range;
 use std::process::ExitCode;
 
+use cloverleaf_testnet::links::DELAY;
 use cloverleaf_testnet::process::Stopwatch;
 
 use record::Record;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         ["full", name, units] => number(units).and_then(|units| run_full(name, Some(units))),
         ["repeat", name, units] => range(units).and_then(|units| repeat(name, units)),
         ["rows"] => Ok(list()),
+        [DELAY, delay_ms] => number(delay_ms).and_then(rows::hold_back),
         _ => Err(USAGE.to_owned()),
     };
     match ended {

@@ -19,6 +19,9 @@ mod syscalls;
 mod twins;
 mod upgrade;
 
+use std::time::Duration;
+
+use cloverleaf_testnet::links;
 use cloverleaf_testnet::simulation::random::Random;
 use cloverleaf_testnet::stage::VALIDATORS;
 
@@ -59,4 +62,13 @@ fn shuffled(random: &mut Random) -> [usize; VALIDATORS] {
         nodes.swap(last, random.index(last + 1));
     }
     nodes
+}
+
+/// What a row runs this program for again: it holds packets back until it is killed.
+pub(crate) fn hold_back(delay_ms: u64) -> Result<bool, String> {
+    let ended = links::hold_back(Duration::from_millis(delay_ms));
+    ended.map_or_else(
+        |error| Err(format!("holding packets back: {error}")),
+        |()| Ok(true),
+    )
 }

@@ -9,9 +9,16 @@
 //! from outside reaches every node all the time. Only root can do this. Whatever is made goes when its
 //! owner is dropped; what a killed process left goes when the next one begins.
 
+mod delay;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use delay::{Delaying, QUEUE};
+
+pub use delay::{DELAY, hold_back};
 
 use crate::external::Node;
 use crate::process::{Error, Host};
@@ -30,6 +37,7 @@ const INSIDE: &str = "eth0";
 pub struct Links {
     bridge: String,
     hosts: Vec<Host>,
+    delays: Mutex<Vec<Delaying>>,
 }
 
 impl Links {
@@ -67,6 +75,7 @@ impl Links {
         let links = Self {
             bridge: format!("{INTERFACE}{process}b"),
             hosts: (0..nodes).map(host).collect(),
+            delays: Mutex::default(),
         };
         let bridge = &links.bridge;
         ip(&["link", "add", bridge, "type", "bridge"])?;
@@ -154,6 +163,33 @@ impl Links {
         self.inside(node, "tc", &[&replace[..], &bucket].concat())
     }
 
+    /// All that a node sends to the others arrives so much later, and what they send does not. The
+    /// executable must be one that hands [`DELAY`] and the time on to [`hold_back`].
+    ///
+    /// # Errors
+    /// `iptables` refuses, or this kernel has no queue for packets (NFQUEUE).
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn delay(&self, node: Node, delay_ms: u64) -> Result<(), Error> {
+        let queue = QUEUE.to_string();
+        let delaying = Delaying::start(&self.hosts[node].namespace, delay_ms)?;
+        self.delays().push(delaying);
+        let others = self.hosts.iter().enumerate().filter(|(it, _)| *it != node);
+        for (_, other) in others {
+            let (to, queue) = (
+                other.address.to_string(),
+                ["-j", "NFQUEUE", "--queue-num", &queue],
+            );
+            self.filter(node, &[&["-A", "OUTPUT", "-d", &to], &queue[..]].concat())?;
+        }
+        Ok(())
+    }
+
+    fn delays(&self) -> MutexGuard<'_, Vec<Delaying>> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All links are whole again.
     ///
     /// # Errors
@@ -161,8 +197,10 @@ impl Links {
     pub fn heal(&self) -> Result<(), Error> {
         for node in 0..self.hosts.len() {
             self.filter(node, &["-F", "INPUT"])?;
+            self.filter(node, &["-F", "OUTPUT"])?;
             let _if_it_was_slow = self.inside(node, "tc", &["qdisc", "del", "dev", INSIDE, "root"]);
         }
+        self.delays().clear();
         Ok(())
     }
 

@@ -19,9 +19,9 @@ use crate::row::{Counts, Ended, Row, Tally};
 
 pub(crate) const ROW: Row = Row {
     name: "partitions",
-    unit: "partition, loss or standstill of real nodes, and its repair",
+    unit: "partition, loss, delay or standstill of real nodes, and its repair",
     counts: Counts {
-        short: 4,
+        short: 5,
         long: 24,
         full: 100,
         slice: 25,
@@ -46,20 +46,33 @@ struct Partitions {
     /// From the repair to when every node has a new block.
     heals: Measured,
     kinds: BTreeMap<Kind, u64>,
+    /// This kernel can hold packets back.
+    can_delay: bool,
 }
 
 fn run(units: Range<u64>) -> Ended {
     if let Some(missing) = Links::lacking() {
         return Ended::Skipped(missing);
     }
+    let delayed = Links::new(2).and_then(|links| links.delay(0, 1));
+    if let Err(missing) = &delayed {
+        eprintln!("SKIPPED: DELAYS OF PACKETS WERE NOT TESTED: {missing}");
+    }
     let is_long = units.end - units.start >= ROW.counts.long;
-    let mut partitions = Partitions::default();
+    let mut partitions = Partitions {
+        can_delay: delayed.is_ok(),
+        ..Partitions::default()
+    };
     let ended = play(&mut partitions, units);
     let Ended::Done(mut tally) = ended else {
         return ended;
     };
     for kind in KINDS {
         let times = partitions.kinds.remove(&kind);
+        if kind == Kind::Delayed && !partitions.can_delay {
+            tally.figure("breaks Delayed", "not tested: no NFQUEUE");
+            continue;
+        }
         if is_long || times.is_some() {
             tally.meet(&format!("breaks {kind:?}"), times.unwrap_or(0));
         }
@@ -83,7 +96,7 @@ impl Play for Partitions {
     }
 
     fn once(&mut self, on: &mut Field, unit: u64, tally: &mut Tally) -> Result<u64, Fault> {
-        let mut broken = Break::of(unit);
+        let mut broken = Break::of(unit, self.can_delay);
         broken.begin(on)?;
         broken.last(on)?;
         broken.end(on)?;

@@ -25,11 +25,15 @@ const FLAP_MS: (u64, u64) = (200, 1_500);
 /// What a slow node may send in a second, in kbit: from less than the load needs.
 const SLOW_KBIT: (u64, u64) = (512, 4_096);
 
-pub(super) const KINDS: [Kind; 9] = [
+/// By how much all that a node sends is late, in milliseconds: up to more than a round's timeouts.
+const DELAY_MS: (u64, u64) = (50, 2_000);
+
+pub(super) const KINDS: [Kind; 10] = [
     Kind::Halves,
     Kind::Isolated,
     Kind::Lossy,
     Kind::Flapping,
+    Kind::Delayed,
     Kind::Deaf,
     Kind::Unheard,
     Kind::Between,
@@ -51,6 +55,8 @@ pub(super) enum Kind {
     Between,
     /// One alone, again and again.
     Flapping,
+    /// What one sends is late, and what it hears is not.
+    Delayed,
     /// Everything loses packets.
     Lossy,
     /// One sends slowly.
@@ -68,10 +74,14 @@ pub(super) struct Break {
 }
 
 impl Break {
-    pub(super) fn of(unit: u64) -> Self {
+    /// The break of a unit; a slow node's where packets cannot be delayed.
+    pub(super) fn of(unit: u64, can_delay: bool) -> Self {
         let mut random = Random::new(unit);
         let turn = usize::try_from(unit).expect("few units");
-        let kind = KINDS[turn % KINDS.len()];
+        let kind = match KINDS[turn % KINDS.len()] {
+            Kind::Delayed if !can_delay => Kind::Slow,
+            kind => kind,
+        };
         let (low, high) = if random.chance(125) {
             LONG_BREAK_MS
         } else {
@@ -95,6 +105,10 @@ impl Break {
             Kind::Unheard => cut(&on.links, &[one], &[other, third, last])?,
             Kind::Between => split(&on.links, &[one], &[other, third])?,
             Kind::Lossy => self.lose(&on.links)?,
+            Kind::Delayed => {
+                let delay_ms = self.random.between(DELAY_MS.0, DELAY_MS.1);
+                on.links.delay(one, delay_ms)?;
+            }
             Kind::Slow => {
                 let kbit = self.random.between(SLOW_KBIT.0, SLOW_KBIT.1);
                 on.links.slow(one, kbit)?;
