@@ -176,11 +176,14 @@ impl RawPeer {
     /// # Errors
     /// The node refuses it, or has hung up.
     pub async fn open(&mut self, network_id: &str, channel: &str) -> Result<Stream, String> {
-        let opened = self
-            .control
-            .open_stream(self.target, protocol(network_id, channel))
-            .await;
-        opened.map_err(|error| error.to_string())
+        let protocol = protocol(network_id, channel);
+        // Of a connection that is no more, a stream would be waited for without an end.
+        tokio::select! {
+            opened = self.control.open_stream(self.target, protocol) => {
+                opened.map_err(|error| error.to_string())
+            }
+            _ended = self.running.join_next() => Err("the node has hung up".to_owned()),
+        }
     }
 
     /// Opens a stream and writes these bytes into it.
