@@ -34,6 +34,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "mempool",
             // Hostile peers join the mesh with a validator's key.
             "network",
+            // Simulated readers resume at the hubs that nodes serve.
+            "stream",
         ],
     ),
     (

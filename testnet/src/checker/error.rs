@@ -64,6 +64,14 @@ pub enum Violation {
         /// How.
         what: String,
     },
+    /// A reader was not given every batch once and in order.
+    #[error("delivery of rollup {chain_id} to a reader: {what}")]
+    Delivery {
+        /// The rollup.
+        chain_id: ChainId,
+        /// How.
+        what: String,
+    },
     /// A bundle is not whole.
     #[error("atomicity at height {height}: {what}")]
     Atomicity {

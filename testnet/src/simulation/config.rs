@@ -117,6 +117,10 @@ pub struct Controls {
     pub votes_forgotten: bool,
     /// The replay window is empty after a start.
     pub window_forgotten: bool,
+    /// Readers store their cursors before the effects.
+    pub cursors_first: bool,
+    /// Streams are served from the batch after the one that is asked for.
+    pub streams_skip: bool,
     /// Blocks are ordered wrong, by all alike.
     pub ordering: Option<Ordering>,
 }

@@ -82,6 +82,10 @@ counts! {
     gave_way,
     /// Items that were announced as available.
     available,
+    /// Times that a reader of a stream went on at its cursor.
+    resumes,
+    /// Batches that were handed out again, since their reader had crashed.
+    redelivered,
     /// Networks with a clock that is ahead of all others.
     fast_clocks,
     /// Machines that lost power.

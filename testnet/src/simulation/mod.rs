@@ -3,6 +3,7 @@
 //! ```text
 //!  queue ─► world ─┬─► host: replica, journals, block store    crash between any two outputs
 //!                  ├─► links: delay, loss, duplication, partitions in one or both directions
+//!                  ├─► readers: of the rollups' streams, with cursors
 //!                  ├─► workload: senders and bundlers, and what becomes of what they sent
 //!                  ├─► faults: what breaks next, and when it is repaired
 //!                  ├─► membership: validators that join, leave and change their power
@@ -27,6 +28,7 @@ pub mod negative;
 mod network;
 mod queue;
 pub mod random;
+mod readers;
 pub mod script;
 pub mod steps;
 mod store;

@@ -18,7 +18,7 @@ pub struct Negative {
 }
 
 /// Every one of them.
-pub const ALL: [Negative; 10] = [
+pub const ALL: [Negative; 12] = [
     Negative {
         what: "votes leave before the vote journal is synced",
         config: |seed| broken(seed, |controls| controls.votes_leave_early = true),
@@ -83,6 +83,16 @@ pub const ALL: [Negative; 10] = [
         is_caught: |found| matches!(found, Violation::Replay { .. }),
     },
     Negative {
+        what: "readers of streams store their cursors before the effects",
+        config: |seed| delivered(seed, |controls| controls.cursors_first = true),
+        is_caught: |found| matches!(found, Violation::Delivery { .. }),
+    },
+    Negative {
+        what: "streams are served from the batch after the one that is asked for",
+        config: |seed| delivered(seed, |controls| controls.streams_skip = true),
+        is_caught: |found| matches!(found, Violation::Delivery { .. }),
+    },
+    Negative {
         what: "two of four validators run twice, each half of the network hears one of each",
         config: |seed| {
             let mut config = Config::calm(seed);
@@ -113,6 +123,13 @@ fn broken(seed: u64, break_it: fn(&mut Controls)) -> Config {
     if let Some(faults) = &mut config.faults {
         faults.interval_ms = 150;
     }
+    config
+}
+
+/// A network in which nothing breaks but what reads its streams.
+fn delivered(seed: u64, break_it: fn(&mut Controls)) -> Config {
+    let mut config = Config::calm(seed);
+    break_it(&mut config.controls);
     config
 }
 

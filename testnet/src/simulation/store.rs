@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use cloverleaf_bundle::{State, Window};
 use cloverleaf_replica::{BlockRange, Commit, PlacedIndex};
-use cloverleaf_types::{CommitCertificate, DecidedBlock, Height, TransactionKey};
+use cloverleaf_stream::StreamItem;
+use cloverleaf_types::{ChainId, CommitCertificate, DecidedBlock, Genesis, Height, TransactionKey};
 
 /// What is durable.
 #[derive(Clone, Debug, Default)]
@@ -14,15 +15,31 @@ struct Content {
     blocks: BTreeMap<Height, Bytes>,
     state: Option<Vec<u8>>,
     placed: HashMap<TransactionKey, Height>,
+    /// By rollup and number.
+    batches: BTreeMap<(ChainId, u64), Arc<StreamItem>>,
+    /// The latest batch of every registered rollup, 0 before its first.
+    heads: BTreeMap<ChainId, u64>,
 }
 
 /// A handle to the store; clones are handles to the same one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store(Arc<Mutex<Content>>);
 
 impl Store {
-    /// Makes a block, the state after it and its index entries durable.
-    pub(crate) fn write(&self, commit: &Commit) {
+    /// An empty one of a network.
+    pub(crate) fn new(genesis: &Genesis) -> Self {
+        let rollups = genesis.rollups.iter().map(|rollup| rollup.chain_id);
+        let rollups = rollups.chain([ChainId::CONTROL]);
+        let content = Content {
+            heads: rollups.map(|chain_id| (chain_id, 0)).collect(),
+            ..Content::default()
+        };
+        Self(Arc::new(Mutex::new(content)))
+    }
+
+    /// Makes a block, the state after it and its index entries durable; returns what streams carry of
+    /// it.
+    pub(crate) fn write(&self, commit: &Commit) -> Vec<Arc<StreamItem>> {
         let mut content = self.lock();
         let height = commit.block.height();
         content.blocks.insert(height, commit.block.encode());
@@ -33,6 +50,43 @@ impl Store {
                 content.placed.insert((chain_id, *id), height);
             }
         }
+        content.follow_registry(commit);
+        let items = StreamItem::of_block(&commit.block, &commit.branches);
+        for item in &items {
+            let place = (item.chain_id, item.seq);
+            content.batches.insert(place, Arc::clone(item));
+            content.heads.insert(item.chain_id, item.seq);
+        }
+        items
+    }
+
+    /// The height of the latest block.
+    pub(crate) fn tip(&self) -> Height {
+        let content = self.lock();
+        let latest = content.blocks.last_key_value();
+        latest.map_or(Height::GENESIS, |(height, _)| *height)
+    }
+
+    /// The number of a rollup's latest batch, 0 before its first; nothing if nobody registered it.
+    pub(crate) fn seq(&self, chain_id: ChainId) -> Option<u64> {
+        self.lock().heads.get(&chain_id).copied()
+    }
+
+    /// As many batches of a rollup as there are from a number on, up to a count.
+    pub(crate) fn batches_from(
+        &self,
+        chain_id: ChainId,
+        from_seq: u64,
+        items_max: usize,
+    ) -> Vec<Arc<StreamItem>> {
+        let content = self.lock();
+        let batches = content
+            .batches
+            .range((chain_id, from_seq)..=(chain_id, u64::MAX));
+        batches
+            .take(items_max)
+            .map(|(_, item)| Arc::clone(item))
+            .collect()
     }
 
     /// A store of its own that holds the same.
@@ -94,6 +148,20 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, Content> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    /// S1: what chain 0 registers in this block has a stream from the next on.
+    fn follow_registry(&mut self, commit: &Commit) {
+        if commit.block.block.batch(ChainId::CONTROL).is_none() {
+            return;
+        }
+        let state = State::decode(&commit.state).expect("a replica encodes its state");
+        for registered in state.rollups() {
+            let head = registered.head;
+            self.heads.entry(head.chain_id).or_insert(head.seq);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 mod heard;
 mod outputs;
 mod power;
+mod streams;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
     BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, intake,
 };
+use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
 
 pub(crate) use power::DiskCopy;
@@ -112,6 +114,8 @@ pub(crate) struct Host {
 /// What power loss takes.
 struct Running {
     replica: Replica,
+    /// Serves the streams of what is durable here.
+    hub: Hub,
     files: Files,
     inbox: VecDeque<Input>,
     outputs: VecDeque<Output>,
@@ -156,6 +160,7 @@ impl Host {
         let drift_ms = surroundings.genesis.parameters.clock_drift_ms;
         let disk = PoweredDisk::new();
         Files::begin(&disk, signer.address());
+        let store = Store::new(&surroundings.genesis);
         Self {
             address: signer.address(),
             signer,
@@ -164,7 +169,7 @@ impl Host {
             random,
             boot: 0,
             disk,
-            store: Store::default(),
+            store,
             running: None,
             accepted: None,
             is_unaware: false,

@@ -129,10 +129,11 @@ impl Host {
 
     pub(super) fn written(&mut self, commit: &Arc<Commit>) {
         self.writing = None;
-        self.store.write(commit);
+        let items = self.store.write(commit);
         self.saw(Sighting::Decided(Arc::clone(commit)));
         if let Some(running) = &mut self.running {
             let height = commit.block.height();
+            running.hub.announce(height, items);
             running.inbox.push_back(Input::Committed { height });
         }
     }

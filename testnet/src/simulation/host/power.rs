@@ -12,6 +12,7 @@ use cloverleaf_types::Height;
 use super::super::faults::Lost;
 use super::super::files::{Files, Found};
 use super::heard::Heard;
+use super::streams::hub;
 use super::{Effect, Host, Running, Sighting, Store};
 
 /// What a start found.
@@ -83,6 +84,7 @@ impl Host {
         let forgot = replica.observe().is_amnesiac;
         self.running = Some(Running {
             replica,
+            hub: hub(&self.store),
             files,
             inbox: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -129,7 +131,7 @@ impl Host {
         };
         self.disk.wipe(prefix);
         if lost == Lost::Disk {
-            self.store = Store::default();
+            self.store = Store::new(&self.surroundings.genesis);
         }
     }
 

@@ -134,6 +134,7 @@ impl Simulation {
         self.faults = None;
         self.isolated = None;
         self.links.heal();
+        self.readers.leave_alone();
         for host in 0..self.hosts.len() {
             self.hosts[host].light_fuse(None);
             if !self.hosts[host].is_up() && self.off_us[host].is_some() {

@@ -216,6 +216,7 @@ impl Simulation {
         }
         self.counts.follow_changes(&block.block);
         self.blocks.push(block.clone());
+        self.readers.follow(&block.block, self.hosts.len());
         for dropped in &left {
             *self.counts.drops.entry(dropped.reason).or_default() += 1;
         }

@@ -18,6 +18,9 @@ const NOTICE_US: u64 = 20_000;
 /// How long making a connection takes, in microseconds.
 const CONNECT_US: (u64, u64) = (25_000, 150_000);
 
+/// Time between two steps of the readers, in microseconds.
+const READ_US: u64 = 20_000;
+
 /// Time between two unasked doings of Byzantine validators, in microseconds.
 const UNASKED_US: u64 = 60_000;
 
@@ -65,6 +68,7 @@ impl Simulation {
             Event::PutBack(old) => self.put_back(*old)?,
             Event::Repair(repair) => self.repair(&repair)?,
             Event::Submit => self.submit()?,
+            Event::Read => self.read()?,
             Event::Unasked => self.unasked()?,
             Event::Reshape => self.reshape()?,
         }
@@ -232,6 +236,14 @@ impl Simulation {
                 host.expect_nonce(self.now_us, ChainId::CONTROL, sender, nonce);
             }
         }
+    }
+
+    fn read(&mut self) -> Result<(), Violation> {
+        self.queue.push(self.now_us + READ_US, Event::Read);
+        let hosts = self.hosts.iter().enumerate();
+        let serves = hosts.map(|(index, host)| host.is_up() && self.is_correct(index));
+        let serves: Vec<bool> = serves.collect();
+        self.readers.step(&self.hosts, &serves)
     }
 
     fn unasked(&mut self) -> Result<(), Violation> {

@@ -27,9 +27,13 @@ use super::memo::Memo;
 use super::network::{authority, genesis, joiners, keys, validator};
 use super::queue::Queue;
 use super::random::{Digest, Random};
+use super::readers::Readers;
 use super::workload::Workload;
 use crate::checker::signatures::Signed;
 use crate::checker::{Judge, Violation};
+
+/// Tells the chance of readers from all other.
+const READERS_SEED: u64 = 0xC045;
 
 /// Something that happens at a time.
 pub(super) enum Event {
@@ -61,6 +65,8 @@ pub(super) enum Event {
     Repair(Repair),
     /// Clients submit.
     Submit,
+    /// Readers of the streams go on.
+    Read,
     /// Byzantine validators do what nobody asked for.
     Unasked,
     /// The network's authority changes the validators.
@@ -113,6 +119,7 @@ pub struct Simulation {
     pub(super) behaviours: Vec<Option<Box<dyn Behaviour>>>,
     pub(super) links: Links,
     pub(super) workload: Workload,
+    pub(super) readers: Readers,
     pub(super) faults: Option<Faults>,
     pub(super) membership: Membership,
     /// Faults of earlier phases are repaired already.
@@ -191,6 +198,11 @@ impl Simulation {
             behaviours,
             links: Links::new(config.links, count, random.split()),
             workload: Workload::new(config.workload, count, random.split()),
+            // Of its own, so that readers move nothing else.
+            readers: Readers::new(
+                config.controls.cursors_first,
+                Random::new(config.seed ^ READERS_SEED),
+            ),
             faults: faults.map(|faults| Faults::new(faults, count, random.split())),
             phase: 0,
             off_us: vec![None; count],
@@ -228,6 +240,7 @@ impl Simulation {
             self.power_on(host)?;
         }
         self.queue.push(0, Event::Submit);
+        self.queue.push(0, Event::Read);
         self.queue.push(0, Event::Unasked);
         self.queue.push(0, Event::Reshape);
         if let Some(faults) = &mut self.faults {

@@ -98,6 +98,8 @@ impl Simulation {
             }
         }
         self.counts.available = self.judge.promises().made();
+        self.counts.resumes = self.readers.resumes;
+        self.counts.redelivered = self.readers.redelivered;
         Ok(Report {
             digest: self.digest,
             counts: self.counts.clone(),
@@ -126,7 +128,8 @@ impl Simulation {
 
     fn is_well(&self, target: u64) -> bool {
         let settled = self.wiped.is_empty() && self.rolled_back.is_empty();
-        self.lowest() >= target && settled && self.kept_promises().is_ok()
+        let is_read = self.readers.have_caught_up();
+        self.lowest() >= target && settled && is_read && self.kept_promises().is_ok()
     }
 
     fn kept_promises(&self) -> Result<(), Violation> {
