@@ -27,6 +27,7 @@
 //! longer than a vote may wait: [`intake()`] does it on the caller's own thread.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod config;
 mod index;
 mod input;
@@ -54,6 +55,7 @@ mod sync_flow;
 mod vote_journal;
 
 pub use chain::Order;
+pub use clock::SteadyClock;
 pub use config::{Halt, Recovered};
 pub use index::PlacedIndex;
 pub use input::{Input, Intake};

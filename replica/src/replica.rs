@@ -101,7 +101,7 @@ impl Replica {
     }
 
     /// Takes one input and says what must be done, in order. `now_ms` is this machine's clock, in
-    /// milliseconds since 1970. After [`Output::Halt`] there is no more output.
+    /// milliseconds since 1970, as a [`SteadyClock`](crate::SteadyClock) tells it. After [`Output::Halt`] there is no more output.
     pub fn handle(&mut self, now_ms: u64, input: Input) -> Vec<Output> {
         if self.halted {
             return Vec::new();

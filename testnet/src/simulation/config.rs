@@ -11,8 +11,8 @@ use super::script::Script;
 /// Transactions in a pool that is soon full: a few rounds of what is submitted to one node.
 const SMALL_POOL_TRANSACTIONS_MAX: usize = 12;
 
-/// Furthest that a clock is ahead, in milliseconds: fifteen times what others accept (T1).
-const FAST_CLOCK_MS: u64 = 3_000;
+/// Furthest that a clock is ahead or behind, in milliseconds: fifteen times what others accept (T1).
+pub(super) const WRONG_CLOCK_MS: u64 = 3_000;
 
 /// One simulated network and what happens to it; everything else follows from the seed.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Config {
     pub workload: WorkloadConfig,
     /// A validator whose clock is ahead by so many milliseconds; the others' differ by little.
     pub fast_clock: Option<(usize, u64)>,
+    /// A validator whose clock is behind by so many milliseconds.
+    pub slow_clock: Option<(usize, u64)>,
     /// What is broken on purpose, to see that it is noticed.
     pub controls: Controls,
 }
@@ -160,6 +162,7 @@ impl Config {
                 changes_permille: 0,
             },
             fast_clock: None,
+            slow_clock: None,
             controls: Controls::default(),
         }
     }
@@ -214,8 +217,11 @@ impl Config {
             faults.interval_ms *= 2;
         }
         if random.chance(150) {
-            let ahead_ms = random.between(100, FAST_CLOCK_MS);
+            let ahead_ms = random.between(100, WRONG_CLOCK_MS);
             config.fast_clock = Some((random.index(config.validators), ahead_ms));
+        } else if seed % 8 == 3 {
+            let behind_ms = random.between(100, WRONG_CLOCK_MS);
+            config.slow_clock = Some((random.index(config.validators), behind_ms));
         }
         if random.chance(250) {
             config.limits.transactions_max = SMALL_POOL_TRANSACTIONS_MAX;

@@ -88,6 +88,10 @@ counts! {
     redelivered,
     /// Networks with a clock that is ahead of all others.
     fast_clocks,
+    /// Networks with a clock that is behind all others.
+    slow_clocks,
+    /// Clocks that were set forward or back while their machine ran or was off.
+    clock_jumps,
     /// Machines that lost power.
     crashes,
     /// Times that all machines lost power at once.

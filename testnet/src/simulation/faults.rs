@@ -2,7 +2,7 @@
 
 use cloverleaf_replica::Room;
 
-use super::config::FaultConfig;
+use super::config::{FaultConfig, WRONG_CLOCK_MS};
 use super::random::Random;
 
 /// Something that breaks. Times are microseconds.
@@ -40,6 +40,12 @@ pub(crate) enum Fault {
     FullDisk {
         host: usize,
         room: Room,
+        repair_us: u64,
+    },
+    /// One machine's clock is set forward or back, and later right again.
+    ClockJump {
+        host: usize,
+        by_ms: i64,
         repair_us: u64,
     },
     /// Many messages are lost.
@@ -126,6 +132,11 @@ impl Faults {
                     .pick(&[Room::Low, Room::Exhausted, Room::Exhausted]),
                 repair_us,
             },
+            93..=95 => Fault::ClockJump {
+                host: self.random.index(self.count),
+                by_ms: self.jump_ms(),
+                repair_us,
+            },
             _ => Fault::Loss {
                 permille: self.random.between(50, 400),
                 repair_us,
@@ -140,6 +151,17 @@ impl Faults {
             (0..self.count).map(|host| host == alone).collect()
         } else {
             (0..self.count).map(|_| self.random.chance(500)).collect()
+        }
+    }
+
+    /// As often back as forward.
+    fn jump_ms(&mut self) -> i64 {
+        let by_ms = self.random.between(10, WRONG_CLOCK_MS);
+        let by_ms = i64::try_from(by_ms).expect("a few seconds");
+        if self.random.chance(500) {
+            by_ms
+        } else {
+            -by_ms
         }
     }
 

@@ -19,6 +19,9 @@ use super::host::Host;
 use super::random::Random;
 use crate::checker::Violation;
 
+/// Tells the chance of readers from all other.
+const CHANCE: u64 = 0xC045;
+
 /// Readers of each rollup.
 const READERS: usize = 2;
 
@@ -73,7 +76,8 @@ struct Kept {
 }
 
 impl Readers {
-    pub(crate) fn new(cursor_first: bool, random: Random) -> Self {
+    /// Their chance is of their own, so that they move nothing else.
+    pub(crate) fn new(seed: u64, cursor_first: bool) -> Self {
         let runtime = Builder::new_current_thread().build();
         Self {
             readers: Vec::new(),
@@ -81,7 +85,7 @@ impl Readers {
             cursor_first,
             peace: None,
             runtime: runtime.expect("it has neither sockets nor a clock"),
-            random,
+            random: Random::new(seed ^ CHANCE),
             resumes: 0,
             redelivered: 0,
         }

@@ -227,6 +227,47 @@ fn impatient_clock_of_one_validator_does_not_stop_the_others() {
 }
 
 #[test]
+fn slow_clock_of_one_validator_does_not_stop_the_others_nor_itself() {
+    let mut config = Config::calm(12);
+    config.slow_clock = Some((1, 3_000));
+    let mut network = started(config);
+    reach(&mut network, 20);
+    // With another gone, nothing is decided without its votes.
+    network.crash(0).unwrap();
+    let height = network.height();
+    reach(&mut network, height + 20);
+    network.restart(0).unwrap();
+    let report = network.finish().unwrap();
+    assert_eq!(report.counts.slow_clocks, 1);
+}
+
+// T1
+#[test]
+fn validators_whose_clocks_are_all_set_back_by_an_hour_go_on_at_once() {
+    let mut network = started(Config::calm(13));
+    reach(&mut network, 20);
+    (0..4).for_each(|host| network.jump_clock(host, -3_600_000));
+    let (height, time_ms) = (network.height(), network.time_ms());
+    reach(&mut network, height + 20);
+    let took_ms = network.time_ms() - time_ms;
+    assert!(took_ms < 10_000, "20 heights took {took_ms} ms");
+    network.finish().unwrap();
+}
+
+#[test]
+fn validator_whose_clock_is_set_forward_and_back_again_is_waited_for_by_nobody() {
+    let mut network = started(Config::calm(14));
+    for by_ms in [60_000, -60_000, -60_000, 60_000] {
+        let height = network.height();
+        reach(&mut network, height + 10);
+        network.jump_clock(1, by_ms);
+    }
+    let height = network.height();
+    reach(&mut network, height + 30);
+    network.finish().unwrap();
+}
+
+#[test]
 fn seven_validators_without_pause_between_blocks_survive_a_split_in_three_and_four() {
     let mut config = Config::calm(9);
     config.validators = 7;

@@ -20,7 +20,7 @@ use cloverleaf_consensus::LocalSigner;
 use cloverleaf_mempool::pool::{Name, State};
 use cloverleaf_mempool::{Admission, Limits, Refusal, Submission};
 use cloverleaf_replica::{
-    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, intake,
+    BlockRange, Class, Commit, Input, Intake, Output, Recipient, Replica, Room, SteadyClock, intake,
 };
 use cloverleaf_stream::Hub;
 use cloverleaf_types::{Address, ChainId, Genesis, Height, NetworkId, Parcel, Signer, Verified};
@@ -94,8 +94,9 @@ pub(crate) struct Host {
     pub(crate) signer: Arc<LocalSigner>,
     surroundings: Arc<Surroundings>,
     random: Random,
-    /// How far its clock is ahead, in milliseconds.
-    skew_ms: u64,
+    /// How far its clock is ahead as a rule, and how far it was set forward, in milliseconds.
+    skew_ms: i64,
+    jumped_ms: i64,
     /// Counts its starts; what was scheduled before the last one is void.
     pub(crate) boot: u64,
     disk: PoweredDisk,
@@ -122,10 +123,18 @@ struct Running {
     syncing_votes: bool,
     /// What the replica was told that its disk has room for.
     room: Room,
-    woken_ms: Option<u64>,
+    /// What the replica is told of the machine's clock.
+    clock: SteadyClock,
+    /// When the replica is woken next.
+    woken_us: Option<u64>,
     /// How many more outputs are done before power fails.
     fuse: Option<u32>,
     heard: Heard,
+}
+
+/// The true time, in milliseconds since 1970: a moment after genesis at the start.
+fn true_ms(now_us: u64) -> u64 {
+    GENESIS_MS + 1 + now_us / 1_000
 }
 
 impl Running {
@@ -141,9 +150,19 @@ impl Running {
 }
 
 impl Host {
-    /// Sets its clock ahead, in milliseconds.
-    pub(crate) fn set_ahead(&mut self, skew_ms: u64) {
+    /// Its clock is ahead by so many milliseconds, as a rule.
+    pub(crate) fn set_clock(&mut self, skew_ms: i64) {
         self.skew_ms = skew_ms;
+    }
+
+    /// Somebody sets its clock forward by so many milliseconds, or back.
+    pub(crate) fn jump_clock(&mut self, by_ms: i64) {
+        self.jumped_ms += by_ms;
+    }
+
+    /// Its clock is as it is as a rule.
+    pub(crate) fn right_clock(&mut self) {
+        self.jumped_ms = 0;
     }
 
     /// Its replica does not notice what its key signs elsewhere.
@@ -165,7 +184,8 @@ impl Host {
             address: signer.address(),
             signer,
             surroundings,
-            skew_ms: random.below(drift_ms / 4),
+            skew_ms: i64::try_from(random.below(drift_ms / 4)).expect("a clock differs by little"),
+            jumped_ms: 0,
             random,
             boot: 0,
             disk,
@@ -204,9 +224,28 @@ impl Host {
         std::mem::take(&mut self.effects)
     }
 
-    /// This machine's clock, in milliseconds since 1970.
+    /// What the replica would be told of this machine's clock, in milliseconds since 1970.
     pub(crate) fn clock_ms(&self, now_us: u64) -> u64 {
-        GENESIS_MS + 1 + self.skew_ms + now_us / 1_000
+        let machine_ms = self.machine_ms(now_us);
+        let running = self.running.as_ref();
+        running.map_or(machine_ms, |it| it.clock.at(now_us / 1_000, machine_ms))
+    }
+
+    /// How far that is from the true time, in milliseconds.
+    pub(crate) fn clock_error_ms(&self, now_us: u64) -> u64 {
+        true_ms(now_us).abs_diff(self.clock_ms(now_us))
+    }
+
+    /// What this machine's clock says, whoever set it.
+    fn machine_ms(&self, now_us: u64) -> u64 {
+        true_ms(now_us).saturating_add_signed(self.skew_ms + self.jumped_ms)
+    }
+
+    /// The time that the replica is told, as a node tells it.
+    fn read_clock(&mut self) -> u64 {
+        let (steady_ms, machine_ms) = (self.now_us / 1_000, self.machine_ms(self.now_us));
+        let running = self.running.as_mut();
+        running.map_or(machine_ms, |it| it.clock.read(steady_ms, machine_ms))
     }
 
     /// The next start accepts that its key signs from a height on, whatever it signed before.
@@ -264,7 +303,7 @@ impl Host {
         submission: &Submission,
     ) -> Option<Result<Admission, Refusal>> {
         self.now_us = now_us;
-        let now_ms = self.clock_ms(now_us);
+        let now_ms = self.read_clock();
         let running = self.running.as_mut()?;
         let (answer, outputs) = running.replica.submit(now_ms, submission);
         running.outputs.extend(outputs);
@@ -281,7 +320,7 @@ impl Host {
         nonce: u64,
     ) {
         self.now_us = now_us;
-        let now_ms = self.clock_ms(now_us);
+        let now_ms = self.read_clock();
         if let Some(running) = &mut self.running {
             let replica = &mut running.replica;
             let outputs = replica.expect_nonce(now_ms, chain_id, sender, nonce);
@@ -293,7 +332,7 @@ impl Host {
     /// Something that this machine waited for is done.
     pub(crate) fn done(&mut self, now_us: u64, done: Done) {
         self.now_us = now_us;
-        let now_ms = self.clock_ms(now_us);
+        let now_ms = self.read_clock();
         let Some(running) = &mut self.running else {
             return;
         };
@@ -312,7 +351,7 @@ impl Host {
                 running.inbox.push_back(Input::BlocksRead { range, blocks });
             }
             Done::Wake => {
-                running.woken_ms = running.woken_ms.filter(|at_ms| *at_ms > now_ms);
+                running.woken_us = running.woken_us.filter(|at_us| *at_us > now_us);
                 let wake_ms = running.replica.next_wake_ms();
                 if wake_ms.is_some_and(|at_ms| at_ms <= now_ms) {
                     running.inbox.push_back(Input::Tick);
@@ -324,7 +363,7 @@ impl Host {
 
     /// Goes on until everything waits.
     fn run(&mut self) {
-        let now_ms = self.clock_ms(self.now_us);
+        let now_ms = self.read_clock();
         while let Some(running) = &mut self.running {
             if running.syncing_votes {
                 return;
@@ -364,9 +403,11 @@ impl Host {
         let Some(wake_ms) = wake_ms.map(|at_ms| at_ms.max(now_ms + 1)) else {
             return;
         };
-        if running.woken_ms.is_none_or(|woken_ms| wake_ms < woken_ms) {
-            running.woken_ms = Some(wake_ms);
-            let after_us = (wake_ms - now_ms) * 1_000;
+        let after_us = (wake_ms - now_ms) * 1_000;
+        let wake_us = self.now_us + after_us;
+        // By then the clock may say less, if it was set back; then it is looked at again.
+        if running.woken_us.is_none_or(|woken_us| wake_us < woken_us) {
+            running.woken_us = Some(wake_us);
             let done = Done::Wake;
             self.effects.push(Effect::Later { after_us, done });
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{State, Window};
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_replica::{Decided, Input, Recovered, Replica, Room, signs_from};
+use cloverleaf_replica::{Decided, Input, Recovered, Replica, Room, SteadyClock, signs_from};
 use cloverleaf_types::Height;
 
 use super::super::faults::Lost;
@@ -90,7 +90,8 @@ impl Host {
             outputs: VecDeque::new(),
             syncing_votes: false,
             room: Room::Ample,
-            woken_ms: None,
+            clock: SteadyClock::new(now_us / 1_000, self.machine_ms(now_us)),
+            woken_us: None,
             fuse: None,
             heard: Heard::default(),
         });

@@ -137,6 +137,7 @@ impl Simulation {
         self.readers.leave_alone();
         for host in 0..self.hosts.len() {
             self.hosts[host].light_fuse(None);
+            self.hosts[host].right_clock();
             if !self.hosts[host].is_up() && self.off_us[host].is_some() {
                 self.power_on(host)?;
             }
@@ -205,6 +206,11 @@ impl Simulation {
                 room,
                 repair_us,
             } => self.fill_disk(host, room, repair_us)?,
+            Fault::ClockJump {
+                host,
+                by_ms,
+                repair_us,
+            } => self.break_clock(host, by_ms, repair_us),
             Fault::Loss {
                 permille,
                 repair_us,
@@ -272,7 +278,7 @@ impl Simulation {
         self.refresh_links();
     }
 
-    fn repair_later(&mut self, repair: Repair, repair_us: u64) {
+    pub(super) fn repair_later(&mut self, repair: Repair, repair_us: u64) {
         let phase = self.phase;
         let repair = Repair { phase, ..repair };
         self.queue
@@ -288,7 +294,7 @@ impl Simulation {
         self.settle(host)
     }
 
-    fn between(&self, separates: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+    pub(super) fn between(&self, separates: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
         let count = self.hosts.len();
         let pairs = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
         pairs.filter(|(from, to)| separates(*from, *to)).collect()

@@ -189,6 +189,9 @@ impl Simulation {
         if repair.loss {
             self.links.lose_more(0);
         }
+        if let Some((host, by_ms)) = repair.clock {
+            self.hosts[host].jump_clock(by_ms);
+        }
         self.refresh_links();
         match repair.room {
             Some(host) => self.set_room(host, Room::Ample),

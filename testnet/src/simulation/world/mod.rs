@@ -1,6 +1,7 @@
 //! The world: machines, links, clients and faults, moved by one queue of events.
 
 mod break_things;
+mod clocks;
 mod effects;
 mod events;
 mod reshape;
@@ -31,9 +32,6 @@ use super::readers::Readers;
 use super::workload::Workload;
 use crate::checker::signatures::Signed;
 use crate::checker::{Judge, Violation};
-
-/// Tells the chance of readers from all other.
-const READERS_SEED: u64 = 0xC045;
 
 /// Something that happens at a time.
 pub(super) enum Event {
@@ -99,6 +97,8 @@ pub(super) struct Repair {
     pub(super) loss: bool,
     /// A machine whose disk has room again.
     pub(super) room: Option<usize>,
+    /// A machine whose clock is set, and by how many milliseconds forward.
+    pub(super) clock: Option<(usize, i64)>,
 }
 
 /// How a run ended.
@@ -187,8 +187,8 @@ impl Simulation {
         let faulty = hosts.iter_mut().zip(&behaviours);
         let faulty = faulty.filter(|(_, behaviour)| behaviour.is_some());
         faulty.for_each(|(host, _)| host.be_unaware());
-        if let Some((host, skew_ms)) = config.fast_clock {
-            hosts[host].set_ahead(skew_ms);
+        for (host, skew_ms) in clocks(&config) {
+            hosts[host].set_clock(skew_ms);
         }
         let faults = config.faults;
         let membership = membership(&config, &hosts, random.split());
@@ -198,11 +198,7 @@ impl Simulation {
             behaviours,
             links: Links::new(config.links, count, random.split()),
             workload: Workload::new(config.workload, count, random.split()),
-            // Of its own, so that readers move nothing else.
-            readers: Readers::new(
-                config.controls.cursors_first,
-                Random::new(config.seed ^ READERS_SEED),
-            ),
+            readers: Readers::new(config.seed, config.controls.cursors_first),
             faults: faults.map(|faults| Faults::new(faults, count, random.split())),
             phase: 0,
             off_us: vec![None; count],
@@ -214,10 +210,7 @@ impl Simulation {
             was_isolated: false,
             judge: Judge::new(&genesis, recover),
             alarms: Alarms::default(),
-            counts: Counts {
-                fast_clocks: u64::from(config.fast_clock.is_some()),
-                ..Counts::default()
-            },
+            counts: counts(&config),
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),
@@ -354,6 +347,27 @@ fn twins(config: &Config, keys: &[Arc<LocalSigner>]) -> Vec<(usize, Arc<LocalSig
     twins
         .map(|index| (*index, Arc::clone(&keys[*index])))
         .collect()
+}
+
+/// What has happened before anything happens.
+fn counts(config: &Config) -> Counts {
+    Counts {
+        fast_clocks: u64::from(config.fast_clock.is_some()),
+        slow_clocks: u64::from(config.slow_clock.is_some()),
+        ..Counts::default()
+    }
+}
+
+/// Machines whose clocks are wrong from the start, and by how many milliseconds they are ahead.
+fn clocks(config: &Config) -> Vec<(usize, i64)> {
+    let skew_ms = |ms| i64::try_from(ms).expect("a clock is wrong by some seconds");
+    let fast = config
+        .fast_clock
+        .map(|(host, ahead_ms)| (host, skew_ms(ahead_ms)));
+    let slow = config
+        .slow_clock
+        .map(|(host, behind_ms)| (host, -skew_ms(behind_ms)));
+    fast.into_iter().chain(slow).collect()
 }
 
 /// Byzantine validators stay what they are; all others may come and go.
