@@ -110,6 +110,8 @@ counts! {
     old_disks_noticed,
     /// Keys that signed again after amnesia.
     remembered,
+    /// Networks in which a quorum was healed first, and went on without the others.
+    healed_quorums,
     /// Machines that came back.
     restarts,
     /// Journals that were found with a torn tail.

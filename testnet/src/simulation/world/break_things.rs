@@ -124,29 +124,6 @@ impl Simulation {
         self.power_on(host)
     }
 
-    /// Ends all faults and lets none come any more. Machines that lost power come back, except those
-    /// that a scenario left off.
-    ///
-    /// # Errors
-    /// A broken invariant.
-    pub fn heal(&mut self) -> Result<(), Violation> {
-        self.phase += 1;
-        self.faults = None;
-        self.isolated = None;
-        self.links.heal();
-        self.readers.leave_alone();
-        for host in 0..self.hosts.len() {
-            self.hosts[host].light_fuse(None);
-            self.hosts[host].right_clock();
-            if !self.hosts[host].is_up() && self.off_us[host].is_some() {
-                self.power_on(host)?;
-            }
-            self.set_room(host, Room::Ample)?;
-        }
-        self.refresh_links();
-        Ok(())
-    }
-
     pub(super) fn next_fault(&mut self) -> Result<(), Violation> {
         let Some(faults) = &mut self.faults else {
             return Ok(());

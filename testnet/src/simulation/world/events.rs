@@ -63,6 +63,7 @@ impl Simulation {
                     self.settle(host)?;
                 }
             }
+            Event::PowerOn { host } if self.left.contains(&host) => {}
             Event::PowerOn { host } => self.power_on(host)?,
             Event::Fault => self.next_fault()?,
             Event::PutBack(old) => self.put_back(*old)?,

@@ -4,6 +4,7 @@ mod break_things;
 mod clocks;
 mod effects;
 mod events;
+mod heal;
 mod reshape;
 mod run;
 
@@ -134,6 +135,8 @@ pub struct Simulation {
     pub(super) rolled_back: BTreeMap<usize, RolledBack>,
     /// Machines that ever did, and of which evidence may speak.
     pub(super) suspects: BTreeSet<usize>,
+    /// Machines that stay off or cut off while the others are healed.
+    pub(super) left: BTreeSet<usize>,
     /// A machine that is cut off until a height, and whether that is over.
     pub(super) isolated: Option<(usize, u64)>,
     pub(super) was_isolated: bool,
@@ -206,6 +209,7 @@ impl Simulation {
             unstarted: BTreeSet::new(),
             rolled_back: BTreeMap::new(),
             suspects: BTreeSet::new(),
+            left: BTreeSet::new(),
             isolated: None,
             was_isolated: false,
             judge: Judge::new(&genesis, recover),
