@@ -52,9 +52,9 @@ impl PoweredDisk {
         files.into_iter().filter_map(content).collect()
     }
 
-    /// A copy is put back in its place.
-    pub(crate) fn put_back(&mut self, files: Vec<(String, Vec<u8>)>) {
-        self.wipe("");
+    /// A copy of the files whose names begin so is put back in their place.
+    pub(crate) fn put_back(&mut self, prefix: &str, files: Vec<(String, Vec<u8>)>) {
+        self.wipe(prefix);
         for (name, bytes) in files {
             self.memory.set_contents(&name, bytes);
         }

@@ -119,6 +119,54 @@ fn hundreds_of_junk_votes_for_the_next_heights_do_not_stop_the_others() {
     network.finish().unwrap();
 }
 
+// C3
+#[test]
+fn five_hundred_junk_votes_for_the_next_height_are_held_as_far_as_a_round_may_come_and_stop_nobody()
+{
+    let mut config = Config::calm(37);
+    config.byzantine = vec![(3, Kind::Twin)];
+    let mut network = started(config);
+    reach(&mut network, 10);
+    network.crash(1).unwrap();
+    network.crash(2).unwrap();
+    // What was under way has arrived.
+    network.run_for(2_000).unwrap();
+    let (height, arrived) = (network.height(), network.counts().messages);
+    assert_eq!(network.early_messages(0), 0);
+    network.send_junk_votes(3, 500);
+    network.run_for(20).unwrap();
+    assert_eq!(network.height(), height, "two of four decide nothing");
+    assert!(network.counts().messages >= arrived + 500, "all of it came");
+    // A prevote and a precommit of each round from 0 to 10: nobody looks further.
+    assert_eq!(network.early_messages(0), 22);
+    network.restart(1).unwrap();
+    network.restart(2).unwrap();
+    reach(&mut network, height + 20);
+    assert_eq!(network.early_messages(0), 0);
+    network.finish().unwrap();
+}
+
+// D4
+#[test]
+fn validator_whose_vote_journal_is_older_than_its_store_signs_nothing_until_a_later_block() {
+    for seed in 0..10 {
+        let mut network = started(Config::calm(seed));
+        reach(&mut network, 5);
+        let before = network.vote_journal(1);
+        reach(&mut network, 20);
+        network.crash(1).unwrap();
+        network.put_back_vote_journal(1, before);
+        // The judge says if it does not see at its start that this is old.
+        network.restart(1).unwrap();
+        network
+            .run_until(SOON_MS, |it| it.counts().remembered == 1)
+            .unwrap();
+        let height = network.height();
+        reach(&mut network, height + 10);
+        network.finish().unwrap();
+    }
+}
+
 // D1; Base, June 2026: a restart ended in the next one.
 #[test]
 fn validator_that_fails_again_at_every_step_of_its_start_catches_up_once_it_is_left_alone() {

@@ -15,6 +15,9 @@ use super::heard::Heard;
 use super::streams::hub;
 use super::{Effect, Host, Running, Sighting, Store};
 
+/// How the names of the vote journal's files begin.
+const VOTES: &str = "votes-";
+
 /// What a start found.
 pub(crate) struct Start {
     /// The height of the latest durable block.
@@ -128,7 +131,7 @@ impl Host {
         let prefix = match lost {
             Lost::Disk | Lost::Journals => "",
             Lost::Lane => "lane-",
-            Lost::Votes => "votes-",
+            Lost::Votes => VOTES,
         };
         self.disk.wipe(prefix);
         if lost == Lost::Disk {
@@ -144,9 +147,21 @@ impl Host {
         }
     }
 
+    /// Copies its vote journal alone.
+    pub(crate) fn copy_votes(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files = self.disk.copy();
+        files.retain(|(name, _)| name.starts_with(VOTES));
+        files
+    }
+
+    /// A machine without power gets a vote journal of before.
+    pub(crate) fn put_back_votes(&mut self, files: Vec<(String, Vec<u8>)>) {
+        self.disk.put_back(VOTES, files);
+    }
+
     /// A machine without power gets a copy of before in place of its disk.
     pub(crate) fn put_back(&mut self, copy: DiskCopy) {
-        self.disk.put_back(copy.files);
+        self.disk.put_back("", copy.files);
         self.store = copy.store;
     }
 

@@ -1,12 +1,15 @@
 //! The world: machines, links, clients and faults, moved by one queue of events.
 
 mod break_things;
+mod by_hand;
 mod clocks;
 mod effects;
 mod events;
 mod heal;
 mod reshape;
 mod run;
+
+pub use by_hand::VoteJournal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
