@@ -71,6 +71,25 @@ fn encoded(records: &[Record]) -> Vec<u8> {
     disk.contents(NAME).expect("it was opened")
 }
 
+/// Whether a file begins with these records, wherever it was synced between them: that is in the fourth
+/// byte of a record, and in its head's checksum.
+fn is_prefix(records: &[u8], file: &[u8]) -> bool {
+    let (mut rest, mut file) = (records, file);
+    while let Some(length) = rest.get(4..8) {
+        let length = u32::from_be_bytes(length.try_into().expect("four bytes"));
+        let record = 25 + length as usize;
+        let Some(found) = file.get(..record) else {
+            return false;
+        };
+        let same = |range: std::ops::Range<usize>| rest[range.clone()] == found[range];
+        if !same(0..3) || !same(4..20) || !same(24..record) {
+            return false;
+        }
+        (rest, file) = (&rest[record..], &file[record..]);
+    }
+    rest.is_empty()
+}
+
 fn open(disk: &MemoryDisk) -> (Journal<MemoryDisk>, Vec<Record>, Outcome) {
     let opened = Journal::open(disk.clone(), NAME).expect("memory");
     (opened.journal, opened.records, opened.outcome)
@@ -81,10 +100,10 @@ fn any_file(bytes: &[u8]) {
     disk.set_contents(NAME, bytes.to_vec());
     let (mut journal, records, outcome) = open(&disk);
     let readable = encoded(&records);
-    assert!(bytes.starts_with(&readable), "what reads back was written");
+    assert!(is_prefix(&readable, bytes), "what reads back was written");
     let kept = match &outcome {
         Outcome::Clean => {
-            assert_eq!(readable, bytes);
+            assert_eq!(readable.len(), bytes.len());
             records
         }
         Outcome::TornTail { cut_bytes } => {

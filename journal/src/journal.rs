@@ -2,7 +2,7 @@
 
 use crate::{
     Disk, File, FileDisk, JournalError, PAYLOAD_BYTES_MAX, Record,
-    record::{self, DamageReason, End, Scan},
+    record::{self, DamageReason, End, Place, Scan},
 };
 
 /// How much a journal holds in memory before it writes, in bytes: appended records beyond it are
@@ -132,7 +132,11 @@ impl<D: Disk> Journal<D> {
     pub fn append(&mut self, height: u64, payload: &[u8]) -> Result<(), JournalError> {
         self.check_usable()?;
         self.check_length(payload)?;
-        record::encode(&mut self.buffer, height, payload);
+        let place = match self.unsynced || !self.buffer.is_empty() {
+            true => Place::WithLast,
+            false => Place::AfterSync,
+        };
+        record::encode(&mut self.buffer, place, height, payload);
         if self.buffer.len() > BUFFER_BYTES_MAX {
             self.write_buffer()?;
         }
@@ -170,7 +174,8 @@ impl<D: Disk> Journal<D> {
         let mut bytes = Vec::new();
         for record in records {
             self.check_length(&record.payload)?;
-            record::encode(&mut bytes, record.height, &record.payload);
+            // Nobody sees this file before all of it is synced.
+            record::encode(&mut bytes, Place::AfterSync, record.height, &record.payload);
         }
         bytes.append(&mut self.buffer);
         let replaced = self.replace(&bytes);

@@ -9,7 +9,8 @@
 //!   power loss, on a disk that keeps what it has acknowledged.
 //! * A record is read back exactly as it was written, or not at all: every byte of it is covered
 //!   by a checksum or is a constant.
-//! * A tail that was never synced is cut off and reported ([`Outcome::TornTail`]). Anything else
+//! * A tail that was never synced is cut off and reported ([`Outcome::TornTail`]), whichever of its sectors
+//!   a power cut left. Anything else
 //!   that does not read back is damage ([`Outcome::Damaged`]): the file is kept aside under
 //!   another name and reported, never shortened in silence.
 //! * After an error of the disk a journal refuses all further work: a failed sync is never tried

@@ -1,8 +1,8 @@
 //! A disk in memory that can crash, for the simulator and for tests.
 //!
 //! It keeps apart what is synced and what is only written. [`MemoryDisk::crash`] keeps the first and
-//! does to the second what power loss does: it keeps a prefix, and what is missing is the end of
-//! the file or zeros. All of it follows from the seed. Names (a new file, a rename, a removal) are
+//! does to the second what power loss does: it keeps a prefix, or any of its sectors, and what is missing
+//! is the end of the file or zeros. All of it follows from the seed. Names (a new file, a rename, a removal) are
 //! durable at once, as the seam demands.
 
 use std::{
@@ -12,6 +12,9 @@ use std::{
 };
 
 use crate::{Disk, File};
+
+/// What a disk writes at once, in bytes.
+const SECTOR_BYTES: usize = 512;
 
 /// A folder in memory. Clones are handles to the same folder.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +44,7 @@ impl MemoryDisk {
     }
 
     /// Power loss: every file loses a part of what was not synced, or all of it; what is lost may
-    /// be zeros instead. The same seed on the same content gives the same result. Handles that were
+    /// be zeros instead, and a later sector may be kept where an earlier one is lost. The same seed on the same content gives the same result. Handles that were
     /// opened before write to files that are no longer there.
     pub fn crash(&mut self, seed: u64) {
         let mut random = SplitMix(seed);
@@ -49,14 +52,19 @@ impl MemoryDisk {
             let mut content = lock(&file.content).clone();
             let written = content.bytes.len();
             let kept = random.between(content.synced_len, written);
-            let grown = if random.next().is_multiple_of(2) {
-                kept
-            } else {
-                random.between(kept, written)
-            };
-            content.bytes.truncate(kept);
-            content.bytes.resize(grown, 0);
-            content.synced_len = grown;
+            match random.next() % 3 {
+                0 => content.bytes.truncate(kept),
+                1 => {
+                    let grown = random.between(kept, written);
+                    content.bytes.truncate(kept);
+                    content.bytes.resize(grown, 0);
+                }
+                _ => {
+                    content.bytes.truncate(random.between(kept, written));
+                    content.lose_sectors(&mut random);
+                }
+            }
+            content.synced_len = content.bytes.len();
             *file = MemoryFile {
                 content: Arc::new(Mutex::new(content)),
             };
@@ -99,6 +107,20 @@ impl MemoryDisk {
             content: Arc::new(Mutex::new(content)),
         };
         lock(&self.files).insert(name.to_owned(), file);
+    }
+}
+
+impl Content {
+    /// Each sector of what was not synced is written, or it is what it was before: synced bytes and zeros.
+    fn lose_sectors(&mut self, random: &mut SplitMix) {
+        let synced_len = self.synced_len;
+        for (sector, bytes) in self.bytes.chunks_mut(SECTOR_BYTES).enumerate() {
+            let synced = synced_len.saturating_sub(sector * SECTOR_BYTES);
+            let unsynced = bytes.get_mut(synced..).unwrap_or_default();
+            if random.next().is_multiple_of(2) {
+                unsynced.fill(0);
+            }
+        }
     }
 }
 

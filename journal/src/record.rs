@@ -4,10 +4,16 @@
 /// the embedded rollup. A longer length in a file is damage.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Names the format and its version; the first bytes of every record.
+/// Names the format and its version; the first bytes of a record that is written together with the one
+/// before it.
 const MAGIC: [u8; 4] = *b"CLJ1";
+/// The same of a record before which everything was synced when it was written.
+const MAGIC_SYNCED: [u8; 4] = *b"CLJS";
 /// Magic, length, height, payload checksum, head checksum.
 const HEAD_BYTES: usize = 24;
+/// What a disk writes at once, in bytes, or more: of two of these, the later may be written and the
+/// earlier not.
+const SECTOR_BYTES: usize = 512;
 /// The bytes of the head that its checksum covers: all before it.
 const HEAD_CHECKED_BYTES: usize = 20;
 /// The last byte of every record. Any byte but zero would do, see [`scan`].
@@ -20,11 +26,13 @@ const END_MARK: u8 = 0xED;
 /// ```text
 ///  0         4         8                 16           20          24              24 + length
 ///  ├─────────┼─────────┼─────────────────┼────────────┼───────────┼───────────────┼──────┐
-///  │ "CLJ1"  │ length  │ height          │ payload    │ head      │ payload       │ 0xED │
-///  │         │ u32     │ u64             │ crc u32    │ crc u32   │ length bytes  │      │
+///  │ "CLJ1", │ length  │ height          │ payload    │ head      │ payload       │ 0xED │
+///  │ "CLJS"  │ u32     │ u64             │ crc u32    │ crc u32   │ length bytes  │      │
 ///  └─────────┴─────────┴─────────────────┴────────────┴───────────┴───────────────┴──────┘
 ///  ╰────────────── covered by the head crc ───────────╯           ╰─ payload crc ─╯
 /// ```
+///
+/// `CLJS` says that everything before the record was synced when it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The height that the record belongs to; its meaning is the owner's. Records can be removed
@@ -62,12 +70,24 @@ pub(crate) fn encoded_len(payload_len: usize) -> usize {
     HEAD_BYTES + payload_len + 1
 }
 
+/// How a record is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Everything before it is synced.
+    AfterSync,
+    /// Together with the record before it.
+    WithLast,
+}
+
 /// Writes one record at the end of `out`. The payload is within [`PAYLOAD_BYTES_MAX`].
-pub(crate) fn encode(out: &mut Vec<u8>, height: u64, payload: &[u8]) {
+pub(crate) fn encode(out: &mut Vec<u8>, place: Place, height: u64, payload: &[u8]) {
     let length = u32::try_from(payload.len()).expect("the caller has checked the limit");
     out.reserve(encoded_len(payload.len()));
     let start = out.len();
-    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(match place {
+        Place::AfterSync => &MAGIC_SYNCED,
+        Place::WithLast => &MAGIC,
+    });
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&height.to_be_bytes());
     out.extend_from_slice(&crc32fast::hash(payload).to_be_bytes());
@@ -90,7 +110,8 @@ pub(crate) struct Scan {
 pub(crate) enum End {
     /// The end of the file.
     Clean,
-    /// A record whose missing part is the end of the file, or zeros: it was never synced.
+    /// A record whose missing part is the end of the file, or zeros up to there or to the end of a
+    /// sector, and no later sync: it was never synced.
     Torn,
     /// Anything else.
     Damaged(DamageReason),
@@ -98,10 +119,12 @@ pub(crate) enum End {
 
 /// Reads a whole file. // D2
 ///
-/// A crash before the sync leaves a prefix of what was written; the rest is missing or, where the
-/// file had already grown, zeros. So everything behind the last byte that is not zero counts as
-/// missing. Since a record ends with a byte that is not zero, a complete record never looks like
-/// that, and a changed bit in one is always told apart from a torn tail.
+/// A crash before the sync leaves some sectors of what was written. Where the file had already grown,
+/// zeros are in the place of the others. So everything behind the last byte that is not zero counts as
+/// missing, and a record that does not read is torn if a sector of it is missing and nothing after it
+/// was written after a later sync. Since a record ends with a byte that is not zero, a complete record
+/// never looks like that, and a changed bit in one is told apart from a torn tail: unless it was the
+/// last to be synced and its payload has zeros up to the end of a sector.
 pub(crate) fn scan(bytes: &[u8]) -> Scan {
     let written = bytes
         .iter()
@@ -118,6 +141,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Scan {
                 at += encoded_len(record.payload.len());
                 records.push(record);
             }
+            Err(End::Damaged(_)) if is_unsynced(bytes, at) => break End::Torn,
             Err(end) => break end,
         }
     };
@@ -128,18 +152,53 @@ pub(crate) fn scan(bytes: &[u8]) -> Scan {
     }
 }
 
+/// Whether power loss before a sync explains what does not read at `at`: a sector of the record is
+/// missing from there on, and no sync came after it.
+fn is_unsynced(bytes: &[u8], at: usize) -> bool {
+    let len_bytes = match head(&bytes[at..]) {
+        Some(head) => encoded_len(payload_len(head)),
+        None => HEAD_BYTES,
+    };
+    let end = at.saturating_add(len_bytes).min(bytes.len());
+    let first_sector = at - at % SECTOR_BYTES;
+    let mut sectors = (first_sector..end).step_by(SECTOR_BYTES);
+    let is_missing = |start: usize| {
+        let end = (start + SECTOR_BYTES).min(bytes.len());
+        bytes[start.max(at)..end].iter().all(|byte| *byte == 0)
+    };
+    sectors.any(is_missing) && !has_later_sync(&bytes[at + 1..])
+}
+
+/// Whether a record begins anywhere that was written after a sync.
+fn has_later_sync(rest: &[u8]) -> bool {
+    let mut places = rest.windows(MAGIC_SYNCED.len()).enumerate();
+    places.any(|(at, found)| found == MAGIC_SYNCED && head(&rest[at..]).is_some())
+}
+
+/// The intact head at the beginning of `rest`.
+fn head(rest: &[u8]) -> Option<&[u8]> {
+    let head = rest.get(..HEAD_BYTES)?;
+    let is_intact =
+        crc32fast::hash(&head[..HEAD_CHECKED_BYTES]) == u32_at(head, HEAD_CHECKED_BYTES);
+    is_intact.then_some(head)
+}
+
+/// The length of a payload, as its record's head says.
+fn payload_len(head: &[u8]) -> usize {
+    usize::try_from(u32_at(head, 4)).expect("an address has at least 32 bits")
+}
+
 /// Reads the record at the beginning of `rest`, which ends where the written bytes of the file end.
 fn read_record(rest: &[u8]) -> Result<Record, End> {
-    if !rest.starts_with(&MAGIC) && !MAGIC.starts_with(rest) {
+    let begins = |magic: &[u8]| rest.starts_with(magic) || magic.starts_with(rest);
+    if !begins(&MAGIC) && !begins(&MAGIC_SYNCED) {
         return Err(End::Damaged(DamageReason::Magic));
     }
-    let Some((head, body)) = rest.split_at_checked(HEAD_BYTES) else {
+    let Some((_, body)) = rest.split_at_checked(HEAD_BYTES) else {
         return Err(End::Torn);
     };
-    if crc32fast::hash(&head[..HEAD_CHECKED_BYTES]) != u32_at(head, HEAD_CHECKED_BYTES) {
-        return Err(End::Damaged(DamageReason::HeadChecksum));
-    }
-    let length = usize::try_from(u32_at(head, 4)).expect("an address has at least 32 bits");
+    let head = head(rest).ok_or(End::Damaged(DamageReason::HeadChecksum))?;
+    let length = payload_len(head);
     if length > PAYLOAD_BYTES_MAX {
         return Err(End::Damaged(DamageReason::Length));
     }
@@ -172,7 +231,16 @@ mod tests {
 
     fn one(height: u64, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(&mut bytes, height, payload);
+        encode(&mut bytes, Place::WithLast, height, payload);
+        bytes
+    }
+
+    /// Three records of one sync, over several sectors; the second begins in the second sector.
+    fn of_one_sync() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, Place::AfterSync, 1, &[1; 500]);
+        encode(&mut bytes, Place::WithLast, 2, &[2; 1_200]);
+        encode(&mut bytes, Place::WithLast, 3, &[3; 900]);
         bytes
     }
 
@@ -229,10 +297,50 @@ mod tests {
         let mut bytes = one(1, b"first");
         let second = bytes.len();
         bytes.extend_from_slice(&[0; 30]);
-        encode(&mut bytes, 2, b"second");
+        encode(&mut bytes, Place::WithLast, 2, b"second");
         let scan = scan(&bytes);
         assert_eq!((scan.records.len(), scan.valid_bytes), (1, second));
         assert_eq!(scan.end, End::Damaged(DamageReason::Magic));
+    }
+
+    // D2
+    #[test]
+    fn sectors_of_one_sync_that_a_power_cut_took_are_a_torn_tail_whichever_they_are() {
+        let whole = of_one_sync();
+        let sectors = whole.len().div_ceil(SECTOR_BYTES);
+        for taken in 1..1_u32 << sectors {
+            let mut bytes = whole.clone();
+            for (sector, chunk) in bytes.chunks_mut(SECTOR_BYTES).enumerate() {
+                if taken >> sector & 1 == 1 {
+                    chunk.fill(0);
+                }
+            }
+            assert_eq!(scan(&bytes).end, End::Torn, "sectors {taken:b}");
+        }
+    }
+
+    // D2
+    #[test]
+    fn sectors_that_are_missing_before_a_later_sync_are_damage() {
+        let mut whole = of_one_sync();
+        encode(&mut whole, Place::AfterSync, 4, b"a later sync");
+        let synced = whole.len() - encoded_len(12);
+        for sector in 0..synced / SECTOR_BYTES {
+            let mut bytes = whole.clone();
+            bytes[sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES].fill(0);
+            let end = scan(&bytes).end;
+            assert!(matches!(end, End::Damaged(_)), "sector {sector}: {end:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_that_are_no_whole_sector_are_damage() {
+        let mut bytes = of_one_sync();
+        bytes[600..1_000].fill(0);
+        assert_eq!(
+            scan(&bytes).end,
+            End::Damaged(DamageReason::PayloadChecksum)
+        );
     }
 
     #[test]

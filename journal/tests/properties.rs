@@ -17,6 +17,16 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     )
 }
 
+/// Records over several sectors.
+fn long_records() -> impl Strategy<Value = Vec<Record>> {
+    let byte = prop_oneof![1 => Just(0_u8), 3 => any::<u8>()];
+    let record = (any::<u64>(), vec(byte, 0..1_500));
+    vec(
+        record.prop_map(|(height, payload)| Record { height, payload }),
+        0..4,
+    )
+}
+
 fn disk_with(records: &[Record]) -> MemoryDisk {
     let disk = MemoryDisk::new();
     let mut journal = Journal::open(disk.clone(), NAME).expect("memory").journal;
@@ -105,7 +115,7 @@ proptest! {
     #[test]
     fn a_crash_keeps_what_was_synced_and_nothing_that_was_not_appended(
         synced in records(),
-        unsynced in records(),
+        unsynced in prop_oneof![records(), long_records()],
         seed in any::<u64>(),
     ) {
         let mut disk = disk_with(&synced);
