@@ -29,6 +29,32 @@ pub(super) fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Result<Str
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Unmounts every disk in a directory that an ended process left there, frozen ones too: a frozen one
+/// would hold whoever wants to remove the directory for ever.
+pub fn sweep(dir: &Path) {
+    let (Ok(dir), Ok(mounts)) = (
+        dir.canonicalize(),
+        std::fs::read_to_string("/proc/self/mounts"),
+    ) else {
+        return; // nothing is there
+    };
+    let mounts = mounts.lines().filter_map(|line| {
+        let (device, rest) = line.split_once(' ')?;
+        let (mount, _) = rest.split_once(' ')?;
+        (device.starts_with("/dev/loop") && Path::new(mount).starts_with(&dir))
+            .then_some((device, mount))
+    });
+    let mounts: Vec<(&str, &str)> = mounts.collect();
+    for (_, mount) in &mounts {
+        let _if_it_is_frozen = run("fsfreeze", &["--unfreeze", mount]);
+    }
+    // The inner of two was mounted last.
+    for (device, mount) in mounts.iter().rev() {
+        let _gone = run("umount", &["--lazy", mount]);
+        let _free = run("losetup", &["--detach", device]);
+    }
+}
+
 /// Why this machine cannot do it; nothing when it can: a disk is made in `dir`, and programs are there.
 #[must_use]
 pub fn lacking(programs: &[&str], dir: &Path) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Break disks on purpose: disks of a size, disks whose power is cut, calls of the system that fail.
 //!
 //! # Guarantees
-//! * What was mounted is unmounted and its loop device let go when its owner ends, however that is.
+//! * What was mounted is unmounted and its loop device let go when its owner ends. What a killed process
+//!   left goes when its directory is used again ([`sweep`]).
 //! * Nothing but files of the caller's directory is written, and no disk of the machine is touched.
 //!
 //! # Design
@@ -17,7 +18,7 @@ mod cut_disk;
 mod injection;
 mod loop_disk;
 
-pub use commands::lacking;
+pub use commands::{lacking, sweep};
 pub use cut_disk::CutDisk;
 pub use injection::{Effect, Injected, Injection};
 pub use loop_disk::LoopDisk;

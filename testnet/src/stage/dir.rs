@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::disks;
 use crate::process::Error;
 
 /// An empty directory, removed when nobody has to look at it any more: a node's disk is 75 MB.
@@ -18,6 +19,7 @@ impl Dir {
     /// # Errors
     /// It cannot be made.
     pub fn new(path: PathBuf) -> Result<Self, Error> {
+        disks::sweep(&path);
         let _what_a_failed_run_left = fs::remove_dir_all(&path);
         let what = format!("making {}", path.display());
         fs::create_dir_all(&path).map_err(Error::system(what))?;

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use cloverleaf_api::State;
+use cloverleaf_api::json::Progress;
 use cloverleaf_testnet::disks::{CutDisk, LoopDisk};
 use cloverleaf_testnet::external::Shown;
 use cloverleaf_testnet::load::{Load, Told};
@@ -133,7 +135,9 @@ impl Alone {
         let kept = wait_until("every promise is kept", SOON, || {
             open.retain(|told| {
                 let progress = self.stage.progress(&url, &told.name).ok().flatten();
-                !progress.is_some_and(|it| it.state.is_final())
+                let is_placed = |it: &Progress| it.state == State::Committed;
+                let is_told = |it: &Progress| it.state.is_final() && it.reason.is_some();
+                !progress.is_some_and(|it| is_placed(&it) || is_told(&it))
             });
             open.is_empty()
         });

@@ -115,6 +115,13 @@ fn run_to_the_call(
     })?;
     let answers = stage.runtime().block_on(load.stop());
     let injected = injection.injected(&log);
+    if status.is_none() && injected.is_some() && !case.may_go_on {
+        // It came to the call after the last look.
+        let _judged_below = wait_until("its end", SOON, || {
+            status = process.has_ended().ok().flatten();
+            status.is_some()
+        });
+    }
     if status.is_some() {
         stage.end_life(NODE);
     } else {
