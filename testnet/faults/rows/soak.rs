@@ -16,7 +16,7 @@ pub(crate) const ROW: Row = Row {
     unit: "height of a network under steady load",
     counts: Counts {
         short: 1_500,
-        long: 30_000,
+        long: 43_200,
         full: 86_400,
         slice: 86_400,
     },
