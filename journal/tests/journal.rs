@@ -222,6 +222,7 @@ impl File for FailingFile {
     }
 }
 
+// Malachite before 0.8: a failed append was logged as a warning, and the vote went out.
 #[test]
 fn after_a_failed_sync_the_journal_refuses_everything() {
     let disk = FailingDisk::default();

@@ -51,6 +51,7 @@ proptest! {
         prop_assert_eq!(reopen(&disk), (records, Outcome::Clean));
     }
 
+    // Jepsen on Tendermint, 2017: a log that was cut short ended its node at every start.
     #[test]
     fn a_cut_at_any_byte_leaves_a_prefix_and_is_reported_once(records in records()) {
         let whole = disk_with(&records).contents(NAME).expect("written");

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod failures;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod lints;
+#[cfg(test)]
+mod lock;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn marked_tests(sources: &[Source]) -> BTreeMap<String, Vec<(String, String)>> {
 }
 
 /// The test whose attributes and documentation begin here.
-fn test_below<'a>(lines: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn test_below<'a>(lines: &[&'a str]) -> Option<&'a str> {
     let attributes = |line: &&&str| line.trim().starts_with(['#', '/']);
     let head: Vec<&&str> = lines.iter().take_while(attributes).collect();
     let is_test = head

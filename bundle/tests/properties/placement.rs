@@ -39,6 +39,7 @@ fn arrived(slices: &[LaneSlice], backwards: bool) -> Vec<LaneSlice> {
 proptest! {
     #![proptest_config(cases(400))]
 
+    // Astria#2190: a proposer put data of transactions into its block that it had not executed.
     // S2, S1
     #[test]
     fn every_block_is_atomic_complete_and_leads_followers_to_the_same_state(world in world()) {
@@ -70,6 +71,7 @@ proptest! {
         }
     }
 
+    // Base, June 2026: what an invalid transaction left behind stopped the builder.
     #[test]
     fn block_with_an_item_that_cannot_be_placed_is_the_block_without_it(
         world in world(), last in step(4, 10), chosen in any::<prop::sample::Index>(),

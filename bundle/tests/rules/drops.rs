@@ -147,6 +147,7 @@ fn bundle_with_a_leg_that_takes_no_bundles_is_dropped_and_a_transaction_alone_is
     assert_eq!(names(&ordered.block, 904), [1]);
 }
 
+// Astria, audit of April 2024: what was too large was left out and nobody was told.
 #[test]
 fn item_that_would_not_fit_an_empty_batch_is_too_large_and_closes_nothing() {
     let fits = usize::try_from(2 * TX_WEIGHT - 128).unwrap();

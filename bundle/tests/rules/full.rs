@@ -1,11 +1,17 @@
 //! O3: shares of a full rollup, and what becomes of a lane that finds no room.
 
 use cloverleaf_bundle::Ordered;
-use cloverleaf_types::{Address, ChainId, DropReason, Height, Item, Terms};
+use cloverleaf_types::weight::item_weight;
+use cloverleaf_types::{
+    Address, Block, ChainId, CommitCertificate, DecidedBlock, DropReason, Height, Item, Round,
+    Terms,
+};
 
-use crate::support::items::TX_WEIGHT;
+use crate::support::items::{TX_WEIGHT, stretched};
 use crate::support::network::{BLOCK_MS, narrow};
-use crate::support::{Network, bundle, bundle_in, names, only_drop, reasons, rollup, sized, tx};
+use crate::support::{
+    Network, bundle, bundle_in, genesis, names, only_drop, reasons, rollup, sized, tx,
+};
 
 /// Lanes over rollup 901 without a limit of its own, and 906 and 907 with room for `count`
 /// transactions each.
@@ -189,4 +195,55 @@ fn closed_lanes_doomed_parcels_take_no_share() {
     let ordered = network.commit();
     assert_eq!(names(&ordered.block, 906), [11, 12, 13, 14]);
     assert!(full(&ordered, 906).is_empty());
+}
+
+/// How long a block is as it is kept and sent, without its certificate, in bytes.
+fn encoded_bytes(block: &Block) -> u64 {
+    let certificate = CommitCertificate {
+        height: block.header.height,
+        round: Round::FIRST,
+        block_hash: block.hash(),
+        signatures: Vec::new(),
+    };
+    let block = block.clone();
+    let decided = DecidedBlock { block, certificate };
+    u64::try_from(decided.encode().len()).expect("64 bits")
+}
+
+// Astria, audit of April 2024, 3.1: what a proposal takes besides its transactions was not counted.
+#[test]
+fn block_of_the_smallest_items_is_no_longer_than_they_weigh() {
+    let rollups: Vec<u64> = (1..=16).collect();
+    let genesis = genesis(
+        1,
+        rollups.iter().map(|chain_id| rollup(*chain_id)).collect(),
+    );
+    let begun: Vec<Item> = rollups.iter().map(|it| sized(*it, *it, 8)).collect();
+    let alone = |name: u64| sized(1 + name % 16, name, 8);
+    let one_leg = |name: u64| stretched(bundle(&[(1 + name % 16, &[name])]), 0, 0, 8);
+    let all_legs = |name: u64| {
+        let names: Vec<[u64; 1]> = (0..16).map(|leg| [16 * name + leg]).collect();
+        let legs: Vec<(u64, &[u64])> = rollups
+            .iter()
+            .copied()
+            .zip(&names)
+            .map(|(chain_id, name)| (chain_id, &name[..]))
+            .collect();
+        (0..16).fold(bundle(&legs), |item, leg| stretched(item, leg, 0, 8))
+    };
+    let kinds: [&dyn Fn(u64) -> Item; 3] = [&alone, &one_leg, &all_legs];
+    for (kind, make) in kinds.into_iter().enumerate() {
+        // What every block has is there already.
+        let before = encoded_bytes(&Network::of(&genesis).place(begun.clone()).block);
+        let more: Vec<Item> = (100..200).map(make).collect();
+        let weight: u64 = more.iter().map(item_weight).sum();
+        let ordered = Network::of(&genesis).place([begun.clone(), more].concat());
+        assert_eq!(ordered.drops, []);
+        let after = encoded_bytes(&ordered.block);
+        assert!(
+            after - before <= weight,
+            "kind {kind}: {} > {weight}",
+            after - before
+        );
+    }
 }

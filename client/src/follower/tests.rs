@@ -88,6 +88,7 @@ async fn follower_begins_after_what_its_caller_holds() {
     expect_all(&mut Follower::new(config).unwrap(), &blocks[2..]).await;
 }
 
+// celo-org/optimism#514: one batch that contradicted the chain ended all confirmations.
 #[tokio::test]
 async fn liar_is_left_and_what_it_sent_before_the_lie_is_kept() {
     let mut network = Network::new();
@@ -105,6 +106,7 @@ async fn liar_is_left_and_what_it_sent_before_the_lie_is_kept() {
     );
 }
 
+// Nitro#3212: a reader began at 0 again with the feed that it fell back on.
 #[tokio::test]
 async fn follower_goes_on_where_a_stream_ended() {
     let mut network = Network::new();
@@ -118,6 +120,7 @@ async fn follower_goes_on_where_a_stream_ended() {
     .await;
 }
 
+// cdk-erigon#760: a reader whose connection broke never came back without a restart.
 #[tokio::test]
 async fn one_upstream_that_always_ends_early_is_asked_again() {
     let mut network = Network::new();
@@ -128,6 +131,7 @@ async fn one_upstream_that_always_ends_early_is_asked_again() {
     assert!(follower.connection.is_some());
 }
 
+// celo-org/optimism#500: a call to the network that was never answered hung its caller.
 #[tokio::test]
 async fn silent_upstream_is_passed_over() {
     let mut network = Network::new();
@@ -215,6 +219,7 @@ async fn upstream_that_cut_this_side_off_as_too_slow_is_asked_again_at_once() {
     expect_all(&mut follower, &blocks).await;
 }
 
+// Astria#948, Astria#1090: one fetch that failed ended the reader.
 #[tokio::test]
 async fn upstream_that_breaks_off_is_asked_again_and_a_liar_is_not() {
     let mut network = Network::new();

@@ -193,6 +193,7 @@ fn batch_of_another_rollup_is_refused() {
     assert_eq!(first(item, &network), Err(fault));
 }
 
+// cdk-erigon#1903: a reader missed entries that came around its blocks.
 #[test]
 fn bundle_left_out_or_put_in_is_refused() {
     let mut network = Network::new();
@@ -258,6 +259,7 @@ fn manifest_that_names_another_place_or_other_transactions_is_refused() {
     }
 }
 
+// Astria#946: a block that was there twice stopped its readers.
 #[test]
 fn batch_that_is_not_next_is_refused() {
     let mut network = Network::new();

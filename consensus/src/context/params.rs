@@ -94,6 +94,7 @@ impl Default for Pace {
 mod tests {
     use super::*;
 
+    // optimism#18697: leadership went round and round without a pause.
     #[test]
     fn timeouts_grow_by_round_and_end_somewhere() {
         let timeouts = Timeouts::default();

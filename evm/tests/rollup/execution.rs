@@ -462,6 +462,7 @@ async fn the_base_fee_follows_the_gas_used() {
     assert_eq!(fee("0x3").await, fee("0x2").await - fee("0x2").await / 8);
 }
 
+// Astria#1011: a block that had been executed was executed again.
 #[test]
 fn a_batch_out_of_order_or_of_another_rollup_is_refused_and_changes_nothing() {
     let mut world = World::new();

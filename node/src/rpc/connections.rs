@@ -181,6 +181,7 @@ mod tests {
         IpAddr::from(u32::try_from(number).unwrap().to_be_bytes())
     }
 
+    // Nitro: a feed has no limit of connections unless one is set.
     #[test]
     fn all_addresses_together_have_a_limit() {
         let connections = Connections::default();

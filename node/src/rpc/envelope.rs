@@ -264,6 +264,7 @@ mod tests {
         assert!(matches!(parse(nested(16).as_bytes()), Body::Single(Err(_))));
     }
 
+    // jsonrpsee 0.26: a batch may have any number of calls.
     #[test]
     fn batches_have_a_limit_at_fifty() {
         let batch =

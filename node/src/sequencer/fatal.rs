@@ -230,6 +230,7 @@ mod tests {
     use super::super::journals::foreign;
     use super::*;
 
+    // Malachite 0.8.2: after a safety failure the process lives on, and a metric alone says so.
     #[test]
     fn part_that_ends_before_the_node_stops_ends_the_node() {
         let (fatal, stop) = (Fatal::default(), CancellationToken::new());

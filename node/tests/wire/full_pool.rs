@@ -8,6 +8,7 @@ use crate::endpoint::Refusal;
 use crate::network::{ALPHA, start};
 use crate::wallet::{Wallet, hash};
 
+// Base, June 2026: while the pool was full, senders got errors that did not say why.
 #[tokio::test]
 async fn full_pool_refuses_with_a_wait_and_keeps_what_it_has() {
     let network = start(

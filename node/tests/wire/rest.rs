@@ -86,6 +86,7 @@ async fn bundle_has_its_status_under_its_hash() {
     assert!(status["state"].is_string() && status["legs"].is_array());
 }
 
+// Astria, audit of April 2024: asking for a block that is not there read out of bounds.
 #[tokio::test]
 async fn what_is_not_here_is_not_found_and_what_is_no_name_is_refused() {
     let nobody = format!("/v1/bundles/{}", B256::repeat_byte(7));

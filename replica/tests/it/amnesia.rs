@@ -168,6 +168,7 @@ fn wiped_vote_journal_beside_its_store_signs_no_slot_again_and_comes_back_above_
     comes_back(|disk| disk.votes.clear());
 }
 
+// Jepsen on TigerBeetle, 2025: a replica that lost all its data could not be replaced.
 // D4
 #[test]
 fn key_whose_machine_is_empty_signs_no_slot_again_and_comes_back_above_a_later_block() {
@@ -180,6 +181,7 @@ fn lane_log_that_knows_less_than_the_blocks_is_amnesia() {
     comes_back(|disk| disk.logged.clear());
 }
 
+// Malachite 0.8.2: a start at another height than the log's empties the log in silence.
 // D4
 #[test]
 fn store_that_knows_less_than_the_journals_is_amnesia() {
@@ -362,6 +364,7 @@ fn disk_of_before_is_amnesia_once_the_blocks_since_are_seen_and_signs_no_slot_ag
     }));
 }
 
+// Jepsen on Tendermint, 2017: a vote log that was cut short let a validator forget what it had signed.
 // D4
 #[test]
 fn vote_of_a_certificate_that_the_key_does_not_know_is_amnesia_where_no_cut_shows_it() {

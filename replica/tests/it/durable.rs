@@ -150,6 +150,7 @@ fn committed_is_said_only_after_the_block_is_durable() {
     assert!(durable.unwrap() < told.unwrap());
 }
 
+// Malachite before 0.8: a vote that the log had not taken went out all the same.
 // D2
 #[test]
 fn own_votes_are_in_the_journal_before_they_leave() {

@@ -39,6 +39,7 @@ fn restart_with_an_uncut_own_parcel_sends_the_same_bytes_and_does_not_seal_its_i
     assert_eq!(with_items.count(), 1);
 }
 
+// rollup-boost, xlayer-reth#210: a new leader dropped what the old one had published.
 #[test]
 fn what_is_available_is_placed_though_its_author_never_comes_back() {
     let mut network = Network::of(4);

@@ -92,6 +92,7 @@ fn directory_in_use_is_refused_by_its_name() {
     assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
 }
 
+// cdk-erigon#395: after restarts a stream had blocks twice.
 #[test]
 fn block_out_of_order_is_refused_and_changes_nothing() {
     let (_home, store, mut chain) = store_with(2);

@@ -10,6 +10,7 @@ use super::real::{Believer, CHAINS};
 use super::store_with;
 use crate::{Checked, Needed, Store, StoreError};
 
+// base/node#126: disks grew by 100 GB a day.
 #[test]
 fn blocks_below_a_height_are_gone_and_all_others_read_as_before() {
     let (home, store, _) = store_with(6);

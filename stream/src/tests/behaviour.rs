@@ -23,6 +23,7 @@ async fn waiting_subscriber_is_woken_by_the_announcement_and_not_before() {
     assert_eq!(next.await.unwrap(), items[0]);
 }
 
+// cdk-erigon#1353: a node rebuilt its stream for a day before it served anything.
 #[tokio::test]
 async fn backlog_of_a_restarted_node_is_read_from_storage() {
     let memory = Memory::new(1);
@@ -134,6 +135,33 @@ async fn subscriber_that_wants_no_backlog_begins_with_what_comes_next() {
     assert!(hub.next_seq(ChainId(9)).is_err());
 }
 
+// Nitro#4714: who asked for what is yet to come was sent the whole backlog.
+#[tokio::test]
+async fn subscriber_that_is_ahead_of_the_tip_gets_nothing_of_before() {
+    let memory = Memory::new(1);
+    let hub = memory.hub(Limits::default());
+    for _ in 0..5 {
+        let (height, items) = memory.commit(&[ROLLUP]);
+        hub.announce(height, items);
+    }
+    let mut soon = hub.subscribe(ROLLUP, 8).unwrap();
+    let mut never = hub.subscribe(ROLLUP, u64::MAX).unwrap();
+    let mut blocks = hub.subscribe_blocks(Height(8)).unwrap();
+    for _ in 6..8 {
+        assert!(soon.next().now_or_never().is_none());
+        assert!(blocks.next().now_or_never().is_none());
+        let (height, items) = memory.commit(&[ROLLUP]);
+        hub.announce(height, items);
+    }
+    assert!(soon.next().now_or_never().is_none());
+    let (height, items) = memory.commit(&[ROLLUP]);
+    hub.announce(height, items);
+    assert_eq!(soon.next().await.unwrap().seq, 8);
+    assert_eq!(blocks.next().await.unwrap().height, Height(8));
+    assert!(never.next().now_or_never().is_none());
+    assert_eq!(hub.held().page_bytes, 0, "nothing was read for it");
+}
+
 #[tokio::test]
 async fn pruned_block_is_answered_with_the_first_available() {
     let memory = Memory::new(1);
@@ -225,6 +253,7 @@ async fn wrong_answer_of_storage_never_leaves() {
     ));
 }
 
+// Nitro#3516: a message that came twice broke the order of a relay's backlog.
 #[tokio::test]
 async fn height_that_was_announced_before_changes_nothing() {
     let memory = Memory::new(1);

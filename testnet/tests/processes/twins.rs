@@ -52,6 +52,7 @@ fn start(scene: &mut Scene, name: &str, home: &Path, port_base: u16) -> Process 
     process
 }
 
+// optimism#13438: two sequencers were active at once.
 #[test]
 fn second_process_is_refused_its_directory_and_with_a_copy_of_it_it_stops_nobody() {
     let mut scene = Scene::start("twins", None);

@@ -146,6 +146,7 @@ fn validator_of_more_power_decides_with_fewer_others() {
     assert_eq!(network.finish().unwrap().counts.validators_reweighted, 2);
 }
 
+// optimism#15874: a leader that could build no blocks stayed the leader.
 #[test]
 fn absent_proposer_costs_one_round_is_skipped_from_then_on_and_returns() {
     let mut network = started(25);

@@ -525,6 +525,7 @@ proptest! {
 }
 
 proptest! {
+    // optimism#13363: a payload that was not there crashed the conductor.
     #[test]
     fn no_bytes_make_a_decoder_panic(bytes in vec(any::<u8>(), 0..200)) {
         let _ = (parcel().decode)(&bytes);
@@ -535,6 +536,7 @@ proptest! {
     }
 }
 
+// Astria, audit of April 2024: lists in actions had no limit.
 #[test]
 fn messages_longer_than_their_limit_are_not_even_read() {
     let zeros = vec![0; PARCEL_BYTES_MAX + 1];

@@ -1,5 +1,6 @@
 use super::*;
 
+// Astria#506: transactions of one sender were handed on in another order than their nonces'.
 #[test]
 fn nonces_are_sealed_in_order_however_they_came() {
     let mut pool = pool();

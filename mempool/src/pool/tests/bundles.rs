@@ -78,6 +78,7 @@ fn later_nonces_wait_for_the_fate_of_a_sealed_leg() {
     assert_eq!(take(&mut pool, 2), ids_of(&[&later[1], &later[0]]));
 }
 
+// op-rbuilder#119: a bundle could hold one transaction only.
 #[test]
 fn bundle_with_several_nonces_of_a_sender_is_sealed_at_once() {
     let mut pool = pool();

@@ -39,6 +39,7 @@ fn priority_seals_the_highest_tip_first_and_a_senders_nonces_in_order_all_the_sa
     assert_eq!(take(&mut pool, 0), order);
 }
 
+// Astria#1150: users asked for first come, first served.
 #[test]
 fn fifo_asks_no_price() {
     let mut pool = pool();
@@ -113,6 +114,7 @@ fn bytes_that_nobody_recovered_are_never_marked() {
     assert!(!items[0].transactions().any(|(_, found)| found.checked));
 }
 
+// Astria, audit of April 2024: what was too large was left out and nobody was told.
 #[test]
 fn item_that_no_block_could_hold_is_refused() {
     let mut pool = pool();

@@ -179,6 +179,7 @@ mod tests {
         assert!(announced.unwrap().load().is_ok());
     }
 
+    // Astria, audit of October 2024: a queue of length 0 switched soft blocks off in silence.
     #[test]
     fn pool_that_would_take_nothing_in_is_refused() {
         for name in [
