@@ -245,6 +245,16 @@ impl<D: Disk> Journal<D> {
     }
 }
 
+/// The readable records at the beginning of a file, which stays as it is: of one that was kept aside.
+///
+/// # Errors
+/// An error of the disk.
+pub fn read_beginning<D: Disk>(disk: &D, name: &str) -> Result<Vec<Record>, JournalError> {
+    let read = disk.open(name).and_then(|mut file| file.read());
+    let bytes = read.map_err(JournalError::disk(name, "read the file"))?;
+    Ok(record::scan(&bytes).records)
+}
+
 /// Renames a damaged file to the first free name and returns that name.
 pub(crate) fn keep_aside<D: Disk>(disk: &D, name: &str) -> Result<String, JournalError> {
     let taken = disk

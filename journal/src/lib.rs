@@ -68,6 +68,6 @@ mod segmented;
 pub use disk::{Disk, File};
 pub use error::JournalError;
 pub use file_disk::FileDisk;
-pub use journal::{BUFFER_BYTES_MAX, Journal, Opened, Outcome};
+pub use journal::{BUFFER_BYTES_MAX, Journal, Opened, Outcome, read_beginning};
 pub use record::{DamageReason, PAYLOAD_BYTES_MAX, Record};
 pub use segmented::{OpenedSegments, SegmentOutcome, SegmentedJournal};

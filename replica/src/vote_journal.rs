@@ -204,6 +204,12 @@ mod tests {
         let later = [&first[..], &[none.clone(), signing(Some(12)), timeout(12)]].concat();
         assert_eq!(Told::by(&later, KEY).entries, [timeout(12)]);
 
+        // What a damaged journal's successor says of it.
+        let successor = [none.clone(), signing(Some(6)), none.clone()];
+        let told = Told::by(&successor, KEY);
+        assert_eq!((told.from, told.highest), (None, Some(Height(6))));
+        assert_eq!(told.entries, []);
+
         // A journal whose first record is lost may have holes.
         let headless = [timeout(8), none];
         assert_eq!(Told::by(&headless, KEY).entries, []);

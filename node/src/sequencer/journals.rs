@@ -2,7 +2,7 @@
 
 use alloy_primitives::Keccak256;
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_journal::{Disk, Outcome, Record, SegmentedJournal};
+use cloverleaf_journal::{Disk, Outcome, Record, SegmentedJournal, read_beginning};
 use cloverleaf_replica::{JournalRecord, signing_record};
 use cloverleaf_types::{Address, B256, Height};
 use eyre::{Context as _, Result};
@@ -72,7 +72,7 @@ struct Opened<D: Disk + Clone> {
 /// The disk failed.
 pub(crate) fn begin<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
     let mut votes = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?.journal;
-    append(&mut votes, &signing_record(key, Some(Height::GENESIS)))?;
+    append(&mut votes, &[signing_record(key, Some(Height::GENESIS))])?;
     open_one(disk, "lane", SEGMENT_BYTES_MAX).map(drop)
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn begin<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
 /// The disk failed.
 pub(crate) fn forget_signed<D: Disk + Clone>(disk: &D, key: Address) -> Result<()> {
     let mut votes = open_one(disk, "votes", VOTES_SEGMENT_BYTES_MAX)?.journal;
-    append(&mut votes, &signing_record(key, None))
+    append(&mut votes, &[signing_record(key, None)])
 }
 
 /// Opens them. Damage of a guard, or a lane log that is not there, is written into the vote journal as
@@ -100,6 +100,10 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
     let (mut votes, records, damaged) = open_votes(disk, &files)?;
     let entries = records.into_iter().map(entry);
     let mut entries = entries.collect::<Result<Vec<_>>>()?;
+    if let Some(lost) = &damaged {
+        let highest = highest_from(disk, key)?;
+        entries.extend(forget(&mut votes, key, lost, highest)?);
+    }
     let aside = kept_aside(&files, "lane");
     let missing = || {
         let is_there = files.iter().any(|file| file.starts_with("lane-"));
@@ -108,12 +112,12 @@ pub(super) fn open<D: Disk + Clone>(disk: &D, key: Address) -> Result<Journals<D
             detail: "it is not there".to_owned(),
         })
     };
-    if let Some(lost) = damaged.or(aside).or_else(missing) {
-        entries.push(forget(&mut votes, key, &lost)?);
+    if let Some(lost) = aside.or_else(missing) {
+        entries.extend(forget(&mut votes, key, &lost, None)?);
     }
     let lane = open_one(disk, "lane", SEGMENT_BYTES_MAX)?;
     if let Some(lost) = lane.damaged {
-        entries.push(forget(&mut votes, key, &lost)?);
+        entries.extend(forget(&mut votes, key, &lost, None)?);
     }
     put_away(disk)?;
     Ok(Journals {
@@ -146,24 +150,57 @@ fn open_votes<D: Disk + Clone>(
     Ok((anew.journal, anew.records, Some(damaged)))
 }
 
-/// D4: from now on, and after every restart, this key does not know what it signed.
+/// The highest height from which any vote journal here says that the key signs, one that was put away
+/// included: what the operators accept holds once for a height, though the journal is lost (D4).
+fn highest_from<D: Disk>(disk: &D, key: Address) -> Result<Option<Height>> {
+    let files = disk.list().wrap_err("listing the journals")?;
+    let mut highest = None;
+    for file in files.iter().filter(|file| file.contains("votes-")) {
+        for record in read_beginning(disk, file)? {
+            match JournalEntry::decode(&record.payload.into()) {
+                Ok(JournalEntry::Signing { key: of, from }) if of == key => {
+                    highest = highest.max(from);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(highest)
+}
+
+/// D4: from now on, and after every restart, this key does not know what it signed; but from where it
+/// was let sign at most.
 fn forget<D: Disk + Clone>(
     votes: &mut SegmentedJournal<D>,
     key: Address,
     lost: &DamagedJournal,
-) -> Result<JournalEntry> {
+    highest: Option<Height>,
+) -> Result<Vec<JournalEntry>> {
     let DamagedJournal { file, detail } = lost;
     tracing::error!(
         file,
         detail,
         "a journal of this key's signatures is not whole"
     );
-    append(votes, &signing_record(key, None))?;
-    Ok(JournalEntry::Signing { key, from: None })
+    let said = match highest {
+        Some(_) => vec![None, highest, None],
+        None => vec![None],
+    };
+    let record = |from: &Option<Height>| signing_record(key, *from);
+    append(votes, &said.iter().map(record).collect::<Vec<_>>())?;
+    let entry = |from| JournalEntry::Signing { key, from };
+    Ok(said.into_iter().map(entry).collect())
 }
 
-fn append<D: Disk + Clone>(votes: &mut SegmentedJournal<D>, record: &JournalRecord) -> Result<()> {
-    votes.append(record.height.0, &record.bytes)?;
+/// Appends records in one sync. If power fails in it, what is left of them may say that the key signs;
+/// but the damaged file lies there under the name that opening gave it until all of them are durable.
+fn append<D: Disk + Clone>(
+    votes: &mut SegmentedJournal<D>,
+    records: &[JournalRecord],
+) -> Result<()> {
+    for record in records {
+        votes.append(record.height.0, &record.bytes)?;
+    }
     Ok(votes.sync()?)
 }
 
@@ -256,6 +293,13 @@ mod tests {
         signs_from(&journals.entries, KEY, &decided).unwrap()
     }
 
+    fn signing(said: [Option<u64>; 3]) -> [JournalEntry; 3] {
+        said.map(|from| JournalEntry::Signing {
+            key: KEY,
+            from: from.map(Height),
+        })
+    }
+
     fn damage(disk: &MemoryDisk, name: &str) {
         let mut file = disk.open(name).unwrap();
         file.append(b"no record").unwrap();
@@ -291,7 +335,8 @@ mod tests {
                 assert_eq!(started(&disk), None, "{guard}");
             }
             let mut journals = open(&disk, KEY).unwrap();
-            append(&mut journals.votes, &signing_record(KEY, Some(Height(6)))).unwrap();
+            let signing = signing_record(KEY, Some(Height(6)));
+            append(&mut journals.votes, &[signing]).unwrap();
             assert_eq!(started(&disk), Some(Height(6)), "{guard}");
             let kept = format!("kept-1-{guard}.damaged-1");
             assert!(disk.list().unwrap().contains(&kept), "{guard}");
@@ -311,22 +356,48 @@ mod tests {
         for height in 1..=4 {
             let mut record = signing_record(KEY, Some(Height(0)));
             record.height = Height(height);
-            append(&mut votes, &record).unwrap();
+            append(&mut votes, &[record]).unwrap();
         }
         drop(votes);
         damage(&disk, "votes-0000000002");
         assert_eq!(started(&disk), None);
         let journals = open(&disk, KEY).unwrap();
-        let none = JournalEntry::Signing {
-            key: KEY,
-            from: None,
-        };
-        assert_eq!(journals.entries, [none]);
+        assert_eq!(journals.entries, signing([None, Some(0), None]));
         let files = disk.list().unwrap();
         assert!(
             files.contains(&"kept-1-votes-0000000003".to_owned()),
             "{files:?}"
         );
+    }
+
+    // D4
+    #[test]
+    fn damaged_vote_journal_still_says_from_where_the_key_was_let_sign() {
+        let disk = MemoryDisk::new();
+        begin(&disk, KEY).unwrap();
+        let mut votes = open(&disk, KEY).unwrap().votes;
+        append(&mut votes, &[signing_record(KEY, Some(Height(6)))]).unwrap();
+        let said = signing([None, Some(6), None]);
+        damage(&disk, "votes-0000000001");
+        assert_eq!(open(&disk, KEY).unwrap().entries, said);
+        assert_eq!(open(&disk, KEY).unwrap().entries, said);
+        damage(&disk, "votes-0000000001");
+        assert_eq!(open(&disk, KEY).unwrap().entries, said, "damaged again");
+
+        // It is put away, and power fails before its successor is told.
+        damage(&disk, "votes-0000000001");
+        open_one(&disk, "votes", VOTES_SEGMENT_BYTES_MAX).unwrap();
+        keep(&disk, |file| file == "votes-0000000001").unwrap();
+        assert_eq!(open(&disk, KEY).unwrap().entries, said);
+
+        // Power fails while it is told, and what is left says that the key signs.
+        damage(&disk, "votes-0000000001");
+        let torn = open_one(&disk, "votes", VOTES_SEGMENT_BYTES_MAX).unwrap();
+        let mut votes = torn.journal;
+        let left = [None, Some(Height(6))].map(|from| signing_record(KEY, from));
+        append(&mut votes, &left).unwrap();
+        assert_eq!(started(&disk), None);
+        assert_eq!(open(&disk, KEY).unwrap().entries, said);
     }
 
     // D4

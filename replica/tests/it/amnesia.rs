@@ -315,6 +315,32 @@ fn amnesia_is_accepted_once_for_a_height() {
 
 // D4
 #[test]
+fn amnesia_is_accepted_once_for_a_height_though_the_vote_journal_is_lost_in_between() {
+    let (mut network, mut seen) = busy();
+    network.crash(3);
+    network.passes = Box::new(|frame| frame.to != 0 || !matches!(frame.what, What::Votes(_)));
+    network.run_ms(100);
+    network.crash(0);
+    network.machines[0].disk.logged.clear();
+    accepted(&mut network, &mut seen);
+    let next = network.machines[0].height().next();
+    network.submit(0, WIDE, 30);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    assert_eq!(seen.highest(), next, "it voted there");
+    network.crash(0);
+    // What a start makes of a damaged vote journal.
+    let key = network.machines[0].address;
+    let said = [None, Some(next), None].map(|from| JournalEntry::Signing { key, from });
+    network.machines[0].disk.votes = said.to_vec();
+    network.start(0);
+    network.run_ms(5_000);
+    assert!(is_amnesiac(&network, 0));
+    seen.note(&network, 0);
+}
+
+// D4
+#[test]
 fn accepted_amnesia_holds_at_the_tip_and_not_on_the_way_there() {
     let (mut network, _) = busy();
     let passed = Height(network.machines[0].height().0 / 2);
