@@ -287,7 +287,17 @@ impl Replica {
         if signing.accepted != Some(next) {
             return Vec::new();
         }
-        if signing.highest >= Some(next) {
+        if let Some(signed) = self.known_above(next) {
+            tracing::warn!(
+                %signed,
+                "this key signed above the height that it is let sign from, so blocks up to {} were decided: \
+                 find a disk that has them. If none is left, what they hold is undone: then remove \
+                 journal/votes-… on every validator that goes back, and start them again",
+                signed.back(1)
+            );
+            return Vec::new();
+        }
+        if signing.highest == Some(next) {
             tracing::warn!(
                 height = %next,
                 "this key was let sign from this height on before, and has lost what it signed since; \
@@ -299,10 +309,21 @@ impl Replica {
         self.remains_of(next)
     }
 
-    /// What the life before signed at a height and above, and what led to it.
+    /// The highest height above one of which the vote journal says anything: it was begun after the one
+    /// before it was decided. The guard refuses all below, so to let the key sign there were to end it.
+    fn known_above(&self, next: Height) -> Option<Height> {
+        let of_height = |it: &&JournalEntry| !matches!(it, JournalEntry::Signing { .. });
+        let remains = self.signing.remains.iter().filter(of_height);
+        let known = remains
+            .map(JournalEntry::height)
+            .chain(self.signing.highest);
+        known.max().filter(|known| *known > next)
+    }
+
+    /// What the life before signed at a height, and what led to it.
     fn remains_of(&self, next: Height) -> Vec<JournalEntry> {
         let remains = self.signing.remains.iter();
-        remains.filter(|it| it.height() >= next).cloned().collect()
+        remains.filter(|it| it.height() == next).cloned().collect()
     }
 
     /// The key signs from a height on. What it goes on from of the life before is written once more, in

@@ -524,6 +524,70 @@ fn journal_of_another_key_says_nothing_of_this_one() {
     assert!(is_amnesiac(&network, 0));
 }
 
+fn signs_anew(network: &Network, index: usize) -> bool {
+    let mut votes = network.machines[index].disk.votes.iter();
+    votes
+        .any(|it| matches!(it, JournalEntry::Signing { from: Some(from), .. } if *from > Height(0)))
+}
+
+// D4
+#[test]
+fn network_that_goes_back_to_older_blocks_goes_on_once_its_vote_journals_are_away() {
+    let (mut network, _) = busy();
+    let old: Vec<Disk> = network.machines.iter().map(|it| it.disk.copy()).collect();
+    let back_to = network.machines[0].height();
+    for name in 20..40 {
+        let key = network.submit(usize::from(name) % 4, WIDE, name);
+        network.until_placed(&[key]);
+    }
+    network.settle();
+    assert!(
+        network
+            .machines
+            .iter()
+            .all(|it| it.height() > back_to.next())
+    );
+    (0..4).for_each(|index| network.crash(index));
+    for (machine, old) in network.machines.iter_mut().zip(&old) {
+        machine.disk.go_back_to(old);
+        machine.amnesia_accepted = Some(machine.height().next());
+    }
+    let tips: Vec<Height> = network.machines.iter().map(|it| it.height()).collect();
+    assert_eq!(tips, [back_to; 4]);
+    (0..4).for_each(|index| network.start(index));
+    network.run_ms(5_000);
+    for index in 0..4 {
+        assert!(
+            !network.halted(index) && is_amnesiac(&network, index),
+            "{index}"
+        );
+        assert!(
+            !signs_anew(&network, index),
+            "{index} could not be let sign later"
+        );
+    }
+    for index in 0..4 {
+        network.crash(index);
+        network.machines[index].disk.votes.clear();
+    }
+    (0..4).for_each(|index| network.start(index));
+    network.until("signing", |network| {
+        (0..4).all(|index| !is_amnesiac(network, index))
+    });
+    let key = network.submit(0, WIDE, 50);
+    network.until_placed(&[key]);
+    for name in 60..90 {
+        let key = network.submit(usize::from(name) % 4, WIDE, name);
+        network.until_placed(&[key]);
+    }
+    for index in 0..4 {
+        assert!(
+            !network.halted(index) && signs_anew(&network, index),
+            "{index}"
+        );
+    }
+}
+
 // D4
 #[test]
 fn accepted_amnesia_holds_at_its_height_alone() {

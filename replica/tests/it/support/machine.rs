@@ -75,6 +75,23 @@ impl Disk {
         }
     }
 
+    /// The height of the latest durable block.
+    pub(crate) fn height(&self) -> Height {
+        let last = self.blocks.last_key_value();
+        last.map_or(Height::GENESIS, |(height, _)| *height)
+    }
+
+    /// The store is that of an older copy, the journals are there.
+    pub(crate) fn go_back_to(&mut self, older: &Self) {
+        let Self {
+            blocks,
+            state,
+            placed,
+            ..
+        } = older.copy();
+        (self.blocks, self.state, self.placed) = (blocks, state, placed);
+    }
+
     /// The store is gone, the journals are there.
     pub(crate) fn lose_blocks(&mut self) {
         self.blocks.clear();
@@ -269,8 +286,7 @@ impl Machine {
     }
 
     pub(crate) fn height(&self) -> Height {
-        let last = self.disk.blocks.last_key_value();
-        last.map_or(Height::GENESIS, |(height, _)| *height)
+        self.disk.height()
     }
 
     /// In which durable block a transaction is.
