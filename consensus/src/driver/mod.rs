@@ -83,6 +83,8 @@ pub struct Driver {
     held: bool,
     /// A slot that this key signed, and not here.
     signed_elsewhere: Option<SignSlot>,
+    /// The latest such slot that was told.
+    noted_elsewhere: Option<SignSlot>,
     woken_at_ms: Option<u64>,
     paused: bool,
     halted: bool,
@@ -108,6 +110,7 @@ impl Driver {
             changed: false,
             held: false,
             signed_elsewhere: None,
+            noted_elsewhere: None,
             woken_at_ms: None,
             paused: false,
             halted: false,
@@ -128,7 +131,12 @@ impl Driver {
             return Vec::new();
         }
         self.effects.now_ms = self.effects.now_ms.max(now_ms);
-        match self.accept(input).and_then(|()| self.settle(application)) {
+        let noted = self.noted_elsewhere;
+        let accepted = self.accept(input);
+        if accepted.is_ok() && self.noted_elsewhere != noted {
+            return self.release(); // D4: nothing is signed before that is told.
+        }
+        match accepted.and_then(|()| self.settle(application)) {
             Ok(()) => self.release(),
             Err(halt) => {
                 self.halted = true;

@@ -1,9 +1,9 @@
 //! Messages from peers: judged here before the core sees them.
 
-use cloverleaf_types::{Address, B256, Round};
+use cloverleaf_types::{Address, B256, Height, Round};
 use malachite_core_consensus::Input as CoreInput;
 
-use super::guard::Slotted;
+use super::guard::{SignSlot, Slotted};
 use super::output::To;
 use super::{Driver, filter};
 use crate::context::core_round;
@@ -13,6 +13,9 @@ use crate::message::{Message, Proposal, Signed, Vote, Want};
 impl Driver {
     /// Takes a message for the running height, keeps one for the next two (C3), drops the rest.
     pub(super) fn receive(&mut self, from: Address, message: Message) -> Result<(), Halt> {
+        if self.is_news_of_own(&message) {
+            return Ok(());
+        }
         let current = self.running.as_ref().map(|running| running.params.height);
         if current == Some(message.height()) {
             return self.receive_now(from, message);
@@ -77,7 +80,6 @@ impl Driver {
             self.discard(from, Discard::BadSignature);
             return Ok(());
         }
-        self.note_own(signed.message.voter, &signed.message);
         self.feed(CoreInput::Vote(signed.into()))?;
         let Some(running) = &self.running else {
             return Ok(());
@@ -110,7 +112,6 @@ impl Driver {
             self.discard(from, Discard::BadSignature);
             return Ok(());
         }
-        self.note_own(proposal.proposer, proposal);
         self.feed(CoreInput::Proposal(signed.into()))?;
         if let Some(running) = &mut self.running {
             running.note(signed);
@@ -118,16 +119,55 @@ impl Driver {
         Ok(())
     }
 
-    /// D4: peers repeat what this node signed. What it does not know was signed in a life of its key
-    /// that its journal does not show.
-    fn note_own<T: Slotted>(&mut self, signer: Address, message: &T) {
-        let signs = self
-            .running
-            .as_ref()
-            .is_some_and(|running| running.params.may_sign);
-        if signs && signer == self.own && !self.effects.guard.holds(message, self.network) {
-            self.signed_elsewhere = Some(message.slot());
+    /// D4: peers repeat what this node signed, in certificates too, and while this node is held. What the
+    /// guard does not hold was signed in a life of its key that its journal does not show. The first such
+    /// message does nothing else, so that whoever reads this can silence the node first; it comes again.
+    fn is_news_of_own(&mut self, message: &Message) -> bool {
+        let Some(slot) = self.unknown_in(message) else {
+            return false;
+        };
+        self.signed_elsewhere = Some(slot);
+        let is_news = self.noted_elsewhere < Some(slot);
+        self.noted_elsewhere = self.noted_elsewhere.max(Some(slot));
+        is_news
+    }
+
+    /// A slot that a message shows signed by this key, and not here. The guard forgets lower heights.
+    fn unknown_in(&mut self, message: &Message) -> Option<SignSlot> {
+        if !self.may_sign(message.height()) {
+            return None;
         }
+        let own = self.own;
+        let is_own = |signed: &Signed<Vote>| signed.message.voter == own;
+        match message {
+            Message::Vote(signed) => self.unknown(signed),
+            Message::Proposal(signed) => self.unknown(signed),
+            Message::Polka(polka) => {
+                let found = polka.signed_votes().into_iter().find(is_own)?;
+                self.unknown(&found)
+            }
+            Message::Round(round) => {
+                let found = round.signed_votes().into_iter().find(is_own)?;
+                self.unknown(&found)
+            }
+            Message::Want(_) => None,
+        }
+    }
+
+    /// Whether this node signs at a height, if the guard holds what it signed there.
+    fn may_sign(&self, height: Height) -> bool {
+        let next = self.next.as_ref().map(|next| &next.params);
+        let running = self.running.as_ref().map(|running| &running.params);
+        let mut params = [next, running].into_iter().flatten();
+        let params = params.find(|params| height >= params.height);
+        params.is_some_and(|params| params.may_sign)
+    }
+
+    fn unknown<T: Slotted>(&mut self, signed: &Signed<T>) -> Option<SignSlot> {
+        let message = &signed.message;
+        let is_known = self.effects.guard.holds(message, self.network);
+        let is_own = message.signer() == self.own && !is_known;
+        (is_own && self.effects.verifier.holds(signed)).then(|| message.slot())
     }
 
     /// Asks the sender for a proposal that votes name, once until the next repetition.

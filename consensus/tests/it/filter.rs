@@ -96,7 +96,7 @@ fn well_formed_proposals_are_taken() {
 fn proposal_by_another_than_the_rounds_proposer_is_discarded() {
     let mut case = Case::new();
     let proposal = Proposal {
-        proposer: case.net.address(case.node),
+        proposer: case.net.address(case.net.proposer(1, 1)),
         ..case.proposal(0)
     };
     assert_eq!(case.fate_of(proposal), Some(Discard::NotProposer));

@@ -431,6 +431,43 @@ fn vote_that_only_a_peer_still_holds_is_amnesia() {
 
 // D4
 #[test]
+fn vote_in_a_certificate_that_a_peer_holds_is_amnesia_before_the_node_votes_again() {
+    let (mut network, mut seen) = busy();
+    network.run_ms(3_000);
+    let old = network.machines[0].disk.copy();
+    // A quorum prevotes with its vote, and nothing is decided.
+    network.passes = Box::new(|frame| match &frame.what {
+        What::Votes(Vote::Vote(signed)) => {
+            signed.message.kind == VoteKind::Prevote && frame.from != 3
+        }
+        _ => true,
+    });
+    network.submit(1, WIDE, 30);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    let next = network.machines[0].height().next();
+    assert_eq!(
+        (seen.highest(), old.height().next()),
+        (next, next),
+        "within the running height"
+    );
+    network.crash(0);
+    network.machines[0].disk = old;
+    let is_certificate = |what: &What| matches!(what, What::Votes(Vote::Polka(_) | Vote::Round(_)));
+    network.passes = Box::new(move |frame| frame.to != 0 || is_certificate(&frame.what));
+    network.start(0);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+    network.passes = Box::new(|_| true);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    assert!(
+        network.machines[0].height() >= next,
+        "the others decided it"
+    );
+}
+
+// D4
+#[test]
 fn validator_that_starts_signs_nothing_before_enough_peers_have_said_how_far_they_are() {
     let (mut network, _) = busy();
     network.crash(0);
