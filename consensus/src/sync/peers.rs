@@ -43,7 +43,8 @@ impl Asked {
 struct Peer {
     tip: Height,
     first: Height,
-    excluded_until_ms: u64,
+    /// Until when it is left alone since it did not answer.
+    silent_until_ms: u64,
     /// Orders peers that could be asked: who was asked longest ago comes first.
     asked_count: u64,
     asked: Option<Asked>,
@@ -55,12 +56,21 @@ struct Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     peers: BTreeMap<Address, Peer>,
+    /// Until when those that sent something false are not asked, in milliseconds. A new connection ends
+    /// it for none of them, so it outlives what else is known of a peer, and is forgotten when it is over.
+    liars: BTreeMap<Address, u64>,
     requests: u64,
 }
 
 impl Peers {
     pub(crate) fn heard(&mut self, address: Address, tip: Height, first: Height) {
-        let peer = self.peers.entry(address).or_default();
+        // Who comes back comes last.
+        let asked_count = self.requests;
+        let new = || Peer {
+            asked_count,
+            ..Peer::default()
+        };
+        let peer = self.peers.entry(address).or_insert_with(new);
         (peer.tip, peer.first) = (tip, first);
         // It has removed what it was asked for meanwhile, and says so.
         for asked in [&mut peer.asked, &mut peer.overdue] {
@@ -76,10 +86,10 @@ impl Peers {
     pub(crate) fn best_tip(&self, now_ms: u64) -> Height {
         let standing = self
             .peers
-            .values()
-            .filter(|peer| peer.excluded_until_ms <= now_ms);
+            .iter()
+            .filter(|(address, peer)| is_standing(&self.liars, **address, peer, now_ms));
         standing
-            .map(|peer| peer.tip)
+            .map(|(_, peer)| peer.tip)
             .max()
             .unwrap_or(Height::GENESIS)
     }
@@ -143,13 +153,14 @@ impl Peers {
 
     /// Chooses somebody to ask for a range and notes the request; returns whom, and for how many.
     pub(crate) fn ask(&mut self, from: Height, count: u64, now_ms: u64) -> Option<(Address, u64)> {
-        let can_answer = |peer: &Peer| {
+        let can_answer = |address, peer: &Peer| {
             peer.asked.is_none()
-                && peer.excluded_until_ms <= now_ms
+                && is_standing(&self.liars, address, peer, now_ms)
                 && peer.first <= from
                 && peer.tip >= from
         };
-        let able = self.peers.iter_mut().filter(|(_, peer)| can_answer(peer));
+        let peers = self.peers.iter_mut();
+        let able = peers.filter(|(address, peer)| can_answer(**address, peer));
         let (address, peer) = able.min_by_key(|(address, peer)| (peer.asked_count, **address))?;
         let count = count.min(peer.tip.0 - from.0 + 1);
         self.requests += 1;
@@ -168,7 +179,7 @@ impl Peers {
         let is_answered = |asked: &mut Asked| asked.from == from;
         peer.asked.take_if(is_answered).or_else(|| {
             let late = peer.overdue.take_if(is_answered)?;
-            peer.excluded_until_ms = 0;
+            peer.silent_until_ms = 0;
             Some(late)
         })
     }
@@ -176,8 +187,10 @@ impl Peers {
     pub(crate) fn exclude_liar(&mut self, address: Address, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&address) {
             (peer.asked, peer.overdue) = (None, None);
-            peer.excluded_until_ms = now_ms.saturating_add(LIAR_EXCLUDED_MS);
         }
+        self.liars.retain(|_, until_ms| *until_ms > now_ms);
+        let until_ms = now_ms.saturating_add(LIAR_EXCLUDED_MS);
+        self.liars.insert(address, until_ms);
     }
 
     pub(crate) fn exclude_silent(&mut self, now_ms: u64) {
@@ -185,7 +198,7 @@ impl Peers {
             let overdue = peer.asked.take_if(|asked| asked.deadline_ms <= now_ms);
             if overdue.is_some() {
                 peer.overdue = overdue;
-                peer.excluded_until_ms = now_ms.saturating_add(SILENT_EXCLUDED_MS);
+                peer.silent_until_ms = now_ms.saturating_add(SILENT_EXCLUDED_MS);
             }
         }
     }
@@ -194,12 +207,19 @@ impl Peers {
     pub(crate) fn next_ms(&self, now_ms: u64) -> Option<u64> {
         let deadlines = self.peers.values().filter_map(|peer| peer.asked);
         let deadlines = deadlines.map(|asked| asked.deadline_ms);
-        let exclusions = self.peers.values().map(|peer| peer.excluded_until_ms);
+        let silent = self.peers.values().map(|peer| peer.silent_until_ms);
         deadlines
-            .chain(exclusions)
+            .chain(silent)
+            .chain(self.liars.values().copied())
             .filter(|at_ms| *at_ms > now_ms)
             .min()
     }
+}
+
+/// Whether nothing speaks against asking a peer.
+fn is_standing(liars: &BTreeMap<Address, u64>, address: Address, peer: &Peer, now_ms: u64) -> bool {
+    let lied_until_ms = liars.get(&address).copied().unwrap_or_default();
+    peer.silent_until_ms.max(lied_until_ms) <= now_ms
 }
 
 #[cfg(test)]

@@ -241,6 +241,41 @@ fn liar_about_a_certificate_or_a_body_is_not_asked_for_a_minute() {
 }
 
 #[test]
+fn liar_that_comes_back_is_not_asked_before_its_minute_is_over() {
+    let mut behind = Behind::new(3);
+    behind.status(peer(1), 3);
+    assert_eq!(behind.requests(), [(peer(1), 1, 3)]);
+    let from = Height(1);
+    let blocks = vec![Bytes::from_static(&[1, 2, 3])];
+    behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    assert!(behind.lied());
+    for (after_ms, asked) in [(100, 0), (50_000, 0), (9_000, 0), (1_000, 1)] {
+        behind.now_ms += after_ms;
+        behind.give(SyncInput::Disconnected { peer: peer(1) });
+        behind.give(SyncInput::Connected { peer: peer(1) });
+        behind.status(peer(1), 3);
+        assert_eq!(behind.requests().len(), asked, "{} ms", behind.now_ms);
+    }
+}
+
+#[test]
+fn peer_that_comes_back_is_asked_after_those_that_stayed() {
+    let mut behind = Behind::new(40);
+    for (name, from) in [(2, 1), (1, 17)] {
+        behind.status(peer(name), 40);
+        assert_eq!(behind.requests(), [(peer(name), from, 16)]);
+    }
+    for (name, first) in [(2, 1), (1, 17)] {
+        let (from, blocks) = (Height(first), behind.blocks(first, 16));
+        behind.hear(peer(name), SyncMessage::Response { from, blocks });
+    }
+    behind.give(SyncInput::Disconnected { peer: peer(1) });
+    behind.status(peer(1), 40);
+    behind.applied(16);
+    assert_eq!(behind.requests(), [(peer(2), 33, 8)]);
+}
+
+#[test]
 fn unasked_blocks_are_ignored() {
     let mut behind = Behind::new(3);
     let blocks = behind.blocks(1, 3);
