@@ -20,6 +20,10 @@ use crate::output::Output;
 use crate::replica::Replica;
 use crate::vote_journal::{Told, record};
 
+/// How long peers may be silent before the operators of a node that waits for them hear of it, in
+/// milliseconds.
+const SILENCE_TOLD_MS: u64 = 10_000;
+
 /// From where on a key signs.
 #[derive(Clone, Debug)]
 pub(crate) struct Signing {
@@ -40,6 +44,8 @@ pub(crate) struct Signing {
     remains: Vec<JournalEntry>,
     /// Nothing shows it that it has signed elsewhere.
     is_unaware: bool,
+    /// The operators have heard that peers are silent.
+    silence_is_told: bool,
 }
 
 impl Signing {
@@ -53,6 +59,7 @@ impl Signing {
             highest: None,
             remains: Vec::new(),
             is_unaware: false,
+            silence_is_told: false,
         }
     }
 
@@ -173,6 +180,7 @@ impl Replica {
         }
         let (tip, next) = (self.chain.height(), self.chain.height().next());
         let is_further = self.sync.vouched_tip() > tip;
+        self.tell_silence();
         if self.signing.is_amnesiac() {
             let is_accepted = self.signing.accepted == Some(next) && !is_further;
             if is_accepted && !self.sync.is_informed(self.own) {
@@ -189,6 +197,20 @@ impl Replica {
         self.is_held = false;
         let may_sign = self.may_vote();
         self.drive(Drive::Release { may_sign });
+    }
+
+    /// Without a word of enough peers a node waits for ever: somebody has to look.
+    fn tell_silence(&mut self) {
+        let waits_ms = self.now_ms.saturating_sub(self.signing.since_ms);
+        let is_silent = !self.sync.is_informed(self.own) && waits_ms >= SILENCE_TOLD_MS;
+        if is_silent && !self.signing.silence_is_told {
+            self.signing.silence_is_told = true;
+            tracing::warn!(
+                key = %self.own, waits_ms,
+                "too few peers have said how far they are, so this node signs nothing yet. Are they down or \
+                 not connected? Or does a second process use this key, and the others are connected to that one?"
+            );
+        }
     }
 
     /// Something shows that this key signed what its journals do not hold: a disk of before was put

@@ -29,6 +29,8 @@ pub struct Observation {
     pub is_validator: bool,
     /// Whether its journals do not show all that its key signed, so that it signs nothing (D4).
     pub is_amnesiac: bool,
+    /// Whether it waits for peers to say how far they are, or for their blocks, and signs nothing (D4).
+    pub is_held: bool,
     /// What its disk has room for (D6).
     pub room: Room,
     /// Validators that are marked absent (P1).
@@ -79,6 +81,7 @@ impl Replica {
             validators: state.validators().len(),
             is_validator: state.validators().index_of(self.own).is_some(),
             is_amnesiac: self.signing.is_amnesiac(),
+            is_held: self.is_held,
             room: self.room,
             absent: state.absent().len(),
             evidence: self.driver.evidence().count(),

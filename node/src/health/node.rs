@@ -54,7 +54,10 @@ impl Health for NodeHealth {
         let full = self.handle.shared().floors.why_not();
         let alone = format!("connected to {connected} others, which is no quorum with this node");
         let forgot = || "its key has amnesia: it signs nothing and takes nothing in".to_owned();
+        let waits =
+            || "it waits for peers to say how far they are, and for their blocks".to_owned();
         let forgot = vitals.is_amnesiac().then(forgot);
+        let silent = forgot.or_else(|| vitals.is_held().then(waits));
         let damaged = || "a block that was read for a peer is damaged; see the log".to_owned();
         let store = match vitals.is_damaged() {
             true => Check::new("store", Some(damaged())),
@@ -64,7 +67,7 @@ impl Health for NodeHealth {
             self.running(),
             Check::new("synced", unkept.or(behind)),
             Check::new("quorum", (!vitals.has_quorum()).then_some(alone)),
-            Check::new("signs", forgot),
+            Check::new("signs", silent),
             Check::moves("sequencer", vitals.turn_ms()),
             Check::moves("journal", vitals.journal_ms()),
             store,

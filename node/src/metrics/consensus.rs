@@ -28,6 +28,8 @@ metrics!(
         is_validator: Gauge;
         /// 1 while its journals do not show all that its key signed, so that it signs nothing (D4).
         is_amnesiac: Gauge;
+        /// 1 while it waits for peers to say how far they are, or for their blocks, and signs nothing (D4).
+        is_held: Gauge;
         /// Validators that are marked absent (P1).
         absent_validators: Gauge;
         /// Kept proofs that a validator signed two votes or proposals of one slot.
@@ -51,6 +53,7 @@ impl ConsensusMetrics {
         self.validators.set(count(seen.validators));
         self.is_validator.set(i64::from(seen.is_validator));
         self.is_amnesiac.set(i64::from(seen.is_amnesiac));
+        self.is_held.set(i64::from(seen.is_held));
         self.absent_validators.set(count(seen.absent));
         self.vote_evidence.set(count(seen.evidence));
         self.lane_equivocations.set(count(seen.equivocations));

@@ -100,6 +100,7 @@ impl Meter {
         metrics.mempool.observe(&seen);
         vitals.note_tips(seen.height, seen.vouched_tip);
         vitals.note_amnesia(seen.is_amnesiac);
+        vitals.note_held(seen.is_held);
         vitals.note_kept_from(seen.kept_from);
         let connected = peers.connected();
         let count = u32::try_from(connected.len()).unwrap_or(u32::MAX);

@@ -201,9 +201,10 @@ impl Sequencer {
     }
 }
 
-/// D4: known before the first door is open.
+/// D4: known before the first door is open. That no peer has spoken yet is true of every start.
 fn note_amnesia(shared: &Shared, is_amnesiac: bool) {
     shared.vitals.note_amnesia(is_amnesiac);
+    shared.vitals.note_held(true);
     let gauge = &shared.metrics.consensus.is_amnesiac;
     gauge.set(i64::from(is_amnesiac));
 }

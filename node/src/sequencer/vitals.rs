@@ -28,6 +28,7 @@ pub struct Vitals {
     pub(super) read: Work,
     has_quorum: AtomicBool,
     is_amnesiac: AtomicBool,
+    is_held: AtomicBool,
     is_damaged: AtomicBool,
     /// The lowest height that any peer keeps, when that is above what this node needs next; else 0.
     kept_from: AtomicU64,
@@ -79,6 +80,17 @@ impl Vitals {
     #[must_use]
     pub fn is_amnesiac(&self) -> bool {
         self.is_amnesiac.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the node waits for what its peers say, and signs nothing (D4).
+    pub(super) fn note_held(&self, is_held: bool) {
+        self.is_held.store(is_held, Ordering::Relaxed);
+    }
+
+    /// True while the node waits for what its peers say, and signs nothing.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Relaxed)
     }
 
     /// Notes that a block in the store is not what was decided.

@@ -9,7 +9,7 @@ use cloverleaf_types::{
     VoteKind,
 };
 
-use crate::support::{Did, Disk, Network, WIDE, What, authority};
+use crate::support::{Did, Disk, Logs, Network, WIDE, What, authority};
 
 /// What a key signed, by where it may sign once.
 #[derive(Default)]
@@ -483,8 +483,33 @@ fn validator_that_starts_signs_nothing_before_enough_peers_have_said_how_far_the
         votes.count()
     };
     assert_eq!(signed(&network), 0, "it has heard one of three");
+    let is_held = |network: &Network| {
+        let replica = network.machines[0].replica.as_ref().unwrap();
+        replica.observe().is_held
+    };
+    assert!(is_held(&network) && !is_amnesiac(&network, 0));
     network.passes = Box::new(|frame| frame.from != 3);
     network.until("signed", |network| signed(network) > 0);
+    assert!(!is_held(&network));
+}
+
+// D4
+#[test]
+fn node_with_which_nobody_speaks_says_so_once() {
+    let (mut network, _) = busy();
+    network.crash(0);
+    network.passes = Box::new(|frame| frame.to != 0);
+    let logs = Logs::default();
+    for (time_ms, told) in [(9_000, 0), (4_000, 1), (30_000, 1)] {
+        logs.listen(|| {
+            if network.machines[0].replica.is_none() {
+                network.start(0);
+            }
+            network.run_ms(time_ms);
+        });
+        let words = "does a second process use this key";
+        assert_eq!(logs.count(words), told, "after {time_ms} ms more");
+    }
 }
 
 // D4
