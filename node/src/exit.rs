@@ -32,7 +32,7 @@ impl ExitCode {
     /// The sign guard refused.
     pub const GUARD: Self = Self {
         number: 71,
-        about: "The sign guard refused (D2): the key may be in use twice. Do not restart blindly.",
+        about: "The sign guard refused a vote or a parcel (D2): the key may be in use twice. Do not restart blindly.",
     };
     /// An invariant does not hold.
     pub const BROKEN: Self = Self {

@@ -68,8 +68,18 @@ pub enum Halt {
         /// The height that was named.
         height: Height,
     },
-    /// The own lane does not take the parcel that follows in it: this key has signed another one, or
-    /// lane and log have come apart. The parcel did not leave.
+    /// This key has signed another parcel for the slot of one that was sealed here: another process has
+    /// it, or an older lane log was put back. The parcel did not leave.
+    #[error(
+        "refused to sign the own parcel {slot}: this key has signed another one for that slot; is the key \
+         in use twice, or was an older disk put back?"
+    )]
+    OwnSlotTaken {
+        /// The slot.
+        slot: Slot,
+    },
+    /// The own lane does not take the parcel that follows in it: lane and log have come apart. The
+    /// parcel did not leave.
     #[error("the own parcel {slot} does not follow in the own lane: {why}")]
     OwnParcelRefused {
         /// Its slot.

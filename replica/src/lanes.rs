@@ -208,10 +208,9 @@ impl Replica {
                 .lane
                 .seal(items, applied, self.now_ms, self.signer.as_ref());
             let prepared = Arc::new(Prepared::new(Arc::clone(&parcel)));
-            let refused = contradiction(&self.parcels.accept(prepared));
-            if let Some(why) = refused.filter(|_| !self.signing.is_unaware()) {
-                let slot = parcel.slot();
-                self.halt(Halt::OwnParcelRefused { slot, why });
+            let refused = contradiction(&self.parcels.accept(prepared), parcel.slot());
+            if let Some(halt) = refused.filter(|_| !self.signing.is_unaware()) {
+                self.halt(halt);
                 return;
             }
             let height = self.chain.height();
@@ -293,13 +292,14 @@ impl Replica {
 
 /// Why no parcel of the own lane can be met so. One that is ahead of what is held here can: its author
 /// forgot what it had signed twice before a block cut its lane (D4).
-fn contradiction(accepted: &Accept) -> Option<&'static str> {
+fn contradiction(accepted: &Accept, slot: Slot) -> Option<Halt> {
+    let refused = |why| Some(Halt::OwnParcelRefused { slot, why });
     match accepted {
         Accept::Store | Accept::OutOfWindow => None,
-        Accept::Duplicate => Some("it is there already"),
-        Accept::Old => Some("a block has taken another one"),
-        Accept::Stranger => Some("its author is no validator"),
-        Accept::Evidence { .. } => Some("this key has signed another one"),
+        Accept::Duplicate => refused("it is there already"),
+        Accept::Old => refused("a block has taken another one"),
+        Accept::Stranger => refused("its author is no validator"),
+        Accept::Evidence { .. } => Some(Halt::OwnSlotTaken { slot }),
     }
 }
 

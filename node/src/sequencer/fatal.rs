@@ -190,7 +190,9 @@ impl Fatal {
 
 fn code_of_halt(halt: &Halt) -> ExitCode {
     match halt {
-        Halt::Consensus(ConsensusHalt::GuardRefused { .. }) => ExitCode::GUARD,
+        Halt::Consensus(ConsensusHalt::GuardRefused { .. }) | Halt::OwnSlotTaken { .. } => {
+            ExitCode::GUARD
+        }
         Halt::Consensus(
             ConsensusHalt::ReplayDiverged { .. }
             | ConsensusHalt::Uncertified { .. }
@@ -225,6 +227,7 @@ fn code_of_store(error: &StoreError) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use cloverleaf_types::{Address, Epoch, Slot};
     use eyre::WrapErr as _;
 
     use super::super::journals::foreign;
@@ -273,5 +276,16 @@ mod tests {
         let error: eyre::Result<()> = Err(foreign).wrap_err("starting");
         assert_eq!(exit_code(&error.unwrap_err()), ExitCode::JOURNAL);
         assert_eq!(exit_code(&eyre::eyre!("a port is taken")), ExitCode::FAILED);
+    }
+
+    #[test]
+    fn key_that_signed_another_parcel_for_a_slot_is_in_use_twice() {
+        let slot = Slot {
+            author: Address::ZERO,
+            epoch: Epoch(0),
+            seq: 1,
+        };
+        let taken = eyre::Report::from(Halt::OwnSlotTaken { slot });
+        assert_eq!(exit_code(&taken), ExitCode::GUARD);
     }
 }

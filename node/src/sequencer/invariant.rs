@@ -31,9 +31,9 @@ impl Invariant {
     /// The one that a halt is about; none when the halt is about no invariant that has a number.
     pub(super) const fn of_halt(halt: &Halt) -> Option<Self> {
         match halt {
-            Halt::Consensus(ConsensusHalt::GuardRefused(_)) | Halt::OwnParcelRefused { .. } => {
-                Some(Self::ONE_SIGNATURE)
-            }
+            Halt::Consensus(ConsensusHalt::GuardRefused(_))
+            | Halt::OwnSlotTaken { .. }
+            | Halt::OwnParcelRefused { .. } => Some(Self::ONE_SIGNATURE),
             Halt::Consensus(ConsensusHalt::ReplayDiverged { .. }) => Some(Self::DETERMINISTIC),
             Halt::Consensus(ConsensusHalt::Uncertified { .. }) => Some(Self::CERTIFIED),
             Halt::Consensus(ConsensusHalt::Core { .. }) => None,
