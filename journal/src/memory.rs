@@ -1,4 +1,5 @@
-//! A disk in memory that can crash, for the simulator and for tests.
+//! A disk in memory that can crash, for the simulator and for tests, and for looking at journals without
+//! touching them.
 //!
 //! It keeps apart what is synced and what is only written. [`MemoryDisk::crash`] keeps the first and
 //! does to the second what power loss does: it keeps a prefix, or any of its sectors, and what is missing

@@ -94,6 +94,15 @@ impl Store {
         Ok(store.tip().is_some().then_some(store))
     }
 
+    /// Whether a store was ever begun in a directory.
+    ///
+    /// # Errors
+    /// One was, and what tells is missing.
+    pub fn is_begun(path: &Path) -> Result<bool, StoreError> {
+        Database::check_beginning(path)?;
+        Ok(Database::is_in(path))
+    }
+
     fn on(database: Database, network: NetworkId) -> Self {
         let shared = Shared {
             database,

@@ -168,8 +168,7 @@ impl Sequencer {
     /// # Errors
     /// The disk is not in order.
     pub fn look(home: &Home) -> Result<Found> {
-        let disk = recover::open(home, Limits::default(), None, Fatal::default())?;
-        Ok(disk.found)
+        recover::look(home)
     }
 
     /// Asks it.

@@ -1,11 +1,14 @@
 //! What a node finds on its disk when it starts.
 
+use std::fs;
+use std::mem::take;
 use std::path::Path;
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Prepared, State, Window};
 use cloverleaf_consensus::JournalEntry;
-use cloverleaf_journal::{FileDisk, Record, SegmentedJournal};
+use cloverleaf_journal::memory::MemoryDisk;
+use cloverleaf_journal::{Disk as JournalDisk, FileDisk, Record, SegmentedJournal};
 use cloverleaf_mempool::pool::Limits;
 use cloverleaf_replica::{Decided, Recovered, Replica, signs_from};
 use cloverleaf_storage::{Memory, Store, StoreError};
@@ -15,7 +18,7 @@ use serde::Serialize;
 
 use super::fatal::Fatal;
 use super::index::StoreIndex;
-use super::journals::{self, foreign};
+use super::journals::{self, Journals, foreign};
 use crate::home::Home;
 
 /// The node's disk, open, and the replica that goes on from it.
@@ -26,7 +29,6 @@ pub(super) struct Disk {
     pub(super) parcel_store: SegmentedJournal,
     pub(super) entries: Vec<JournalEntry>,
     pub(super) replica: Replica,
-    pub(super) found: Found,
 }
 
 /// What a start goes on from.
@@ -56,58 +58,17 @@ pub(super) fn open(
     amnesia_accepted: Option<Height>,
     fatal: Fatal,
 ) -> Result<Disk> {
-    let network = home.genesis.network();
-    let memory = Memory {
-        cache_bytes: home.config.store.cache_bytes,
-        write_buffers_bytes: home.config.store.write_buffers_bytes,
-    };
-    let store = Store::open_within(&home.store_dir(), network, memory)?;
+    let store = open_store(home)?;
     let disk = FileDisk::open(home.journal_dir())
         .wrap_err_with(|| format!("opening {}", home.journal_dir().display()))?;
-    let key = home.keys.address();
-    let journals = journals::open(&disk, key)?;
-    let state = match store.checked_state()? {
-        Some(state) => state,
-        None => State::genesis(&home.genesis)?,
-    };
-    let window = window(&store, &state, &home.store_dir())?;
-    let certificate = |height| {
-        let decision = store.decision(height)?;
-        Ok::<_, StoreError>(decision.map(|found| found.certificate))
-    };
-    let decided = Decided {
-        network,
-        recover: &Secp256k1,
-        tip: state.height(),
-        certificate: &certificate,
-    };
-    let signs_from = signs_from(&journals.entries, key, &decided)?;
-    let (tip, state_root, window_len) = (store.tip(), state.root(), window.len());
-    let (records, journals_hash) = (journals.records(), journals.hash());
-    let recovered = Recovered {
-        signer: Arc::new(home.keys.signer()),
-        recover: Arc::new(Secp256k1),
-        state,
-        window,
-        signs_from,
+    let mut journals = journals::open(&disk, home.keys.address())?;
+    let parts = Parts {
+        store: Some(store.clone()),
+        limits,
         amnesia_accepted,
-        logged: parcels(journals.logged, network, "lane")?,
-        stored: parcels(journals.stored, network, "parcels")?,
-    };
-    let index = StoreIndex {
-        store: store.clone(),
         fatal,
     };
-    let replica = Replica::new(recovered, limits, Box::new(index));
-    let found = Found {
-        height: replica.state().height(),
-        block_hash: tip.map(|(_, hash)| hash),
-        state_root,
-        window: window_len,
-        is_amnesiac: replica.observe().is_amnesiac,
-        records,
-        journals: journals_hash,
-    };
+    let (replica, _) = parts.replica(home, &mut journals)?;
     Ok(Disk {
         store,
         votes: journals.votes,
@@ -115,8 +76,118 @@ pub(super) fn open(
         parcel_store: journals.parcel_store,
         entries: journals.entries,
         replica,
-        found,
     })
+}
+
+/// What a start would go on from. Nothing is begun, and no journal is touched: what a start does to
+/// them is done to a copy in memory.
+pub(super) fn look(home: &Home) -> Result<Found> {
+    let is_begun = Store::is_begun(&home.store_dir())?;
+    let store = is_begun.then(|| open_store(home)).transpose()?;
+    let disk = copy_of(&home.journal_dir())?;
+    let journals = journals::open(&disk, home.keys.address());
+    let mut journals = journals.wrap_err("nothing was changed; a start would end so")?;
+    let parts = Parts {
+        store,
+        limits: Limits::default(),
+        amnesia_accepted: None,
+        fatal: Fatal::default(),
+    };
+    Ok(parts.replica(home, &mut journals)?.1)
+}
+
+fn open_store(home: &Home) -> Result<Store> {
+    let memory = Memory {
+        cache_bytes: home.config.store.cache_bytes,
+        write_buffers_bytes: home.config.store.write_buffers_bytes,
+    };
+    let network = home.genesis.network();
+    Ok(Store::open_within(&home.store_dir(), network, memory)?)
+}
+
+/// The journals' files in memory.
+fn copy_of(dir: &Path) -> Result<MemoryDisk> {
+    let mut copy = MemoryDisk::new();
+    if !dir.exists() {
+        return Ok(copy);
+    }
+    let files = fs::read_dir(dir).wrap_err_with(|| format!("opening {}", dir.display()))?;
+    for file in files {
+        let path = file?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            let bytes = fs::read(&path).wrap_err_with(|| format!("reading {}", path.display()))?;
+            copy.set_contents(&name.to_string_lossy(), bytes);
+        }
+    }
+    Ok(copy)
+}
+
+/// What a replica is made from, besides the journals.
+struct Parts {
+    /// Nothing when no store was begun.
+    store: Option<Store>,
+    limits: Limits,
+    amnesia_accepted: Option<Height>,
+    fatal: Fatal,
+}
+
+impl Parts {
+    fn replica<D: JournalDisk + Clone>(
+        self,
+        home: &Home,
+        journals: &mut Journals<D>,
+    ) -> Result<(Replica, Found)> {
+        let (network, key) = (home.genesis.network(), home.keys.address());
+        let store = self.store.as_ref();
+        let state = match store.map(Store::checked_state).transpose()?.flatten() {
+            Some(state) => state,
+            None => State::genesis(&home.genesis)?,
+        };
+        let window = match store {
+            Some(store) => window(store, &state, &home.store_dir())?,
+            None => Window::new(state.parameters().replay_window_ms),
+        };
+        let certificate = |height| {
+            let decision = store.map(|store| store.decision(height)).transpose()?;
+            Ok::<_, StoreError>(decision.flatten().map(|found| found.certificate))
+        };
+        let decided = Decided {
+            network,
+            recover: &Secp256k1,
+            tip: state.height(),
+            certificate: &certificate,
+        };
+        let signs_from = signs_from(&journals.entries, key, &decided)?;
+        let tip = store.and_then(Store::tip);
+        let (state_root, window_len) = (state.root(), window.len());
+        let (records, journals_hash) = (journals.records(), journals.hash());
+        let (logged, stored) = (take(&mut journals.logged), take(&mut journals.stored));
+        let recovered = Recovered {
+            signer: Arc::new(home.keys.signer()),
+            recover: Arc::new(Secp256k1),
+            state,
+            window,
+            signs_from,
+            amnesia_accepted: self.amnesia_accepted,
+            logged: parcels(logged, network, "lane")?,
+            stored: parcels(stored, network, "parcels")?,
+        };
+        let index = StoreIndex {
+            store: self.store,
+            fatal: self.fatal,
+        };
+        let replica = Replica::new(recovered, self.limits, Box::new(index));
+        let found = Found {
+            height: replica.state().height(),
+            block_hash: tip.map(|(_, hash)| hash),
+            state_root,
+            window: window_len,
+            is_amnesiac: replica.observe().is_amnesiac,
+            records,
+            journals: journals_hash,
+        };
+        Ok((replica, found))
+    }
 }
 
 /// What was synced was verified before (L4); the signature is checked again, since it is what makes

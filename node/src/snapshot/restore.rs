@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cloverleaf_journal::FileDisk;
 use cloverleaf_storage::{Checked, Store};
-use cloverleaf_types::{Genesis, Secp256k1, TrustRoot};
+use cloverleaf_types::{Genesis, NetworkId, Secp256k1, TrustRoot};
 use eyre::{Result, WrapErr as _, bail, eyre};
 
 use super::{Contents, blocks_dir, files};
@@ -60,7 +60,8 @@ pub(crate) fn restore(
     trusted: Option<TrustRoot>,
 ) -> Result<Restored> {
     let (store, genesis) = (home.store_dir(), &home.genesis);
-    if store.exists() {
+    let is_empty = holds_nothing(&store, genesis.network())?;
+    if store.exists() && !is_empty {
         bail!(
             "{} is there already; keep it aside first, so that there is one history",
             store.display()
@@ -77,9 +78,17 @@ pub(crate) fn restore(
     let journals = FileDisk::open(home.journal_dir())?;
     // D4
     forget_signed(&journals, home.keys.address())?;
+    if is_empty {
+        fs::remove_dir_all(&store).wrap_err_with(|| format!("removing {}", store.display()))?;
+    }
     fs::rename(&beside, &store).wrap_err_with(|| format!("renaming {}", beside.display()))?;
     files::sync(&home.dir)?;
     Ok(restored)
+}
+
+/// Whether there is a store that a start began, and no block in it yet.
+fn holds_nothing(store: &Path, network: NetworkId) -> Result<bool> {
+    Ok(Store::is_begun(store)? && Store::open_to_read(store, network)?.is_none())
 }
 
 /// An empty directory beside the store's place.

@@ -1,11 +1,15 @@
 //! `snapshot`: what an operator can make of a node's blocks, and what of another's.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use alloy_primitives::keccak256;
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_storage::Store;
+use cloverleaf_types::B256;
 use serde_json::Value;
 
 use crate::grpc::submit;
@@ -102,6 +106,17 @@ async fn snapshot_of_a_running_node_begins_the_directory_of_another_which_watche
     let verified = succeed(&["snapshot", "verify", "--from", &out, "--genesis", &genesis]);
     assert_eq!(verified["last"], made["last"]);
     let joiner = joiner(&node, &place, "joiner");
+    let before = files_of(&joiner);
+    let found = succeed(&["node", "--home", &joiner, "--check"]);
+    assert_eq!(
+        (&found["height"], &found["isAmnesiac"]),
+        (&0.into(), &false.into())
+    );
+    assert_eq!(
+        files_of(&joiner),
+        before,
+        "who only looks leaves nothing behind"
+    );
     let restore = ["snapshot", "restore", "--from", &out, "--home", &joiner];
     assert_eq!(succeed(&restore)["placesLeftOut"], 0);
     refuse(&restore, "is there already");
@@ -131,6 +146,67 @@ async fn snapshot_of_a_running_node_begins_the_directory_of_another_which_watche
         "--genesis",
         &genesis,
     ]);
+}
+
+/// All files below a directory but its lock, with the hash of what is in them.
+fn files_of(dir: impl AsRef<Path>) -> BTreeMap<PathBuf, B256> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(files_of(path)),
+            false if path.ends_with("lock") => {}
+            false => {
+                let hash = keccak256(fs::read(&path).unwrap());
+                files.insert(path, hash);
+            }
+        }
+    }
+    files
+}
+
+// D7
+#[tokio::test(flavor = "multi_thread")]
+async fn directory_whose_store_has_no_block_yet_takes_a_snapshot_in_its_place() {
+    let (node, place) = node_with_blocks("snapshot-begun").await;
+    let (home, out) = (text(node.dir()), text(&place.join("out")));
+    let made = succeed(&["snapshot", "create", "--home", &home, "--out", &out]);
+    let joiner = joiner(&node, &place, "joiner");
+    let store = Path::new(&joiner).join("db");
+    // As a start begins it.
+    drop(Store::open(&store, node.handle().shared().genesis.network()).unwrap());
+    node.stop().await;
+    let restore = ["snapshot", "restore", "--from", &out, "--home", &joiner];
+    succeed(&restore);
+    let found = succeed(&["node", "--home", &joiner, "--check"]);
+    assert_eq!(found["blockHash"], made["blockHash"]);
+    // What is no store stays.
+    fs::remove_dir_all(&store).unwrap();
+    fs::create_dir(&store).unwrap();
+    fs::write(store.join("a-file"), "of somebody").unwrap();
+    refuse(&restore, "is there already");
+}
+
+// D4
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_looks_at_damaged_journals_leaves_them_as_they_are() {
+    let (node, _) = node_with_blocks("snapshot-look").await;
+    let home = node.dir().to_owned();
+    node.stop().await;
+    let journals = home.join("journal");
+    for name in ["votes-0000000001", "lane-0000000001"] {
+        let path = journals.join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.extend(b"no record");
+        fs::write(path, bytes).unwrap();
+    }
+    fs::rename(home.join("db"), home.join("away")).unwrap();
+    let before = files_of(&home);
+    for _look in 0..2 {
+        let found = succeed(&["node", "--home", &text(&home), "--check"]);
+        assert_eq!(found["isAmnesiac"], true);
+    }
+    assert_eq!(files_of(&home), before);
 }
 
 /// Flips a bit in the middle of a file, and back when it is called again.
@@ -211,7 +287,6 @@ async fn store_that_is_older_than_its_journals_is_amnesia_and_so_is_one_that_is_
     assert_eq!(is_amnesiac(), false);
     fs::rename(dir.join("db"), place.join("latest")).unwrap();
     assert_eq!(is_amnesiac(), true, "without a store");
-    fs::remove_dir_all(dir.join("db")).unwrap();
     // By hand, so that nothing but the heights tells it.
     fs::rename(Path::new(&out).join("db"), dir.join("db")).unwrap();
     assert_eq!(is_amnesiac(), true, "with an older store");
