@@ -24,6 +24,10 @@ use crate::vote_journal::{Told, record};
 /// milliseconds.
 const SILENCE_TOLD_MS: u64 = 10_000;
 
+/// How far the own clock may be ahead of a new block, before the operators of a key with amnesia hear of
+/// it, in milliseconds: so much longer the amnesia lasts.
+const AHEAD_TOLD_MS: u64 = 10_000;
+
 /// From where on a key signs.
 #[derive(Clone, Debug)]
 pub(crate) struct Signing {
@@ -46,6 +50,10 @@ pub(crate) struct Signing {
     is_unaware: bool,
     /// The operators have heard that peers are silent.
     silence_is_told: bool,
+    /// With amnesia: nobody was further than the latest block.
+    was_latest: bool,
+    /// The operators have heard that the own clock is ahead.
+    ahead_is_told: bool,
 }
 
 impl Signing {
@@ -60,6 +68,8 @@ impl Signing {
             remains: Vec::new(),
             is_unaware: false,
             silence_is_told: false,
+            was_latest: false,
+            ahead_is_told: false,
         }
     }
 
@@ -169,6 +179,8 @@ impl Replica {
         // D6: without room the next block will do.
         if is_past && self.sync.vouched_tip() <= tip && self.may_write() {
             self.sign_again(tip.next(), Vec::new());
+        } else {
+            self.tell_clock_ahead();
         }
         self.await_acceptance(tip.next())
     }
@@ -296,6 +308,26 @@ impl Replica {
             );
             let until_ms = timestamp_ms.saturating_add(drift_ms.saturating_mul(2));
             self.signing.wrong_until_ms = self.signing.wrong_until_ms.max(until_ms);
+        }
+    }
+
+    /// A clock that is ahead only makes amnesia longer: blocks must pass what it said when that began.
+    fn tell_clock_ahead(&mut self) {
+        let nobody_is_further = self.sync.vouched_tip() <= self.chain.height();
+        let is_latest = nobody_is_further && self.sync.is_informed(self.own);
+        // The first such block may be one of long ago. The second is new.
+        let was_latest = std::mem::replace(&mut self.signing.was_latest, is_latest);
+        let timestamp_ms = self.chain.state().timestamp_ms();
+        let ahead_ms = self.now_ms.saturating_sub(timestamp_ms);
+        let is_ahead = was_latest && is_latest && ahead_ms >= AHEAD_TOLD_MS;
+        if is_ahead && !self.signing.ahead_is_told {
+            self.signing.ahead_is_told = true;
+            tracing::warn!(
+                ahead_ms,
+                since_ms = self.signing.since_ms,
+                "this machine's clock is ahead of that of the blocks: the key signs nothing before blocks are \
+                 later than when its amnesia began by this clock. Set it right, and start the node again"
+            );
         }
     }
 

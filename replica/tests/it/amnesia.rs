@@ -549,6 +549,43 @@ fn clock_that_is_behind_the_blocks_does_not_end_amnesia() {
 
 // D4
 #[test]
+fn clock_that_is_ahead_of_the_blocks_keeps_amnesia_and_is_told() {
+    let (mut network, _) = busy();
+    network.crash(0);
+    network.machines[0].disk = Disk::default();
+    network.machines[0].ahead_ms = 60_000;
+    let logs = Logs::default();
+    logs.listen(|| {
+        network.start(0);
+        for name in 20..30 {
+            let key = network.submit(1, WIDE, name);
+            network.until_placed(&[key]);
+            network.run_ms(500);
+            assert!(is_amnesiac(&network, 0));
+        }
+    });
+    assert_eq!(logs.count("clock is ahead of that of the blocks"), 1);
+    // It is set right, and the node started again.
+    network.crash(0);
+    network.machines[0].ahead_ms = 0;
+    let again = Logs::default();
+    again.listen(|| {
+        network.start(0);
+        let started_ms = network.now_ms;
+        let mut name = 40;
+        while is_amnesiac(&network, 0) {
+            let key = network.submit(1, WIDE, name);
+            network.until_placed(&[key]);
+            network.run_ms(200);
+            name += 1;
+        }
+        assert!(network.now_ms < started_ms + 30_000);
+    });
+    assert_eq!(again.count("clock is"), 0);
+}
+
+// D4
+#[test]
 fn clocks_that_the_network_allows_by_now_count_and_not_those_of_genesis() {
     let (mut network, _) = busy();
     let drift_ms = network.genesis.parameters.clock_drift_ms * 20;

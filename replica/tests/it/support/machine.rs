@@ -114,6 +114,8 @@ pub(crate) struct Machine {
     pub(crate) address: Address,
     /// How far its clock is behind the others', in milliseconds.
     pub(crate) behind_ms: u64,
+    /// How far it is ahead of them.
+    pub(crate) ahead_ms: u64,
     pub(crate) disk: Disk,
     /// From where on its operator lets it sign in spite of amnesia.
     pub(crate) amnesia_accepted: Option<Height>,
@@ -132,6 +134,7 @@ impl Machine {
             key: Arc::clone(key),
             address: key.address(),
             behind_ms: 0,
+            ahead_ms: 0,
             disk: Disk::of_new_key(key.address()),
             amnesia_accepted: None,
             limits: Limits::default(),
@@ -193,7 +196,7 @@ impl Machine {
 
     /// Gives the replica an input, and does what can be done at once. Returns what it sends.
     pub(crate) fn handle(&mut self, now_ms: u64, input: Input) -> Vec<(Recipient, Class, Bytes)> {
-        let now_ms = now_ms - self.behind_ms;
+        let now_ms = now_ms + self.ahead_ms - self.behind_ms;
         let Some(replica) = &mut self.replica else {
             return Vec::new();
         };

@@ -254,7 +254,7 @@ impl Network {
     fn wake_ms(&self, index: usize) -> Option<u64> {
         let machine = &self.machines[index];
         let wake_ms = machine.replica.as_ref()?.next_wake_ms()?;
-        Some(wake_ms + machine.behind_ms)
+        Some(wake_ms + machine.behind_ms - machine.ahead_ms)
     }
 
     fn running(&self) -> Vec<usize> {
