@@ -339,6 +339,62 @@ fn amnesia_is_accepted_once_for_a_height_though_the_vote_journal_is_lost_in_betw
     seen.note(&network, 0);
 }
 
+/// Others' users are busy until a machine's key signs again; stops at once when it does.
+fn until_it_signs_again(network: &mut Network, index: usize, mut name: u8) {
+    while is_amnesiac(network, index) {
+        let key = network.submit(1, WIDE, name);
+        network.until("signing or a block", |network| {
+            !is_amnesiac(network, index) || network.machines[index].placed(&key).is_some()
+        });
+        name += 1;
+    }
+}
+
+fn latest_signing(network: &Network, index: usize) -> Option<Height> {
+    let votes = network.machines[index].disk.votes.iter().rev();
+    let mut signing = votes.filter_map(|entry| match entry {
+        JournalEntry::Signing { from, .. } => *from,
+        _ => None,
+    });
+    signing.next()
+}
+
+// D4
+#[test]
+fn second_amnesia_before_the_first_block_of_the_new_epoch_begins_another_epoch() {
+    let (mut network, mut seen) = busy();
+    network.crash(0);
+    network.machines[0].disk.votes.clear();
+    network.start(0);
+    until_it_signs_again(&mut network, 0, 20);
+    let first = latest_signing(&network, 0).unwrap();
+    // It seals and votes in its new life, and no block takes that.
+    network.passes = Box::new(|frame| frame.to != 0);
+    network.submit(0, WIDE, 100);
+    network.until("sealed", |network| {
+        !network.machines[0].sent_parcels().is_empty()
+    });
+    seen.note(&network, 0);
+    assert!(
+        network.machines[0].height() < first,
+        "its first block is yet to come"
+    );
+    network.crash(0);
+    network.machines[0].disk.votes.clear();
+    network.machines[0].disk.logged.clear();
+    network.passes = Box::new(|_| true);
+    network.start(0);
+    assert!(is_amnesiac(&network, 0));
+    until_it_signs_again(&mut network, 0, 120);
+    let second = latest_signing(&network, 0).unwrap();
+    assert!(second > first);
+    let key = network.submit(0, WIDE, 200);
+    network.until_placed(&[key]);
+    seen.note(&network, 0);
+    let lane = network.tip(1).last_cut(network.machines[0].address);
+    assert_eq!(lane.unwrap().epoch.0, second.0);
+}
+
 // D4
 #[test]
 fn accepted_amnesia_holds_at_the_tip_and_not_on_the_way_there() {

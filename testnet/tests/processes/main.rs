@@ -6,6 +6,8 @@
 //! `CLOVERLEAF_ROUNDS=n` kills each node in turn that often.
 
 #[cfg(test)]
+mod amnesia;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod check;
