@@ -1,7 +1,9 @@
 //! What is left after old blocks were removed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
-use cloverleaf_types::{ChainId, Height};
+use cloverleaf_types::{ChainId, DecidedBlock, Height};
 use rocksdb::perf::{PerfContext, PerfMetric, PerfStatsLevel, set_perf_stats};
 
 use super::check::real_store;
@@ -177,6 +179,77 @@ fn no_more_blocks_are_removed_at_once_than_was_said() {
     assert_eq!(store.prune(Height(6), Needed::ByNobody, 2).unwrap(), 1);
     store.reclaim().unwrap();
     assert!(store.block(Height(6)).unwrap().is_some());
+}
+
+/// All that a store says of its first blocks.
+fn told(store: &Store) -> String {
+    let blocks = (1..=8).map(|height| store.block(Height(height)).unwrap());
+    let blocks: Vec<_> = blocks.collect();
+    let of_rollup = |chain_id: ChainId| {
+        let batches = (1..=8).map(|seq| store.batch(chain_id, seq).unwrap());
+        let batches: Vec<_> = batches.collect();
+        (store.first_available(chain_id).unwrap(), batches)
+    };
+    let first = store.first_height().unwrap();
+    format!("{:?}", (first, blocks, ROLLUPS.map(of_rollup)))
+}
+
+#[test]
+fn removal_that_is_interrupted_after_any_block_ends_as_one_that_is_not() {
+    let (_home, store, _) = store_with(8);
+    store.prune(Height(6), Needed::ByNobody, u64::MAX).unwrap();
+    let expected = told(&store);
+    for removed in 0..=5 {
+        let (home, store, _) = store_with(8);
+        let stopped = store.prune(Height(6), Needed::ByNobody, removed).unwrap();
+        assert_eq!(stopped, removed);
+        drop(store);
+        let store = home.open();
+        assert_eq!(store.first_height().unwrap(), Some(Height(removed + 1)));
+        let rest = store.prune(Height(6), Needed::ByNobody, u64::MAX).unwrap();
+        assert_eq!(rest, 5 - removed);
+        store.reclaim().unwrap();
+        assert_eq!(told(&store), expected, "after {removed} blocks");
+    }
+}
+
+/// Reads what is removed next: all of a block is there, or nothing.
+fn read_the_lowest(store: &Store, whole: &[Option<DecidedBlock>]) {
+    let first = store.first_height().unwrap().unwrap();
+    let index = usize::try_from(first.0).unwrap() - 1;
+    for (height, whole) in (first.0..).zip(&whole[index..]).take(3) {
+        let found = store.block(Height(height)).unwrap();
+        assert!(found.is_none() || found == *whole, "block {height}");
+        for chain_id in ROLLUPS {
+            store.batch(chain_id, height).unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_reads_while_blocks_are_removed_gets_them_whole_or_not_at_all() {
+    const LAST: u64 = 200;
+    let (_home, store, _) = store_with(LAST);
+    let whole = (1..=LAST).map(|height| store.block(Height(height)).unwrap());
+    let whole: Vec<_> = whole.collect();
+    let is_removed = AtomicBool::new(false);
+    let read = || {
+        while !is_removed.load(Ordering::Relaxed) {
+            read_the_lowest(&store, &whole);
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers = [scope.spawn(read), scope.spawn(read)];
+        store
+            .prune(Height(LAST), Needed::ByNobody, u64::MAX)
+            .unwrap();
+        is_removed.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    read_the_lowest(&store, &whole);
+    assert_eq!(store.first_height().unwrap(), Some(Height(LAST)));
 }
 
 #[test]
