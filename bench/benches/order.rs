@@ -138,11 +138,7 @@ fn ids_of(taken: &Intake) -> usize {
 }
 
 fn ids(prepared: &[Prepared]) -> usize {
-    let items = prepared.iter().flat_map(|prepared| &prepared.items);
-    items
-        .flat_map(|item| &item.legs)
-        .map(|leg| leg.ids.len())
-        .sum()
+    prepared.iter().map(|prepared| prepared.ids.len()).sum()
 }
 
 fn advance(criterion: &mut Criterion) {

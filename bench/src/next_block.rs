@@ -125,9 +125,10 @@ impl NextBlock {
     /// The ids of every rollup in the linear order of all items.
     fn expected(&self) -> BTreeMap<ChainId, Vec<TransactionId>> {
         let mut expected: BTreeMap<ChainId, Vec<TransactionId>> = BTreeMap::new();
-        for item in linear_order(&self.parent, &self.plan, &self.lanes) {
-            for leg in &item.item.legs {
-                expected.entry(leg.chain_id).or_default().extend(&leg.ids);
+        for parcel in linear_order(&self.parent, &self.plan, &self.lanes) {
+            for leg in &parcel.prepared.legs {
+                let ids = parcel.prepared.ids(leg);
+                expected.entry(leg.chain_id).or_default().extend(ids);
             }
         }
         expected

@@ -1,32 +1,52 @@
 //! What `order` needs of a parcel, computed once when it arrives and not when it is ordered.
+//!
+//! ```text
+//! items ─► legs ─► ids, leaves        each in one list, in the parcel's order
+//!           └────► rollups            each once: `order` looks a rollup up once a parcel
+//! ```
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
 use cloverleaf_types::item::{bundle_hash, leg_hash};
+use cloverleaf_types::merkle::leaf_hash;
 use cloverleaf_types::weight::{leg_weight, transaction_weight};
-use cloverleaf_types::{ChainId, Item, Leg, Parcel, Terms, TransactionId, Verified};
+use cloverleaf_types::{
+    ChainId, Item, Parcel, Terms, Transaction, TransactionId, Verified, transaction_id,
+};
 
-/// A parcel with its items' ids and weights.
+/// A parcel with its items' ids, leaves and weights.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The parcel.
     pub parcel: Arc<Verified<Parcel>>,
     /// One entry per item, in order.
     pub items: Vec<PreparedItem>,
+    /// Of the items that are bundles.
+    pub bundles: Vec<PreparedBundle>,
+    /// Of all items.
+    pub legs: Vec<PreparedLeg>,
+    /// Of the transactions of all legs.
+    pub ids: Vec<TransactionId>,
+    /// The same as leaves of a batch's tree (M2).
+    pub leaves: Vec<B256>,
+    /// The rollups that it has something for, each once.
+    pub rollups: Vec<PreparedRollup>,
 }
 
 /// What is known of an item before it is ordered: a transaction alone is a leg without a bundle.
 #[derive(Clone, Debug)]
 pub struct PreparedItem {
-    /// Its legs; one for a transaction alone.
-    pub legs: Vec<PreparedLeg>,
-    /// What makes it a bundle.
-    pub bundle: Option<PreparedBundle>,
+    /// Its legs' positions; one for a transaction alone.
+    pub legs: Range<usize>,
+    /// Its position among the bundles, if it is one.
+    pub bundle: Option<usize>,
 }
 
 /// A bundle's terms and names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PreparedBundle {
     /// Its terms.
     pub terms: Terms,
@@ -34,6 +54,8 @@ pub struct PreparedBundle {
     pub terms_hash: B256,
     /// The bundle's name.
     pub hash: B256,
+    /// `leg_hash` of each leg (M1).
+    pub leg_hashes: Vec<B256>,
 }
 
 /// One rollup's part of an item.
@@ -41,64 +63,152 @@ pub struct PreparedBundle {
 pub struct PreparedLeg {
     /// The rollup.
     pub chain_id: ChainId,
-    /// The ids of its transactions.
-    pub ids: Vec<TransactionId>,
+    /// Its position among the parcel's rollups.
+    pub rollup: usize,
     /// What it weighs against its rollup's limit (W4).
     pub weight: u64,
-    /// `leg_hash` (M1).
-    pub hash: B256,
+    /// The length of its longest transaction, in bytes.
+    pub longest_bytes: u64,
+    /// The first transaction that is not checked (L1).
+    pub unchecked: Option<usize>,
+    /// Its transactions' positions in the parcel.
+    pub transactions: Range<usize>,
+}
+
+/// A rollup that a parcel has something for.
+#[derive(Clone, Copy, Debug)]
+pub struct PreparedRollup {
+    /// The rollup.
+    pub chain_id: ChainId,
+    /// How many transactions the parcel has for it.
+    pub transactions: usize,
 }
 
 impl Prepared {
     /// Computes ids, hashes and weights of a parcel's items.
     #[must_use]
     pub fn new(parcel: Arc<Verified<Parcel>>) -> Self {
-        let items = parcel.items().iter().map(prepare_item).collect();
-        Self { parcel, items }
+        Preparation::of(parcel)
+    }
+
+    /// The legs of an item.
+    #[must_use]
+    pub fn legs(&self, item: &PreparedItem) -> &[PreparedLeg] {
+        &self.legs[item.legs.clone()]
+    }
+
+    /// What makes an item a bundle.
+    #[must_use]
+    pub fn bundle(&self, item: &PreparedItem) -> Option<&PreparedBundle> {
+        item.bundle.map(|position| &self.bundles[position])
+    }
+
+    /// The ids of a leg's transactions.
+    #[must_use]
+    pub fn ids(&self, leg: &PreparedLeg) -> &[TransactionId] {
+        &self.ids[leg.transactions.clone()]
     }
 }
 
-fn prepare_item(item: &Item) -> PreparedItem {
-    match item {
-        Item::Transaction {
+/// A parcel that is being prepared.
+struct Preparation {
+    prepared: Prepared,
+    /// Where each rollup is in the list of rollups.
+    positions: BTreeMap<ChainId, usize>,
+}
+
+impl Preparation {
+    fn of(parcel: Arc<Verified<Parcel>>) -> Prepared {
+        let count = parcel.items().len();
+        let prepared = Prepared {
+            parcel: Arc::clone(&parcel),
+            items: Vec::with_capacity(count),
+            bundles: Vec::new(),
+            legs: Vec::with_capacity(count),
+            ids: Vec::with_capacity(count),
+            leaves: Vec::with_capacity(count),
+            rollups: Vec::new(),
+        };
+        let positions = BTreeMap::new();
+        let mut preparation = Self {
+            prepared,
+            positions,
+        };
+        for item in parcel.items() {
+            preparation.add(item);
+        }
+        preparation.prepared
+    }
+
+    fn add(&mut self, item: &Item) {
+        let first = self.prepared.legs.len();
+        let bundle = match item {
+            Item::Transaction {
+                chain_id,
+                transaction,
+            } => {
+                let alone = std::slice::from_ref(transaction);
+                self.add_leg(*chain_id, transaction_weight(transaction), alone);
+                None
+            }
+            Item::Bundle(bundle) => {
+                for leg in &bundle.legs {
+                    self.add_leg(leg.chain_id, leg_weight(leg), &leg.transactions);
+                }
+                Some(self.add_bundle(bundle.terms, first))
+            }
+        };
+        let legs = first..self.prepared.legs.len();
+        self.prepared.items.push(PreparedItem { legs, bundle });
+    }
+
+    fn add_leg(&mut self, chain_id: ChainId, weight: u64, transactions: &[Transaction]) {
+        let rollup = self.rollup(chain_id, transactions.len());
+        let prepared = &mut self.prepared;
+        let first = prepared.ids.len();
+        for transaction in transactions {
+            let id = transaction_id(&transaction.raw);
+            prepared.ids.push(id);
+            prepared.leaves.push(leaf_hash(id.as_slice()));
+        }
+        let lengths = transactions.iter().map(|transaction| transaction.raw.len());
+        let longest = lengths.max().unwrap_or(0);
+        prepared.legs.push(PreparedLeg {
             chain_id,
-            transaction,
-        } => {
-            let leg = PreparedLeg {
-                chain_id: *chain_id,
-                ids: vec![cloverleaf_types::transaction_id(&transaction.raw)],
-                weight: transaction_weight(transaction),
-                hash: B256::ZERO,
-            };
-            PreparedItem {
-                legs: vec![leg],
-                bundle: None,
-            }
-        }
-        Item::Bundle(bundle) => {
-            let legs: Vec<PreparedLeg> = bundle.legs.iter().map(prepare_leg).collect();
-            let terms_hash = bundle.terms.hash();
-            let leg_hashes: Vec<B256> = legs.iter().map(|leg| leg.hash).collect();
-            let hash = bundle_hash(terms_hash, &leg_hashes);
-            let bundle = PreparedBundle {
-                terms: bundle.terms,
-                terms_hash,
-                hash,
-            };
-            PreparedItem {
-                legs,
-                bundle: Some(bundle),
-            }
-        }
+            rollup,
+            weight,
+            longest_bytes: u64::try_from(longest).unwrap_or(u64::MAX),
+            unchecked: transactions.iter().position(|it| !it.checked),
+            transactions: first..prepared.ids.len(),
+        });
     }
-}
 
-fn prepare_leg(leg: &Leg) -> PreparedLeg {
-    let ids: Vec<TransactionId> = leg.ids().collect();
-    PreparedLeg {
-        chain_id: leg.chain_id,
-        weight: leg_weight(leg),
-        hash: leg_hash(leg.chain_id, &ids),
-        ids,
+    fn add_bundle(&mut self, terms: Terms, first_leg: usize) -> usize {
+        let prepared = &mut self.prepared;
+        let legs = prepared.legs[first_leg..].iter();
+        let ids = &prepared.ids;
+        let hash = |leg: &PreparedLeg| leg_hash(leg.chain_id, &ids[leg.transactions.clone()]);
+        let leg_hashes: Vec<B256> = legs.map(hash).collect();
+        let terms_hash = terms.hash();
+        prepared.bundles.push(PreparedBundle {
+            terms,
+            terms_hash,
+            hash: bundle_hash(terms_hash, &leg_hashes),
+            leg_hashes,
+        });
+        prepared.bundles.len() - 1
+    }
+
+    fn rollup(&mut self, chain_id: ChainId, transactions: usize) -> usize {
+        let rollups = &mut self.prepared.rollups;
+        let position = *self.positions.entry(chain_id).or_insert(rollups.len());
+        if position == rollups.len() {
+            rollups.push(PreparedRollup {
+                chain_id,
+                transactions: 0,
+            });
+        }
+        rollups[position].transactions += transactions;
+        position
     }
 }

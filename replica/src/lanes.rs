@@ -307,10 +307,11 @@ fn contradiction(accepted: &Accept, slot: Slot) -> Option<Halt> {
 fn names(prepared: &Prepared) -> Vec<Name> {
     let mut names = Vec::new();
     for item in &prepared.items {
-        names.extend(item.bundle.map(|bundle| Name::Bundle(bundle.hash)));
-        for leg in &item.legs {
+        let bundle = prepared.bundle(item);
+        names.extend(bundle.map(|bundle| Name::Bundle(bundle.hash)));
+        for leg in prepared.legs(item) {
             let transaction = |id: &B256| Name::Transaction((leg.chain_id, *id));
-            names.extend(leg.ids.iter().map(transaction));
+            names.extend(prepared.ids(leg).iter().map(transaction));
         }
     }
     names

@@ -112,11 +112,12 @@ pub fn empty_head(network: NetworkId, chain_id: ChainId) -> B256 {
 /// The tree over transaction ids (M2).
 #[must_use]
 pub fn transactions_root(ids: &[TransactionId]) -> B256 {
-    merkle::root(
-        ids.iter()
-            .map(|id| merkle::leaf_hash(id.as_slice()))
-            .collect(),
-    )
+    merkle::root(leaves(ids))
+}
+
+fn leaves(ids: &[TransactionId]) -> Vec<B256> {
+    let leaves = ids.iter().map(|id| merkle::leaf_hash(id.as_slice()));
+    leaves.collect()
 }
 
 /// `spans_hash` of a batch.
@@ -148,9 +149,23 @@ impl Batch {
         transactions: Vec<Bytes>,
         ids: &[TransactionId],
     ) -> Verified<Self> {
+        Self::build_over(draft, spans, transactions, leaves(ids))
+    }
+
+    /// The same where the caller knows the leaves of the transactions' tree (M2).
+    ///
+    /// # Panics
+    /// As [`Batch::build`].
+    #[must_use]
+    pub fn build_over(
+        draft: BatchDraft,
+        spans: Vec<Span>,
+        transactions: Vec<Bytes>,
+        leaves: Vec<B256>,
+    ) -> Verified<Self> {
         let bytes: usize = transactions.iter().map(Bytes::len).sum();
         assert!(
-            transactions.len() == ids.len() && bytes <= BATCH_BYTES_MAX,
+            transactions.len() == leaves.len() && bytes <= BATCH_BYTES_MAX,
             "block weight"
         );
         let header = BatchHeader {
@@ -163,7 +178,7 @@ impl Batch {
             l1: draft.l1,
             count: u32::try_from(transactions.len()).expect("a block's weight bounds its count"),
             bytes: u64::try_from(bytes).expect("a block's weight bounds its bytes"),
-            txs_root: transactions_root(ids),
+            txs_root: merkle::root(leaves),
             spans_hash: spans_hash(&spans),
             full: draft.full,
         };

@@ -3,17 +3,18 @@
 use alloy_primitives::B256;
 use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::manifest::bundles_tree;
-use cloverleaf_types::{Batch, BatchDraft, Block, Header, Plan};
+use cloverleaf_types::{Batch, BatchDraft, Block, Header, Plan, TransactionId};
 
+use super::Ordered;
 use super::place::Placed;
-use super::{Draft, Ordered};
-use crate::state::State;
+use super::room::Draft;
+use crate::state::{RollupState, State};
 
 pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed<'_>) -> Ordered {
     let mut batches = Vec::with_capacity(placed.drafts.len());
     let mut ids = Vec::with_capacity(placed.drafts.len());
-    for draft in placed.drafts.into_values() {
-        let (batch, batch_ids) = build_batch(parent, plan, draft);
+    for (rollup, draft) in placed.drafts {
+        let (batch, batch_ids) = build_batch(rollup, plan, draft);
         batches.push(batch);
         ids.push(batch_ids);
     }
@@ -61,34 +62,18 @@ pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed<'_>) -> Order
     }
 }
 
-fn build_batch(
-    parent: &State,
-    plan: &Plan,
-    draft: Draft,
-) -> (Batch, Vec<cloverleaf_types::TransactionId>) {
-    let Draft {
-        chain_id,
-        transactions,
-        ids,
-        spans,
-        mut full,
-    } = draft;
-    full.sort_unstable();
-    let head = parent
-        .rollup(chain_id)
-        .expect("the rollup is registered")
-        .head;
-    let draft = BatchDraft {
-        chain_id,
+fn build_batch(rollup: &RollupState, plan: &Plan, mut draft: Draft) -> (Batch, Vec<TransactionId>) {
+    draft.full.sort_unstable();
+    let head = rollup.head;
+    let of_block = BatchDraft {
+        chain_id: rollup.rollup.chain_id,
         seq: head.seq + 1,
         prev_batch_hash: head.batch_hash,
         height: plan.height,
         timestamp_ms: plan.timestamp_ms,
         l1: plan.l1,
-        full,
+        full: draft.full,
     };
-    (
-        Batch::build(draft, spans, transactions, &ids).into_inner(),
-        ids,
-    )
+    let batch = Batch::build_over(of_block, draft.spans, draft.transactions, draft.leaves);
+    (batch.into_inner(), draft.ids)
 }

@@ -1,34 +1,108 @@
 //! Why an item is not placed (O2): closed, total, in this order, for a bundle each check over all
 //! legs before the next.
 
-use std::collections::BTreeMap;
-
+use alloy_primitives::map::HashSet;
 use cloverleaf_types::rollup::{Status, Verification};
-use cloverleaf_types::{Atomicity, ChainId, DropReason, Item, Plan, Rollup, Terms, TransactionKey};
+use cloverleaf_types::{Atomicity, DropReason, Height, Plan, Terms, TransactionKey};
 
-use super::linear::LinearItem;
-use super::shares::Shares;
-use super::{Draft, DropPlace};
+use super::DropPlace;
+use super::linear::LinearParcel;
+use super::room::{Room, Rooms};
+use crate::prepare::{Prepared, PreparedBundle, PreparedItem, PreparedLeg};
 use crate::state::State;
 use crate::window::Window;
+
+/// A parcel whose items are next, with what was looked up for all of them at once.
+pub(super) struct Candidates<'a> {
+    pub(super) parcel: LinearParcel<'a>,
+    /// The height that its author had applied.
+    seen: Height,
+    is_stale: bool,
+    /// Of each transaction, whether the window holds its id.
+    is_known: Vec<bool>,
+}
+
+/// An item that is next.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) of: &'a Candidates<'a>,
+    /// Its position in the parcel.
+    pub(super) index: usize,
+    pub(super) legs: &'a [PreparedLeg],
+    pub(super) bundle: Option<&'a PreparedBundle>,
+    /// The rooms of the parcel's rollups.
+    rooms: &'a [Option<usize>],
+}
 
 /// What the checks read.
 pub(super) struct Checks<'a> {
     pub(super) parent: &'a State,
-    pub(super) window: &'a Window,
     pub(super) plan: &'a Plan,
-    pub(super) placed: &'a alloy_primitives::map::HashSet<TransactionKey>,
-    pub(super) shares: &'a Shares<'a>,
+    pub(super) placed: &'a HashSet<TransactionKey>,
+    pub(super) rooms: &'a Rooms<'a>,
 }
 
 /// A reason and where it was found.
 pub(super) type Refusal = (DropReason, DropPlace);
 
+impl<'a> Candidates<'a> {
+    /// Looks up what depends on no other item. Look-ups of ids wait for memory; here they wait side by
+    /// side.
+    pub(super) fn of(parcel: LinearParcel<'a>, window: &Window) -> Self {
+        let prepared = parcel.prepared;
+        let is_known = prepared.legs.iter().flat_map(|leg| {
+            let ids = prepared.ids(leg).iter();
+            ids.map(|id| window.contains(&(leg.chain_id, *id)))
+        });
+        let seen = prepared.parcel.header().seen;
+        Self {
+            seen,
+            is_stale: !window.covers(seen),
+            is_known: is_known.collect(),
+            parcel,
+        }
+    }
+
+    pub(super) fn prepared(&self) -> &'a Prepared {
+        self.parcel.prepared
+    }
+
+    /// An item of the parcel.
+    pub(super) fn item(
+        &'a self,
+        index: usize,
+        item: &'a PreparedItem,
+        rooms: &'a [Option<usize>],
+    ) -> Candidate<'a> {
+        Candidate {
+            of: self,
+            index,
+            legs: self.prepared().legs(item),
+            bundle: self.prepared().bundle(item),
+            rooms,
+        }
+    }
+}
+
+impl Candidate<'_> {
+    /// The room of a leg; nothing where the rollup is unknown.
+    pub(super) fn room_of(&self, leg: &PreparedLeg) -> Option<usize> {
+        self.rooms[leg.rollup]
+    }
+
+    fn place_of(&self, leg: usize) -> DropPlace {
+        DropPlace {
+            leg: self.bundle.map(|_| leg),
+            transaction: None,
+        }
+    }
+}
+
 impl Checks<'_> {
     /// The first check that fails, but for `badControl`, which is [`super::place`]'s: it depends on
     /// the control transactions placed before.
-    pub(super) fn refusal(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        self.stale(item)
+    pub(super) fn refusal(&self, item: &Candidate<'_>) -> Option<Refusal> {
+        stale(item)
             .or_else(|| self.malformed(item))
             .or_else(|| self.outside_terms(item))
             .or_else(|| self.unregistered(item))
@@ -37,51 +111,32 @@ impl Checks<'_> {
             .or_else(|| self.full(item))
     }
 
-    fn rollup(&self, chain_id: ChainId) -> Option<&Rollup> {
-        self.parent.rollup(chain_id).map(|state| &state.rollup)
-    }
-
-    /// W1.
-    fn stale(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        let covered = self.window.covers(item.parcel.parcel.header().seen);
-        (!covered).then_some((DropReason::Stale, DropPlace::default()))
+    fn room(&self, item: &Candidate<'_>, leg: &PreparedLeg) -> Option<&Room<'_>> {
+        item.room_of(leg).map(|position| self.rooms.room(position))
     }
 
     /// L1: a rollup that wants everybody's check takes nothing unchecked.
-    fn malformed(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        let unchecked = |chain_id: ChainId, checked: bool| {
-            let rollup = self.rollup(chain_id);
-            !checked && rollup.is_some_and(|rollup| rollup.verification == Verification::Everywhere)
+    fn malformed(&self, item: &Candidate<'_>) -> Option<Refusal> {
+        let unchecked = |leg: &PreparedLeg| {
+            let room = leg.unchecked.and_then(|_| self.room(item, leg))?;
+            let wants_check = room.rollup.rollup.verification == Verification::Everywhere;
+            leg.unchecked.filter(|_| wants_check)
         };
-        let at = match &item.parcel.parcel.items()[item.index] {
-            Item::Transaction {
-                chain_id,
-                transaction,
-            } => unchecked(*chain_id, transaction.checked).then(DropPlace::default),
-            Item::Bundle(bundle) => bundle.legs.iter().enumerate().find_map(|(leg, found)| {
-                let mut checks = found
-                    .transactions
-                    .iter()
-                    .map(|transaction| transaction.checked);
-                let transaction = checks.position(|checked| unchecked(found.chain_id, checked))?;
-                Some(DropPlace {
-                    leg: Some(leg),
-                    transaction: Some(transaction),
-                })
-            }),
-        };
-        at.map(|place| (DropReason::Malformed, place))
+        let mut found = item.legs.iter().map(unchecked).enumerate();
+        let (leg, transaction) = found.find_map(|(leg, found)| Some((leg, found?)))?;
+        let place = place_in(item, leg, transaction);
+        Some((DropReason::Malformed, place))
     }
 
     /// B4, B11: the block's height and time decide.
-    fn outside_terms(&self, item: &LinearItem<'_>) -> Option<Refusal> {
+    fn outside_terms(&self, item: &Candidate<'_>) -> Option<Refusal> {
         let Terms {
             min_height,
             max_height,
             min_timestamp_ms,
             max_timestamp_ms,
             ..
-        } = item.item.bundle?.terms;
+        } = item.bundle?.terms;
         let (height, now_ms) = (self.plan.height, self.plan.timestamp_ms);
         if height < min_height || now_ms < min_timestamp_ms {
             return Some((DropReason::TooEarly, DropPlace::default()));
@@ -93,17 +148,17 @@ impl Checks<'_> {
     }
 
     /// B2.
-    fn unregistered(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        let unknown = self.first_leg(item, |_, rollup| rollup.is_none());
+    fn unregistered(&self, item: &Candidate<'_>) -> Option<Refusal> {
+        let unknown = self.first_leg(item, |_, room| room.is_none());
         let inactive = || {
-            self.first_leg(item, |_, rollup| {
-                rollup.is_some_and(|rollup| rollup.status != Status::Active)
+            self.first_leg(item, |_, room| {
+                room.is_some_and(|room| room.rollup.rollup.status != Status::Active)
             })
         };
         let refuses = || {
-            let Atomicity::Inclusion = item.item.bundle?.terms.atomicity;
-            self.first_leg(item, |_, rollup| {
-                rollup.is_some_and(|rollup| !rollup.bundles)
+            let Atomicity::Inclusion = item.bundle?.terms.atomicity;
+            self.first_leg(item, |_, room| {
+                room.is_some_and(|room| !room.rollup.rollup.bundles)
             })
         };
         unknown
@@ -113,85 +168,83 @@ impl Checks<'_> {
     }
 
     /// It would not fit an empty batch, now or later.
-    fn too_large(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        let raw_max = self.parent.parameters().transaction_bytes_max;
-        let long = item.parcel.parcel.items()[item.index]
-            .transactions()
-            .any(|(_, transaction)| {
-                u64::try_from(transaction.raw.len()).is_ok_and(|length| length > raw_max)
-            });
-        if long {
+    fn too_large(&self, item: &Candidate<'_>) -> Option<Refusal> {
+        let bytes_max = self.parent.parameters().transaction_bytes_max;
+        if item.legs.iter().any(|leg| leg.longest_bytes > bytes_max) {
             return Some((DropReason::TooLarge, DropPlace::default()));
         }
-        let heavy = |weight, rollup: Option<&Rollup>| {
-            rollup.is_some_and(|rollup| weight > self.parent.weight_limit(rollup))
+        let is_heavy = |leg: &PreparedLeg, room: Option<&Room<'_>>| {
+            room.is_some_and(|room| leg.weight > room.limit)
         };
-        self.first_leg(item, heavy)
+        self.first_leg(item, is_heavy)
             .map(|place| (DropReason::TooLarge, place))
     }
 
     /// B7, W1.
-    fn duplicate(&self, item: &LinearItem<'_>) -> Option<Refusal> {
-        item.item.legs.iter().enumerate().find_map(|(leg, found)| {
-            let transaction = found.ids.iter().position(|id| {
-                let key = (found.chain_id, *id);
-                self.placed.contains(&key) || self.window.contains(&key)
+    fn duplicate(&self, item: &Candidate<'_>) -> Option<Refusal> {
+        let prepared = item.of.prepared();
+        let is_known = &item.of.is_known;
+        item.legs.iter().enumerate().find_map(|(leg, found)| {
+            let mut ids = found.transactions.clone();
+            let transaction = ids.position(|at| {
+                is_known[at] || self.placed.contains(&(found.chain_id, prepared.ids[at]))
             })?;
-            let place = match item.item.bundle {
-                Some(_) => DropPlace {
-                    leg: Some(leg),
-                    transaction: Some(transaction),
-                },
-                None => DropPlace::default(),
-            };
-            Some((DropReason::Duplicate, place))
+            Some((DropReason::Duplicate, place_in(item, leg, transaction)))
         })
     }
 
     /// O3: closed before, or no room now.
-    fn full(&self, item: &LinearItem<'_>) -> Option<Refusal> {
+    fn full(&self, item: &Candidate<'_>) -> Option<Refusal> {
         self.first_closed(item)
             .or_else(|| self.first_without_room(item))
-            .map(|leg| (DropReason::RollupFull, place_of(item, leg)))
+            .map(|leg| (DropReason::RollupFull, item.place_of(leg)))
     }
 
     /// The first listed leg whose rollup is closed for the item's lane: in this block, or since a
     /// block that the parcel's author had not seen when it sealed.
-    pub(super) fn first_closed(&self, item: &LinearItem<'_>) -> Option<usize> {
-        let seen = item.parcel.parcel.header().seen;
-        item.item.legs.iter().position(|leg| {
-            let closed_at = self.parent.closed_at(item.author, leg.chain_id);
-            self.shares.is_closed(leg.chain_id, item.lane) || closed_at.is_some_and(|at| seen < at)
+    pub(super) fn first_closed(&self, item: &Candidate<'_>) -> Option<usize> {
+        let (lane, seen) = (item.of.parcel.lane, item.of.seen);
+        let mut legs = item.legs.iter();
+        legs.position(|leg| {
+            let room = self.room(item, leg);
+            room.is_some_and(|room| room.is_closed(lane, seen))
         })
     }
 
     /// The first listed leg without room.
-    pub(super) fn first_without_room(&self, item: &LinearItem<'_>) -> Option<usize> {
-        let legs = &item.item.legs;
-        legs.iter()
-            .position(|leg| !self.shares.has_room(leg.chain_id, item.lane, leg.weight))
+    pub(super) fn first_without_room(&self, item: &Candidate<'_>) -> Option<usize> {
+        let lane = item.of.parcel.lane;
+        let mut legs = item.legs.iter();
+        legs.position(|leg| {
+            let room = item.room_of(leg);
+            room.is_some_and(|room| !self.rooms.has_room(room, lane, leg.weight))
+        })
     }
 
     fn first_leg(
         &self,
-        item: &LinearItem<'_>,
-        refuses: impl Fn(u64, Option<&Rollup>) -> bool,
+        item: &Candidate<'_>,
+        refuses: impl Fn(&PreparedLeg, Option<&Room<'_>>) -> bool,
     ) -> Option<DropPlace> {
-        let leg = item
-            .item
-            .legs
-            .iter()
-            .position(|leg| refuses(leg.weight, self.rollup(leg.chain_id)))?;
-        Some(place_of(item, leg))
+        let mut legs = item.legs.iter();
+        let leg = legs.position(|leg| refuses(leg, self.room(item, leg)))?;
+        Some(item.place_of(leg))
     }
 }
 
-fn place_of(item: &LinearItem<'_>, leg: usize) -> DropPlace {
-    DropPlace {
-        leg: item.item.bundle.map(|_| leg),
-        transaction: None,
-    }
+/// W1.
+fn stale(item: &Candidate<'_>) -> Option<Refusal> {
+    let stale = (DropReason::Stale, DropPlace::default());
+    item.of.is_stale.then_some(stale)
 }
 
-/// The drafts of the rollups that a block has something for.
-pub(super) type Drafts = BTreeMap<ChainId, Draft>;
+/// A transaction of a bundle; a transaction alone needs no place.
+fn place_in(item: &Candidate<'_>, leg: usize, transaction: usize) -> DropPlace {
+    match item.bundle {
+        Some(_) => DropPlace {
+            leg: Some(leg),
+            transaction: Some(transaction),
+        },
+        None => DropPlace::default(),
+    }
+}

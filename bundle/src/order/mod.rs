@@ -9,19 +9,19 @@ mod assemble;
 mod check;
 mod linear;
 mod place;
-mod shares;
+mod room;
 
-use alloy_primitives::Address;
 use cloverleaf_types::merkle::Branch;
-use cloverleaf_types::{Block, ChainId, DropReason, Plan, Slot, TransactionId, TransactionKey};
+use cloverleaf_types::{Block, DropReason, Plan, Slot, TransactionId, TransactionKey};
 
 use crate::plan::LaneSlice;
 use crate::state::State;
 use crate::window::Window;
+use check::Candidates;
 use place::Placement;
-use shares::Shares;
+use room::Rooms;
 
-pub use linear::{LinearItem, linear_order};
+pub use linear::{LinearParcel, linear_order};
 
 /// An item that a block leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,29 +77,23 @@ impl Ordered {
 /// arguments alone; in which order parcels arrived does not matter.
 #[must_use]
 pub fn order(parent: &State, window: &Window, plan: &Plan, lanes: &[LaneSlice]) -> Ordered {
-    let items: Vec<LinearItem<'_>> = linear_order(parent, plan, lanes).collect();
-    let place = |shares| {
-        let mut placement = Placement::new(parent, window, plan, shares);
-        for item in &items {
-            placement.take(item);
+    let parcels = linear_order(parent, plan, lanes).into_iter();
+    let parcels: Vec<Candidates<'_>> = parcels
+        .map(|parcel| Candidates::of(parcel, window))
+        .collect();
+    let transactions = parcels.iter().map(|it| it.prepared().ids.len()).sum();
+    let place = |rooms| {
+        let mut placement = Placement::new(parent, plan, rooms, transactions);
+        for parcel in &parcels {
+            placement.take(parcel);
         }
-        placement.finish()
+        placement
     };
     // O3, B12: a lane carries what it would place if there were room for all, so that an item that is
     // dropped anyhow takes no share from anybody. If all of it fits, this is already the block.
-    let mut placed = place(Shares::unbounded(parent, lanes.len()));
-    if let Some(shares) = placed.shares.divided() {
-        placed = place(shares);
+    let mut placement = place(Rooms::unbounded(parent, plan));
+    if let Some(rooms) = placement.divided() {
+        placement = place(rooms);
     }
-    assemble::assemble(parent, plan, placed)
-}
-
-/// A rollup's part of the block in the making.
-#[derive(Clone, Debug)]
-struct Draft {
-    chain_id: ChainId,
-    transactions: Vec<bytes::Bytes>,
-    ids: Vec<TransactionId>,
-    spans: Vec<cloverleaf_types::Span>,
-    full: Vec<Address>,
+    assemble::assemble(parent, plan, placement.finish())
 }

@@ -5,68 +5,77 @@ use std::borrow::Cow;
 use alloy_primitives::map::HashSet;
 use cloverleaf_types::{
     Atomicity, ChainId, ControlTransaction, DropReason, Item, Manifest, ManifestLeg, Plan, Span,
-    TransactionKey,
+    Transaction, TransactionKey,
 };
 
-use super::check::{Checks, Drafts, Refusal};
-use super::linear::LinearItem;
-use super::shares::Shares;
-use super::{Draft, Dropped};
+use super::Dropped;
+use super::check::{Candidate, Candidates, Checks, Refusal};
+use super::room::{Draft, Rooms};
 use crate::error::ControlError;
 use crate::prepare::{PreparedBundle, PreparedLeg};
-use crate::state::State;
-use crate::window::Window;
+use crate::state::{RollupState, State};
 
 /// A block in the making.
 pub(super) struct Placement<'a> {
     parent: &'a State,
     /// The parent's state with the control transactions that were placed so far (S1).
     controlled: Cow<'a, State>,
-    window: &'a Window,
     plan: &'a Plan,
-    shares: Shares<'a>,
+    rooms: Rooms<'a>,
     placed: HashSet<TransactionKey>,
-    drafts: Drafts,
     manifests: Vec<Manifest>,
     drops: Vec<Dropped>,
 }
 
 /// What was placed and what was not.
 pub(super) struct Placed<'a> {
-    pub(super) shares: Shares<'a>,
-    pub(super) drafts: Drafts,
+    pub(super) drafts: Vec<(&'a RollupState, Draft)>,
     pub(super) manifests: Vec<Manifest>,
     pub(super) drops: Vec<Dropped>,
 }
 
 impl<'a> Placement<'a> {
+    /// A block for so many transactions at most.
     pub(super) fn new(
         parent: &'a State,
-        window: &'a Window,
         plan: &'a Plan,
-        shares: Shares<'a>,
+        rooms: Rooms<'a>,
+        transactions: usize,
     ) -> Self {
+        let mut placed = HashSet::default();
+        placed.reserve(transactions);
         Self {
             parent,
             controlled: Cow::Borrowed(parent),
-            window,
             plan,
-            shares,
-            placed: HashSet::default(),
-            drafts: Drafts::new(),
+            rooms,
+            placed,
             manifests: Vec::new(),
             drops: Vec::new(),
         }
     }
 
+    /// The limits divided by what was placed without any, or nothing if all of it fits.
+    pub(super) fn divided(&self) -> Option<Rooms<'a>> {
+        self.rooms.divided()
+    }
+
+    /// Places all items of a parcel, or drops them.
+    pub(super) fn take(&mut self, candidates: &Candidates<'_>) {
+        let prepared = candidates.prepared();
+        let rooms = self.rooms.of(&prepared.rollups);
+        for (index, item) in prepared.items.iter().enumerate() {
+            self.take_item(&candidates.item(index, item, &rooms));
+        }
+    }
+
     /// Places the item or drops it; checks come first, so that a drop leaves no trace (B12).
-    pub(super) fn take(&mut self, item: &LinearItem<'_>) {
+    fn take_item(&mut self, item: &Candidate<'_>) {
         let checks = Checks {
             parent: self.parent,
-            window: self.window,
             plan: self.plan,
             placed: &self.placed,
-            shares: &self.shares,
+            rooms: &self.rooms,
         };
         match checks.refusal(item) {
             None => match self.control(item) {
@@ -90,12 +99,14 @@ impl<'a> Placement<'a> {
 
     /// S1: does what a control transaction says, if the state and those placed before allow it. No
     /// bundle has a leg on chain 0 (B1).
-    fn control(&mut self, item: &LinearItem<'_>) -> Result<(), ControlError> {
-        let Item::Transaction {
-            chain_id: ChainId::CONTROL,
-            transaction,
-        } = &item.parcel.parcel.items()[item.index]
-        else {
+    fn control(&mut self, item: &Candidate<'_>) -> Result<(), ControlError> {
+        let [leg] = item.legs else {
+            return Ok(());
+        };
+        if leg.chain_id != ChainId::CONTROL {
+            return Ok(());
+        }
+        let [transaction] = transactions(item, 0) else {
             return Ok(());
         };
         let transaction = ControlTransaction::decode(&transaction.raw)?;
@@ -103,9 +114,9 @@ impl<'a> Placement<'a> {
         self.controlled.to_mut().enact(transaction.claimed())
     }
 
-    fn drop(&mut self, item: &LinearItem<'_>, (reason, place): Refusal) {
+    fn drop(&mut self, item: &Candidate<'_>, (reason, place): Refusal) {
         self.drops.push(Dropped {
-            slot: item.parcel.parcel.slot(),
+            slot: item.of.prepared().parcel.slot(),
             item: item.index,
             reason,
             place,
@@ -114,89 +125,87 @@ impl<'a> Placement<'a> {
 
     pub(super) fn finish(self) -> Placed<'a> {
         Placed {
-            shares: self.shares,
-            drafts: self.drafts,
+            drafts: self.rooms.into_drafts(),
             manifests: self.manifests,
             drops: self.drops,
         }
     }
 
     /// O3: the first listed leg without room closes its rollup for the lane, and no other.
-    fn close(&mut self, item: &LinearItem<'_>, leg: usize) {
-        let chain_id = item.item.legs[leg].chain_id;
-        self.shares.close(chain_id, item.lane);
-        let draft = self
-            .drafts
-            .get_mut(&chain_id)
-            .expect("O3: a full rollup has a batch");
-        draft.full.push(item.author);
+    fn close(&mut self, item: &Candidate<'_>, leg: usize) {
+        let room = item.room_of(&item.legs[leg]);
+        let room = room.expect("O3: what is full is registered");
+        let parcel = &item.of.parcel;
+        self.rooms.room_mut(room).close(parcel.lane, parcel.author);
     }
 
-    fn place(&mut self, item: &LinearItem<'_>) {
-        let mut raws = item.parcel.parcel.items()[item.index].transactions();
-        let mut legs = Vec::with_capacity(item.item.legs.len());
-        for (position, leg) in item.item.legs.iter().enumerate() {
-            let raw = raws
-                .by_ref()
-                .take(leg.ids.len())
-                .map(|(_, tx)| tx.raw.clone());
-            let draft = self
-                .drafts
-                .entry(leg.chain_id)
-                .or_insert_with(|| Draft::new(leg));
-            let first = count(draft.transactions.len());
-            draft.transactions.extend(raw);
-            draft.ids.extend(&leg.ids);
-            if item.item.bundle.is_some() {
-                draft.spans.push(Span {
+    fn place(&mut self, item: &Candidate<'_>) {
+        let manifest = item.bundle.map(|bundle| {
+            let legs = item.legs.iter().zip(&bundle.leg_hashes);
+            let legs = legs.map(|(leg, hash)| self.manifest_leg(item, leg, *hash));
+            self.manifest(bundle, legs.collect())
+        });
+        for (position, leg) in item.legs.iter().enumerate() {
+            let prepared = item.of.prepared();
+            let ids = prepared.ids(leg);
+            self.placed.extend(ids.iter().map(|id| (leg.chain_id, *id)));
+            let room = item.room_of(leg).expect("B2: the rollup is registered");
+            let room = self.rooms.room_mut(room);
+            if manifest.is_some() {
+                room.draft.spans.push(Span {
                     manifest: count(self.manifests.len()),
                     leg: count(position),
-                    legs: count(item.item.legs.len()),
-                    first,
-                    count: count(leg.ids.len()),
+                    legs: count(item.legs.len()),
+                    first: count(room.draft.ids.len()),
+                    count: count(ids.len()),
                 });
             }
-            self.placed
-                .extend(leg.ids.iter().map(|id| (leg.chain_id, *id)));
-            self.shares.take(leg.chain_id, item.lane, leg.weight);
-            legs.push((leg, first));
+            let raws = transactions(item, position).iter();
+            room.draft
+                .transactions
+                .extend(raws.map(|it| it.raw.clone()));
+            room.draft.ids.extend_from_slice(ids);
+            room.draft
+                .leaves
+                .extend_from_slice(&prepared.leaves[leg.transactions.clone()]);
+            room.take(item.of.parcel.lane, leg.weight);
         }
-        if let Some(bundle) = item.item.bundle {
-            let manifest = self.manifest(bundle, &legs);
-            self.manifests.push(manifest);
-        }
+        self.manifests.extend(manifest);
     }
 
-    fn manifest(&self, bundle: PreparedBundle, legs: &[(&PreparedLeg, u32)]) -> Manifest {
-        let legs = legs.iter().map(|(leg, first)| ManifestLeg {
-            chain_id: leg.chain_id,
-            seq: self
-                .parent
-                .rollup(leg.chain_id)
-                .map_or(0, |rollup| rollup.head.seq)
-                + 1,
-            first: *first,
-            count: count(leg.ids.len()),
-            leg_hash: leg.hash,
-        });
+    fn manifest(&self, bundle: &PreparedBundle, legs: Vec<ManifestLeg>) -> Manifest {
         Manifest {
             index: count(self.manifests.len()),
             terms_hash: bundle.terms_hash,
             atomicity: Atomicity::Inclusion,
-            legs: legs.collect(),
+            legs,
+        }
+    }
+
+    /// Where a leg will be.
+    fn manifest_leg(
+        &self,
+        item: &Candidate<'_>,
+        leg: &PreparedLeg,
+        leg_hash: alloy_primitives::B256,
+    ) -> ManifestLeg {
+        let room = item.room_of(leg).expect("B2: the rollup is registered");
+        let room = self.rooms.room(room);
+        ManifestLeg {
+            chain_id: leg.chain_id,
+            seq: room.rollup.head.seq + 1,
+            first: count(room.draft.ids.len()),
+            count: count(leg.transactions.len()),
+            leg_hash,
         }
     }
 }
 
-impl Draft {
-    fn new(leg: &PreparedLeg) -> Self {
-        Self {
-            chain_id: leg.chain_id,
-            transactions: Vec::new(),
-            ids: Vec::new(),
-            spans: Vec::new(),
-            full: Vec::new(),
-        }
+/// The transactions of a leg.
+fn transactions<'a>(item: &Candidate<'a>, leg: usize) -> &'a [Transaction] {
+    match &item.of.prepared().parcel.items()[item.index] {
+        Item::Transaction { transaction, .. } => std::slice::from_ref(transaction),
+        Item::Bundle(bundle) => &bundle.legs[leg].transactions,
     }
 }
 

@@ -187,6 +187,11 @@ impl State {
             .map(|index| &self.rollups[*index])
     }
 
+    /// Where a rollup is among all of them.
+    pub(crate) fn rollup_index(&self, chain_id: ChainId) -> Option<usize> {
+        self.index_of_rollup.get(&chain_id).copied()
+    }
+
     /// Most weight that one block gives a rollup (W4).
     #[must_use]
     pub fn weight_limit(&self, rollup: &Rollup) -> u64 {

@@ -113,8 +113,7 @@ fn sealed(network: &mut Network, first_sender: u8, tips: [u128; 3]) -> Vec<Trans
         .collect();
     network.until_placed(&sent);
     let logged = network.machines[0].disk.logged.iter();
-    let items = logged.flat_map(|prepared| &prepared.items);
-    let ids = items.flat_map(|item| item.legs[0].ids.clone());
+    let ids = logged.flat_map(|prepared| prepared.ids.clone());
     ids.filter(|id| sent.contains(&(ONCE, *id))).collect()
 }
 

@@ -29,7 +29,7 @@ fn restart_with_an_uncut_own_parcel_sends_the_same_bytes_and_does_not_seal_its_i
     network.run_ms(100);
 
     network.start(0);
-    let key = (WIDE, logged.items[0].legs[0].ids[0]);
+    let key = (WIDE, logged.ids[0]);
     assert!(matches!(network.state(0, key), Some(State::Sealed { .. })));
     network.until_placed(&[key]);
     let sent = network.machines[0].sent_parcels();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloverleaf_mempool::Name;
 use cloverleaf_mempool::pool::State;
-use cloverleaf_types::{Address, B256, Block, ChainId, DropReason, Height, Terms};
+use cloverleaf_types::{Address, B256, Block, DropReason, Height, Terms};
 
 use super::Violation;
 use super::replay::Left;
@@ -160,18 +160,18 @@ impl Promises {
 
 /// The names that end with an item: its own, and for a bundle those of its transactions.
 pub fn names(left: &Left) -> Vec<Name> {
-    let item = &left.parcel.items[left.item];
-    let transaction = |chain_id: ChainId, id: &B256| Name::Transaction((chain_id, *id));
-    let transactions = item.legs.iter().flat_map(|leg| {
-        let chain_id = leg.chain_id;
-        leg.ids.iter().map(move |id| transaction(chain_id, id))
+    let (prepared, item) = (&left.parcel, &left.parcel.items[left.item]);
+    let transactions = prepared.legs(item).iter().flat_map(|leg| {
+        let transaction = |id: &B256| Name::Transaction((leg.chain_id, *id));
+        prepared.ids(leg).iter().map(transaction)
     });
-    let bundle = item.bundle.map(|bundle| Name::Bundle(bundle.hash));
+    let bundle = prepared.bundle(item);
+    let bundle = bundle.map(|bundle| Name::Bundle(bundle.hash));
     bundle.into_iter().chain(transactions).collect()
 }
 
 fn terms(left: &Left) -> Option<Terms> {
-    let bundle = left.parcel.items[left.item].bundle;
+    let bundle = left.parcel.bundle(&left.parcel.items[left.item]);
     bundle.map(|bundle| bundle.terms)
 }
 

@@ -49,7 +49,7 @@ fn without_last_legs(prepared: &Prepared) -> Arc<Prepared> {
     let mut prepared = prepared.clone();
     for item in &mut prepared.items {
         if item.legs.len() > 1 {
-            item.legs.pop();
+            item.legs.end -= 1;
         }
     }
     Arc::new(prepared)
