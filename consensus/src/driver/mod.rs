@@ -387,7 +387,8 @@ impl Driver {
 
     fn greet(&mut self, peer: Address) {
         let Some(running) = &self.running else { return };
-        for message in running.state_for_peer() {
+        let messages = running.state_for_peer().into_iter();
+        for message in messages.chain(running.votes_of(peer)) {
             self.effects.send(To::One(peer), message);
         }
     }

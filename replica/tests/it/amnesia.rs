@@ -487,6 +487,28 @@ fn vote_that_only_a_peer_still_holds_is_amnesia() {
 
 // D4
 #[test]
+fn own_votes_that_a_peer_holds_come_back_with_the_connection_and_are_amnesia() {
+    let (mut network, mut seen) = busy();
+    network.settle();
+    let old = network.machines[0].disk.copy();
+    network.passes = Box::new(|frame| frame.from == 0);
+    network.submit(0, WIDE, 30);
+    network.run_ms(3_000);
+    seen.note(&network, 0);
+    network.crash(0);
+    network.machines[0].disk = old;
+    // It hears nothing but that, so that it cannot sign anything else before.
+    let own = network.machines[0].address;
+    network.passes = Box::new(move |frame| match &frame.what {
+        What::Votes(Vote::Vote(signed)) => frame.to == 0 && signed.message.voter == own,
+        _ => false,
+    });
+    network.start(0);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+}
+
+// D4
+#[test]
 fn vote_in_a_certificate_that_a_peer_holds_is_amnesia_before_the_node_votes_again() {
     let (mut network, mut seen) = busy();
     network.run_ms(3_000);
