@@ -95,7 +95,8 @@ impl Pool {
 
     /// The nonce that is expected next of a sender: the rollup's answer, or after a restart one more
     /// than the highest that a block holds. What is pooled below it is replaced by what was executed,
-    /// and ends. It never lowers what is known.
+    /// and ends. It never lowers what is known. A later nonce in a block replaces nothing: what the
+    /// block put off before it is here, and is still to be sealed.
     pub fn expect(&mut self, chain_id: ChainId, sender: Address, nonce: u64) -> Vec<Change> {
         let key = (chain_id, sender);
         let mut changes = Vec::new();
@@ -106,7 +107,7 @@ impl Pool {
         };
         let gap_before = queue.first_gap();
         queue.tell(nonce);
-        for outdated in queue.outdated() {
+        for outdated in queue.below(nonce) {
             self.end(outdated, Event::Replace(None), &mut changes);
         }
         self.review_sender(key, gap_before);

@@ -215,10 +215,10 @@ impl Queue {
         touched
     }
 
-    /// The pooled entries below the expected nonce.
-    pub(super) fn outdated(&self) -> Vec<EntryId> {
+    /// The pooled entries below a nonce.
+    pub(super) fn below(&self, nonce: u64) -> Vec<EntryId> {
         self.pooled
-            .range(..self.expected)
+            .range(..nonce)
             .map(|(_, entry)| *entry)
             .collect()
     }

@@ -44,6 +44,33 @@ fn stale_items_come_back_in_order_and_wait_for_what_is_sealed_behind_them() {
     );
 }
 
+#[test]
+fn what_was_put_off_is_sealed_again_behind_a_later_nonce_unless_its_rollup_executed_another() {
+    for (expected, by_another) in [(0, false), (1, true)] {
+        let mut pool = pool();
+        let sent = [0, 1].map(|nonce| transaction(R1, 7, nonce));
+        for (seq, transaction) in (0..).zip(&sent) {
+            admit(&mut pool, &alone(transaction));
+            assert_eq!(take(&mut pool, seq), ids_of(&[transaction]));
+            pool.on_available(own(seq));
+        }
+        let drops = [dropped(0, 0, DropReason::Stale)];
+        decide(&mut pool, &[&sent[1]], Some(1), &drops);
+        // A block holds nonce 1; how far the rollup is, it alone knows.
+        let changes = pool.expect(R1, address(7), expected);
+        if by_another {
+            let replaced = Change {
+                name: name(&sent[0]),
+                state: State::Replaced { by: None },
+            };
+            assert_eq!(changes, [replaced]);
+        } else {
+            assert_eq!(changes, []);
+            assert_eq!(take(&mut pool, 2), ids_of(&[&sent[0]]));
+        }
+    }
+}
+
 // O3
 #[test]
 fn full_rollup_gets_what_was_placed_for_it_after_all_sealed_before_is_decided() {
