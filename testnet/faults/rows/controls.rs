@@ -31,7 +31,7 @@ fn run(chosen: Range<u64>) -> Ended {
         }
         match negative.caught(SEEDS) {
             Some((seed, _)) => {
-                let figure = format!("noticed at seed {seed}:");
+                let figure = format!("noticed at seed {seed}");
                 tally.figures.insert(negative.what.to_owned(), figure);
             }
             None => tally.break_at(number, format!("nobody notices: {}", negative.what)),
