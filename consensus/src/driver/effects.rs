@@ -12,6 +12,7 @@ use malachite_core_consensus::{
 use malachite_core_types::{self as malachite, CertificateError, Timeout};
 
 use super::guard::{Guard, Slotted};
+use super::heard::Heard;
 use super::output::{Output, To};
 use super::replay::entry_of;
 use super::timers::{Timers, Wait};
@@ -35,6 +36,7 @@ pub(crate) struct Effects {
     pub(crate) now_ms: u64,
     pub(crate) verifier: Verifier,
     pub(crate) guard: Guard,
+    heard: Heard,
     pub(crate) timers: Timers,
     /// The entries being replayed: they are in the journal already.
     pub(crate) replaying: Vec<JournalEntry>,
@@ -60,6 +62,7 @@ impl Effects {
             now_ms: 0,
             verifier,
             guard: Guard::default(),
+            heard: Heard::default(),
             timers: Timers::default(),
             replaying: Vec::new(),
             unsaved: Vec::new(),
@@ -78,6 +81,7 @@ impl Effects {
         self.timers.clear();
         self.verifier.turn();
         self.guard.forget_below(params.height);
+        self.heard.clear();
         self.unsaved.clear();
         self.value_wanted = None;
         self.decided = None;
@@ -104,6 +108,9 @@ impl Effects {
             }
             Effect::WalAppend(height, input, resume) => {
                 if let Some(entry) = entry_of(&input, height) {
+                    if let JournalEntry::Vote(signed) = &entry {
+                        self.evidence.extend(self.heard.note(signed));
+                    }
                     self.save(entry);
                 }
                 Ok(resume.resume_with(()))

@@ -152,7 +152,8 @@ impl Driver {
         let proposals = proposals
             .flat_map(|(_, pairs)| pairs)
             .map(proposal_evidence);
-        let found: Vec<Evidence> = votes.chain(proposals).collect();
+        let heard = core::mem::take(&mut self.effects.evidence);
+        let found: Vec<Evidence> = votes.chain(proposals).chain(heard).collect();
         self.late_evidence
             .extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
         self.late_evidence

@@ -16,6 +16,7 @@ mod buffer;
 mod effects;
 mod filter;
 mod guard;
+mod heard;
 mod heights;
 mod output;
 mod pacing;

@@ -390,6 +390,55 @@ fn equivocation_after_a_decision_is_told_with_the_next_one() {
     assert_eq!(kept.count(), 1);
 }
 
+// The core forgets the votes of earlier rounds when it locks a value.
+#[test]
+fn equivocation_in_a_round_before_the_locked_one_ends_up_in_the_evidence() {
+    let mut net = Cluster::new(4, 20);
+    let silent = net.proposer(1, 0);
+    for node in (0..4).filter(|node| *node != silent) {
+        net.start(node);
+    }
+    let witness = net.proposer(1, 1);
+    let vote = |net: &Cluster, block_hash| {
+        let vote = Vote {
+            height: Height(1),
+            round: Round(0),
+            kind: VoteKind::Prevote,
+            block_hash,
+            voter: net.address(silent),
+        };
+        Message::Vote(signed(vote, &net.nodes[silent].key.clone()))
+    };
+    let started = |net: &Cluster| {
+        let status = net.nodes[witness].driver.as_ref().unwrap().status();
+        status.height == Height(1)
+    };
+    assert!(net.run_until(1_000, started));
+    let first = vote(&net, None);
+    net.deliver(silent, witness, first);
+    // Without the others' precommits it locks and does not decide.
+    net.rule = Box::new(move |_, _, message| {
+        !matches!(message, Message::Vote(signed)
+            if signed.message.kind == VoteKind::Precommit && message.round() == Round(1))
+    });
+    let locked = |net: &Cluster| {
+        voted(net, witness, Round(1), VoteKind::Precommit)
+            .flatten()
+            .is_some()
+    };
+    assert!(net.run_until(5_000, locked));
+    let second = vote(&net, Some(cloverleaf_types::B256::repeat_byte(1)));
+    net.deliver(silent, witness, second);
+    net.rule = Box::new(|_, _, _| true);
+    assert!(net.run_until(20_000, |net| net.tip(witness) >= 2));
+    let [evidence] = &net.nodes[witness].evidence[..] else {
+        panic!("{:?}", net.nodes[witness].evidence);
+    };
+    let (offender, height) = (evidence.offender(), evidence.height());
+    assert_eq!((offender, height), (net.address(silent), Height(1)));
+    assert!(evidence.holds(NETWORK, &Secp256k1));
+}
+
 #[test]
 fn precommit_of_a_later_round_brings_its_reasons() {
     let mut net = Cluster::new(4, 16);

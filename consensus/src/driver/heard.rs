@@ -1,0 +1,37 @@
+//! Who voted twice in a slot, also in rounds of which the core has forgotten the votes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloverleaf_types::Address;
+
+use super::guard::{SignSlot, Slotted};
+use crate::evidence::Evidence;
+use crate::message::{Signed, Vote};
+
+/// The votes of the running height that the core took. When it locks a value it forgets those of the
+/// rounds before, and would take a second vote in one of their slots for the first.
+///
+/// It grows as the core's own votes do without a lock: with the rounds that a height comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    first: BTreeMap<(SignSlot, Address), Signed<Vote>>,
+    accused: BTreeSet<Address>,
+}
+
+impl Heard {
+    /// A vote whose signature holds: evidence, if it is the first of its voter that contradicts another.
+    pub(crate) fn note(&mut self, signed: &Signed<Vote>) -> Option<Evidence> {
+        let vote = &signed.message;
+        let place = (vote.slot(), vote.voter);
+        let first = self.first.entry(place).or_insert_with(|| signed.clone());
+        let contradicts = first.message.block_hash != vote.block_hash;
+        (contradicts && self.accused.insert(vote.voter))
+            .then(|| Evidence::Votes(first.clone(), signed.clone()))
+    }
+
+    /// Forgets a height's votes.
+    pub(crate) fn clear(&mut self) {
+        self.first.clear();
+        self.accused.clear();
+    }
+}
