@@ -86,10 +86,6 @@ fn fifth_validator_joins_under_load_and_one_of_four_leaves_and_no_stream_has_a_g
 
 /// A root from before the changes verifies nothing of after them, until it is advanced.
 fn check_trust(scene: &Scene) {
-    let client = scene.client(0);
-    let proof = scene
-        .runtime()
-        .block_on(client.head_proof(ChainId(CHAINS[1])));
     let dir = scene.dir();
     let file = |name: &str| dir.join(name).display().to_string();
     let (proof_file, old, new) = (
@@ -97,6 +93,16 @@ fn check_trust(scene: &Scene) {
         file("network/trust.json"),
         file("new.json"),
     );
+    // First, since a proof of before its root is refused; blocks may still come.
+    let advanced = scene
+        .command(0, &["trust", "--from", &old])
+        .succeeded()
+        .unwrap();
+    fs::write(&new, &advanced.stdout).unwrap();
+    let client = scene.client(0);
+    let proof = scene
+        .runtime()
+        .block_on(client.head_proof(ChainId(CHAINS[1])));
     fs::write(&proof_file, json!(proof.unwrap().unwrap()).to_string()).unwrap();
     let refused = scene.run(&["verify", &proof_file, "--trust", &old]);
     assert_eq!(refused.json().unwrap()["step"], "validators");
@@ -104,11 +110,6 @@ fn check_trust(scene: &Scene) {
         refused.stderr.contains("cloverleaf trust --from"),
         "{refused:?}"
     );
-    let advanced = scene
-        .command(0, &["trust", "--from", &old])
-        .succeeded()
-        .unwrap();
-    fs::write(&new, &advanced.stdout).unwrap();
     let proven = scene.run(&["verify", &proof_file, "--trust", &new]);
     assert_eq!(proven.succeeded().unwrap().json().unwrap()["valid"], true);
 }
