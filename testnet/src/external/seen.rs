@@ -436,17 +436,6 @@ impl Seen {
         })
     }
 
-    /// True if everybody who follows a rollup has its first batches, so many and each once.
-    #[must_use]
-    pub fn is_followed_to(&self, chain_id: u64, count: usize) -> bool {
-        let chain_id = ChainId(chain_id);
-        let batches = self.batches(chain_id).get(..count);
-        let mut followers = self.followers.iter().filter(|it| it.chain_id == chain_id);
-        count == 0
-            || followers.clone().count() > 0
-                && followers.all(|it| it.batches.get(..count) == batches)
-    }
-
     /// How much there is.
     #[must_use]
     pub fn totals(&self) -> Totals {
