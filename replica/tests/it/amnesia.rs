@@ -467,19 +467,25 @@ fn vote_of_a_certificate_that_the_key_does_not_know_is_amnesia_where_no_cut_show
     seen.note(&network, 0);
 }
 
-// D4
-#[test]
-fn vote_that_only_a_peer_still_holds_is_amnesia() {
+/// Machine 0 is down, with a disk of before its last votes, which led to nothing.
+fn with_votes_that_only_peers_hold() -> Network {
     let (mut network, mut seen) = busy();
     network.settle();
     let old = network.machines[0].disk.copy();
-    // What it signs now leads to nothing: the others hear of it and of nothing else.
+    // The others hear of it and of nothing else.
     network.passes = Box::new(|frame| frame.from == 0);
     network.submit(0, WIDE, 30);
     network.run_ms(3_000);
     seen.note(&network, 0);
     network.crash(0);
     network.machines[0].disk = old;
+    network
+}
+
+// D4
+#[test]
+fn vote_that_only_a_peer_still_holds_is_amnesia() {
+    let mut network = with_votes_that_only_peers_hold();
     network.passes = Box::new(|frame| frame.to == 0 || frame.from == 0);
     network.start(0);
     network.until("amnesiac", |network| is_amnesiac(network, 0));
@@ -488,15 +494,7 @@ fn vote_that_only_a_peer_still_holds_is_amnesia() {
 // D4
 #[test]
 fn own_votes_that_a_peer_holds_come_back_with_the_connection_and_are_amnesia() {
-    let (mut network, mut seen) = busy();
-    network.settle();
-    let old = network.machines[0].disk.copy();
-    network.passes = Box::new(|frame| frame.from == 0);
-    network.submit(0, WIDE, 30);
-    network.run_ms(3_000);
-    seen.note(&network, 0);
-    network.crash(0);
-    network.machines[0].disk = old;
+    let mut network = with_votes_that_only_peers_hold();
     // It hears nothing but that, so that it cannot sign anything else before.
     let own = network.machines[0].address;
     network.passes = Box::new(move |frame| match &frame.what {
