@@ -128,15 +128,14 @@ fn audit_stub(
     network.ask(&["rollup", "audit", "901", "902", "--execution", &execution])
 }
 
+/// A client may open a second connection before it has closed the first.
 async fn serve(listener: TcpListener, outputs: Arc<Vec<BatchOutput>>) {
+    let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let outputs = Arc::clone(&outputs);
         let answer = service_fn(move |request| answer(request, Arc::clone(&outputs)));
-        let connection = http1::Builder::new();
-        let _closed = connection
-            .serve_connection(TokioIo::new(stream), answer)
-            .await;
+        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     }
 }
 
