@@ -15,14 +15,12 @@ use rocksdb::{
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::limits;
+use crate::manifest::{self, CURRENT};
 use crate::memory::Memory;
 
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
 const NO_RESUME: &str = "max_bgerror_resume_count=0";
-
-/// The file that RocksDB makes when a database is complete, and names its latest manifest.
-const CURRENT: &str = "CURRENT";
 
 /// What RocksDB tells of itself, in words, since it was opened.
 const TEXT_LOG: &str = "LOG";
@@ -45,6 +43,7 @@ impl Database {
     /// Opens the database in a directory, or makes both.
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         Self::check_beginning(path)?;
+        manifest::check(path)?;
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
@@ -63,6 +62,7 @@ impl Database {
     /// Opens the database in a directory without changing it: what is in RocksDB's log alone is read
     /// into memory.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        manifest::check(path)?;
         let path = path.to_path_buf();
         let memory = Memory::default();
         let opened = columns(memory).and_then(|columns| {

@@ -60,6 +60,7 @@ pub mod limits;
 mod column;
 mod database;
 mod keys;
+mod manifest;
 mod memory;
 
 mod commit;

@@ -1,5 +1,6 @@
 //! What was not decided is never an answer.
 
+use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -31,6 +32,29 @@ fn assert_damaged<T>(answer: Result<Option<T>, StoreError>, home: &Path) {
         error.to_string().contains(home.to_str().unwrap()),
         "{error}"
     );
+}
+
+#[test]
+fn manifest_that_rocksdb_would_read_for_ever_is_refused_by_its_name() {
+    let (home, store, _) = store_with(3);
+    drop(store);
+    let current = fs::read_to_string(home.path().join("CURRENT")).unwrap();
+    let name = current.trim_end();
+    let path = home.path().join(name);
+    let whole = fs::read(&path).unwrap();
+    // The type of the second record: the first one's length is in its header.
+    let second = 7 + usize::from(u16::from_le_bytes([whole[4], whole[5]]));
+    let mut changed = whole.clone();
+    changed[second + 6] = 5;
+    fs::write(&path, changed).unwrap();
+    let refused = Store::open(&home.path(), NETWORK);
+    let error = refused.err().expect("damage must be an error").to_string();
+    assert!(
+        error.contains(&format!("the file {name} at byte {second}")),
+        "{error}"
+    );
+    fs::write(&path, whole).unwrap();
+    home.open();
 }
 
 #[test]
