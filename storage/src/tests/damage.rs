@@ -48,7 +48,7 @@ fn manifest_that_rocksdb_would_read_for_ever_is_refused_by_its_name() {
     changed[second + 6] = 5;
     fs::write(&path, changed).unwrap();
     let refused = Store::open(&home.path(), NETWORK);
-    let error = refused.err().expect("damage must be an error").to_string();
+    let error = refused.err().unwrap().to_string();
     assert!(
         error.contains(&format!("the file {name} at byte {second}")),
         "{error}"
