@@ -36,7 +36,7 @@ pub(crate) struct Effects {
     pub(crate) now_ms: u64,
     pub(crate) verifier: Verifier,
     pub(crate) guard: Guard,
-    heard: Heard,
+    pub(crate) heard: Heard,
     pub(crate) timers: Timers,
     /// The entries being replayed: they are in the journal already.
     pub(crate) replaying: Vec<JournalEntry>,

@@ -154,6 +154,7 @@ impl Driver {
             .map(proposal_evidence);
         let heard = core::mem::take(&mut self.effects.evidence);
         let found: Vec<Evidence> = votes.chain(proposals).chain(heard).collect();
+        self.effects.heard.clear();
         self.late_evidence
             .extend(found.into_iter().filter(|piece| self.evidence.keep(piece)));
         self.late_evidence

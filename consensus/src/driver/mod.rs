@@ -201,9 +201,14 @@ impl Driver {
 
     /// What grows in it with what others send.
     #[must_use]
-    pub fn bounds(&self) -> [Bound; 3] {
+    pub fn bounds(&self) -> [Bound; 4] {
         let verifier = &self.effects.verifier;
+        let running = self.running.as_ref();
+        let (validators, round) = running.map_or((0, Round(0)), |running| {
+            (running.params.validators.len(), running.round())
+        });
         [
+            self.effects.heard.bound(validators, round),
             Bound::new("early_messages", self.buffer.len(), buffer::MESSAGES_MAX),
             Bound::new("signatures", verifier.len(), verifier::RESULTS_KEPT_MAX),
             Bound::new("vote_evidence", self.evidence.len(), EVIDENCE_KEPT_MAX),
