@@ -1,6 +1,7 @@
 //! gRPC's messages that are begun and not ended, and streams that are opened and not read.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -69,26 +70,43 @@ async fn begin(target: &Target, window_bytes: u32) -> Result<Http2, String> {
     begun.map_err(|error| error.to_string())
 }
 
-/// Begins calls whose message does not come whole.
+/// Begins calls whose message does not come whole: all, or as many as the node lets this connection
+/// begin before it ends it, for a newcomer or since it was too slow.
 async fn begin_messages(target: Target) -> Result<(Http2, BTreeSet<u32>), String> {
     let mut connection = begin(&target, 65_535).await?;
     let mut open = BTreeSet::new();
     // The server's settings come first: more calls than it allows would be another attack.
-    connection.next().await.map_err(|error| error.to_string())?;
+    let begun = match connection.next().await {
+        Ok(_settings) => begin_calls(&mut connection, &mut open).await,
+        Err(error) => Err(error),
+    };
+    begun.or_else(unless_ended)?;
+    Ok((connection, open))
+}
+
+async fn begin_calls(connection: &mut Http2, open: &mut BTreeSet<u32>) -> std::io::Result<()> {
     for number in 0..STREAMS_PER_CONNECTION_MAX {
         let path = if number % 2 == 0 {
             SUBMIT_STREAM
         } else {
             SUBMIT
         };
-        let begun = connection.call(path).await;
-        let stream = begun.map_err(|error| error.to_string())?;
+        let stream = connection.call(path).await?;
         let part = [message_prefix(MESSAGE_BYTES), vec![7; SENT_BYTES]].concat();
-        let sent = connection.write(&frame(kind::DATA, 0, stream, &part)).await;
-        sent.map_err(|error| error.to_string())?;
+        connection
+            .write(&frame(kind::DATA, 0, stream, &part))
+            .await?;
         open.insert(stream);
     }
-    Ok((connection, open))
+    Ok(())
+}
+
+/// That a connection has ended is an answer, whoever notices it first.
+fn unless_ended(error: std::io::Error) -> Result<(), String> {
+    match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error.to_string()),
+    }
 }
 
 /// True for what ends a call.
@@ -98,16 +116,23 @@ fn ends(frame: &Frame) -> bool {
     is_last || frame.kind == kind::RST_STREAM
 }
 
-/// Reads until all calls have ended; `left` counts them down.
+/// Reads until all calls have ended, each by itself or with their connection; `left` counts them down.
 async fn all_calls_ended(
     mut connection: Http2,
     mut open: BTreeSet<u32>,
     left: Arc<AtomicUsize>,
 ) -> Result<(), String> {
     while !open.is_empty() {
-        let frame = connection.next().await.map_err(|error| error.to_string())?;
-        if ends(&frame) && open.remove(&frame.stream) {
-            left.fetch_sub(1, Ordering::SeqCst);
+        match connection.next().await {
+            Ok(frame) if ends(&frame) && open.remove(&frame.stream) => {
+                left.fetch_sub(1, Ordering::SeqCst);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                unless_ended(error)?;
+                left.fetch_sub(open.len(), Ordering::SeqCst);
+                break;
+            }
         }
     }
     Ok(())
@@ -118,15 +143,19 @@ async fn half_sent(target: Target) -> Result<Attacked, String> {
     for _ in 0..CONNECTIONS_PER_ADDRESS_MAX {
         beginning.spawn(begin_messages(target.clone()));
     }
-    let begun = CONNECTIONS_PER_ADDRESS_MAX * calls_of_a_connection();
+    let connections = beginning.join_all().await;
+    let connections: Vec<_> = connections.into_iter().collect::<Result<_, _>>()?;
+    let begun = connections.iter().map(|(_, open)| open.len()).sum();
+    let bytes = usize::try_from(MESSAGE_BYTES).unwrap_or(usize::MAX);
+    let kept_max = ARRIVING_BYTES_PER_ADDRESS_MAX / bytes;
+    if begun <= kept_max {
+        return Err(format!("no more than {begun} messages could be begun"));
+    }
     let (left, mut reading) = (Arc::new(AtomicUsize::new(begun)), JoinSet::new());
-    for connection in beginning.join_all().await {
-        let (connection, open) = connection?;
+    for (connection, open) in connections {
         reading.spawn(all_calls_ended(connection, open, Arc::clone(&left)));
     }
     // Those for which there is no room are refused at once.
-    let bytes = usize::try_from(MESSAGE_BYTES).unwrap_or(usize::MAX);
-    let kept_max = ARRIVING_BYTES_PER_ADDRESS_MAX / bytes;
     let refused = async {
         let mut looks = interval(LOOK_INTERVAL);
         while left.load(Ordering::SeqCst) > kept_max {
