@@ -83,6 +83,6 @@ pub use message::{
 };
 pub use signer::LocalSigner;
 pub use sync::{
-    BlockSync, RANGE_HEIGHTS_MAX, RESPONSE_BYTES_MAX, SYNC_MESSAGE_BYTES_MAX, SyncInput,
+    BlockPart, BlockSync, RANGE_HEIGHTS_MAX, RESPONSE_BYTES_MAX, SYNC_MESSAGE_BYTES_MAX, SyncInput,
     SyncMessage, SyncOutput,
 };

@@ -38,12 +38,12 @@ impl Class {
     }
 
     /// The longest frame, in bytes. Votes: a proposal with a cut of 16 KiB, certificates, and room.
-    /// Parcels: one parcel. Sync: a range of 8 MiB, and room.
+    /// Parcels: one parcel. Sync: a range, or a part of a long block, of 8 MiB, and room.
     pub const fn frame_bytes_max(self) -> usize {
         match self {
             Self::Votes => 256 * KIB,
             Self::Parcels => MIB,
-            Self::Sync => 16 * MIB,
+            Self::Sync => 9 * MIB,
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cloverleaf_bundle::{Prepared, State};
 use cloverleaf_consensus::{
-    BlockSync, Driver, Evidence, Input as Drive, JournalEntry, Status, SyncInput,
+    BlockSync, Driver, Evidence, Input as Drive, JournalEntry, RESPONSE_BYTES_MAX, Status,
+    SyncInput,
 };
 use cloverleaf_mempool::AckEntry;
 use cloverleaf_mempool::lane::Lane;
@@ -196,8 +197,9 @@ impl Replica {
             Input::Committed { height } => self.committed(height),
             Input::BlocksRead { range, blocks } => {
                 let (peer, from) = (range.peer, range.from);
-                let bytes = blocks.iter().map(Bytes::len).sum();
-                self.served_blocks.note(peer, bytes, self.now_ms);
+                let read: usize = blocks.iter().map(Bytes::len).sum();
+                let sent = read.min(RESPONSE_BYTES_MAX);
+                self.served_blocks.note(peer, sent, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }

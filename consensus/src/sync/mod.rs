@@ -8,15 +8,16 @@
 //! ```
 //! The set that decides tip + 1 is known from applying tip, so blocks are verified one by one, in
 //! order, however they arrive; the certificate before the body, which costs more. Whoever sent
-//! something false is not asked for a minute.
+//! something false is not asked for a minute. A block that is longer than a response comes in parts.
 //!
 //! Pure like the driver: no I/O, no clock. Its caller owns the store and applies the blocks.
 
 mod message;
 mod output;
+mod parts;
 mod peers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,14 +27,16 @@ use cloverleaf_types::{
 
 pub use message::{SYNC_MESSAGE_BYTES_MAX, SyncMessage};
 pub use output::{SyncInput, SyncOutput};
-use peers::Peers;
+pub use parts::BlockPart;
+use parts::{Added, Parts};
+use peers::{Asked, Peers};
 
 use crate::driver::To;
 
 /// Most heights of one request: at 200 ms a block, three seconds of the network's life.
 pub const RANGE_HEIGHTS_MAX: u64 = 16;
 
-/// Most bytes of blocks in one response, unless its first block alone is longer.
+/// Most bytes of blocks in one response; a block that is longer by itself comes in parts of this length.
 pub const RESPONSE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Requests open at a time, each at another peer.
@@ -41,6 +44,10 @@ const REQUESTS_MAX: usize = 2;
 
 /// Heights above the tip that are fetched or kept: what the open requests may bring.
 const WINDOW_HEIGHTS: u64 = RANGE_HEIGHTS_MAX * 2;
+
+/// Bytes of kept blocks above which none but the next is asked for: what the open requests bring of the
+/// default's full blocks.
+const KEPT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// How long one missing block is left to consensus, in milliseconds: a peer that is first by a
 /// height is no reason to ask for it.
@@ -53,6 +60,14 @@ const STATUS_REPEAT_MS: u64 = 2_000;
 /// for them is on its way.
 const REMOVED_SOON_HEIGHTS: u64 = RANGE_HEIGHTS_MAX;
 
+/// A block that waits for its turn.
+struct Kept {
+    sender: Address,
+    /// How long it is encoded.
+    bytes: usize,
+    block: Unchecked<DecidedBlock>,
+}
+
 /// A node's view of who has which blocks.
 pub struct BlockSync {
     network: NetworkId,
@@ -62,14 +77,15 @@ pub struct BlockSync {
     first: Height,
     validators: Option<Arc<ValidatorSet>>,
     peers: Peers,
-    /// Blocks that wait for their turn, each with its sender.
-    kept: BTreeMap<Height, (Address, Unchecked<DecidedBlock>)>,
+    /// Blocks that wait for their turn.
+    kept: BTreeMap<Height, Kept>,
+    parts: Parts,
     /// The block handed over for application, and its sender.
     applying: Option<(Height, Address)>,
     /// Since when a peer has been exactly one height ahead.
     lagging_since_ms: Option<u64>,
-    /// Peers for which the store is being read.
-    serving: BTreeSet<Address>,
+    /// Peers for which the store is being read, and where in the first block the answer begins.
+    serving: BTreeMap<Address, usize>,
     /// From where on peers keep blocks, when none keeps the next one.
     unkept: Option<Height>,
     status_due_ms: u64,
@@ -90,9 +106,10 @@ impl BlockSync {
             validators: None,
             peers: Peers::default(),
             kept: BTreeMap::new(),
+            parts: Parts::default(),
             applying: None,
             lagging_since_ms: None,
-            serving: BTreeSet::new(),
+            serving: BTreeMap::new(),
             unkept: None,
             status_due_ms: 0,
             woken_at_ms: None,
@@ -137,7 +154,10 @@ impl BlockSync {
             SyncInput::Refused { what } => self.refused(&what),
             SyncInput::Message { from, message } => self.receive(from, message),
             SyncInput::Connected { peer } => self.send_status(To::One(peer)),
-            SyncInput::Disconnected { peer } => self.peers.gone(peer),
+            SyncInput::Disconnected { peer } => {
+                self.peers.gone(peer);
+                self.parts.forget(peer);
+            }
             SyncInput::Blocks { peer, from, blocks } => self.respond(peer, from, blocks),
             SyncInput::Tick => self.woken_at_ms = None,
         }
@@ -150,6 +170,7 @@ impl BlockSync {
         self.applying = None;
         self.lagging_since_ms = None;
         self.kept = self.kept.split_off(&tip.next());
+        self.parts.forget_up_to(tip);
         self.send_status(To::All);
         self.status_due_ms = self.now_ms.saturating_add(STATUS_REPEAT_MS);
     }
@@ -167,51 +188,46 @@ impl BlockSync {
             SyncMessage::Request {
                 from: height,
                 count,
-            } => self.serve(from, height, count),
+            } => self.serve(from, height, count, 0),
             SyncMessage::Response {
                 from: height,
                 blocks,
-            } => self.keep(from, height, blocks),
+            } => {
+                if let Some(asked) = self.peers.answered(from, height, 0) {
+                    self.keep(from, asked, blocks);
+                }
+            }
+            SyncMessage::More { height, offset } => self.serve(from, height, 1, offset),
+            SyncMessage::Part(part) => self.keep_part(from, &part),
         }
     }
 
-    fn serve(&mut self, peer: Address, from: Height, count: u64) {
+    fn serve(&mut self, peer: Address, from: Height, count: u64, offset: usize) {
         if from < self.first {
             return self.send_status(To::One(peer)); // it was removed since the last one
         }
-        if from > self.tip || !self.serving.insert(peer) {
+        if from > self.tip || self.serving.contains_key(&peer) {
             return;
         }
+        self.serving.insert(peer, offset);
         let count = count.min(RANGE_HEIGHTS_MAX).min(self.tip.0 - from.0 + 1);
         self.outputs.push(SyncOutput::Read { peer, from, count });
     }
 
     fn respond(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
-        if !self.serving.remove(&peer) {
+        let Some(offset) = self.serving.remove(&peer) else {
             return;
-        }
-        if blocks.is_empty() {
+        };
+        let Some(message) = SyncMessage::answer(from, blocks, offset) else {
             // Removed, or unreadable here: others may have it.
             return self.send_status(To::One(peer));
-        }
-        let mut bytes = 0;
-        let fits = |block: &Bytes| {
-            bytes += block.len();
-            bytes == block.len() || bytes <= RESPONSE_BYTES_MAX
         };
-        let blocks = blocks.into_iter().take_while(fits).collect();
-        let message = SyncMessage::Response { from, blocks };
-        self.outputs.push(SyncOutput::Send {
-            to: To::One(peer),
-            message,
-        });
+        self.send(peer, message);
     }
 
     /// Keeps what a peer was asked for, if it is what it was asked for.
-    fn keep(&mut self, peer: Address, from: Height, blocks: Vec<Bytes>) {
-        let Some(asked) = self.peers.answered(peer, from) else {
-            return;
-        };
+    fn keep(&mut self, peer: Address, asked: Asked, blocks: Vec<Bytes>) {
+        let from = asked.from;
         if blocks.is_empty() {
             if !self.peers.may_have_removed(peer, from) {
                 self.blame(peer, "it has no block that it claims to have".to_owned());
@@ -220,6 +236,7 @@ impl BlockSync {
         }
         let mut height = from;
         for encoded in blocks {
+            let bytes = encoded.len();
             let block = match DecidedBlock::decode(encoded) {
                 Ok(block) => block,
                 Err(error) => return self.blame(peer, format!("block {height}: {error}")),
@@ -228,17 +245,44 @@ impl BlockSync {
                 return self.blame(peer, format!("it sent another block than {height}"));
             }
             if height > self.tip {
-                self.kept.insert(height, (peer, block));
+                let sender = peer;
+                let kept = Kept {
+                    sender,
+                    bytes,
+                    block,
+                };
+                self.kept.insert(height, kept);
             }
             height = height.next();
         }
         self.certify_latest(height.back(1));
     }
 
+    /// Adds a part of a long block to those before it, and asks for the next one.
+    fn keep_part(&mut self, peer: Address, part: &BlockPart) {
+        let (height, offset) = (part.height, part.offset);
+        let Some(asked) = self.peers.answered(peer, height, offset) else {
+            return;
+        };
+        if height <= self.tip {
+            return; // Decided here meanwhile.
+        }
+        let peers = &self.peers;
+        match self.parts.add(peer, part, |other| peers.is_asked(other)) {
+            Added::More { offset } => {
+                self.peers.ask_more(peer, height, offset, self.now_ms);
+                self.send(peer, SyncMessage::More { height, offset });
+            }
+            Added::Whole(block) => self.keep(peer, asked, vec![block]),
+            Added::Useless => {}
+            Added::OtherLength => self.blame(peer, format!("block {height} changed its length")),
+        }
+    }
+
     /// C4: a quorum of the set that this node knows vouches for a height further on, so nothing
     /// up to there needs to be run.
     fn certify_latest(&mut self, height: Height) {
-        let Some((_, block)) = self.kept.get(&height) else {
+        let Some(Kept { block, .. }) = self.kept.get(&height) else {
             return;
         };
         let Some(validators) = &self.validators else {
@@ -278,23 +322,23 @@ impl BlockSync {
         let Some(validators) = self.validators.clone() else {
             return;
         };
-        let Some((peer, block)) = self.kept.remove(&height) else {
+        let Some(Kept { sender, block, .. }) = self.kept.remove(&height) else {
             return;
         };
         let claimed = block.claimed();
         let (certificate, hash) = (&claimed.certificate, claimed.block.hash());
         let certified = certificate.verify(self.network, height, hash, &validators, &*self.recover);
         if let Err(error) = certified {
-            return self.blame(peer, format!("block {height}: {error}"));
+            return self.blame(sender, format!("block {height}: {error}"));
         }
         self.outputs.push(SyncOutput::Certified { height });
         match block.verify_parts() {
             Ok(block) => {
-                self.applying = Some((height, peer));
+                self.applying = Some((height, sender));
                 self.outputs.push(SyncOutput::Apply(Box::new(block)));
             }
             // Its hash is certified, so another peer has the true parts.
-            Err(error) => self.blame(peer, format!("block {height}: {error}")),
+            Err(error) => self.blame(sender, format!("block {height}: {error}")),
         }
     }
 
@@ -303,8 +347,8 @@ impl BlockSync {
         if self.validators.is_none() || !self.lags_enough(best) {
             return;
         }
-        let last = best.0.min(self.tip.0.saturating_add(WINDOW_HEIGHTS));
         let mut height = self.applying.map_or(self.tip, |(height, _)| height).next();
+        let last = best.0.min(self.fetched_up_to(height).0);
         while height.0 <= last && self.peers.open_requests() < REQUESTS_MAX {
             let missing =
                 |height| !self.kept.contains_key(&height) && !self.peers.is_asked_for(height);
@@ -321,16 +365,19 @@ impl BlockSync {
             let Some((peer, count)) = self.peers.ask(height, run, self.now_ms) else {
                 return;
             };
-            let message = SyncMessage::Request {
-                from: height,
-                count,
-            };
-            self.outputs.push(SyncOutput::Send {
-                to: To::One(peer),
-                message,
-            });
+            let from = height;
+            self.send(peer, SyncMessage::Request { from, count });
             height = Height(height.0 + count);
         }
+    }
+
+    /// The highest height that is asked for, when this is the next one.
+    fn fetched_up_to(&self, next: Height) -> Height {
+        let bytes: usize = self.kept.values().map(|kept| kept.bytes).sum();
+        if bytes >= KEPT_BYTES_MAX {
+            return next;
+        }
+        Height(self.tip.0.saturating_add(WINDOW_HEIGHTS))
     }
 
     fn lags_enough(&mut self, best: Height) -> bool {
@@ -369,7 +416,8 @@ impl BlockSync {
     fn blame(&mut self, peer: Address, what: String) {
         tracing::warn!(%peer, %what, "peer sent a false block; not asked for a minute");
         self.peers.exclude_liar(peer, self.now_ms);
-        self.kept.retain(|_, (sender, _)| *sender != peer);
+        self.kept.retain(|_, kept| kept.sender != peer);
+        self.parts.forget(peer);
         self.outputs.push(SyncOutput::Lied { peer, what });
     }
 
@@ -378,6 +426,11 @@ impl BlockSync {
             tip: self.tip,
             first: self.offered_from(),
         };
+        self.outputs.push(SyncOutput::Send { to, message });
+    }
+
+    fn send(&mut self, peer: Address, message: SyncMessage) {
+        let to = To::One(peer);
         self.outputs.push(SyncOutput::Send { to, message });
     }
 

@@ -24,6 +24,8 @@ const REMOVED_MEANWHILE_MAX: u64 = 256;
 pub(crate) struct Asked {
     pub(crate) from: Height,
     pub(crate) count: u64,
+    /// Where in the first block the answer begins, in bytes.
+    offset: usize,
     deadline_ms: u64,
 }
 
@@ -168,15 +170,45 @@ impl Peers {
         peer.asked = Some(Asked {
             from,
             count,
+            offset: 0,
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
         });
         Some((*address, count))
     }
 
-    /// Ends a peer's request if this answers it. Who answers late is asked again at once.
-    pub(crate) fn answered(&mut self, address: Address, from: Height) -> Option<Asked> {
+    /// Notes that a peer which sent a part of a block is asked for the next one.
+    pub(crate) fn ask_more(
+        &mut self,
+        address: Address,
+        height: Height,
+        offset: usize,
+        now_ms: u64,
+    ) {
+        if let Some(peer) = self.peers.get_mut(&address) {
+            peer.asked = Some(Asked {
+                from: height,
+                count: 1,
+                offset,
+                deadline_ms: now_ms.saturating_add(ANSWER_MS),
+            });
+        }
+    }
+
+    pub(crate) fn is_asked(&self, address: Address) -> bool {
+        let peer = self.peers.get(&address);
+        peer.is_some_and(|peer| peer.asked.is_some())
+    }
+
+    /// Ends a peer's request if this answers it, from an offset in its first block on. Who answers late
+    /// is asked again at once.
+    pub(crate) fn answered(
+        &mut self,
+        address: Address,
+        from: Height,
+        offset: usize,
+    ) -> Option<Asked> {
         let peer = self.peers.get_mut(&address)?;
-        let is_answered = |asked: &mut Asked| asked.from == from;
+        let is_answered = |asked: &mut Asked| (asked.from, asked.offset) == (from, offset);
         peer.asked.take_if(is_answered).or_else(|| {
             let late = peer.overdue.take_if(is_answered)?;
             peer.silent_until_ms = 0;

@@ -5,9 +5,17 @@ use std::sync::Arc;
 use crate::support::{Cluster, NETWORK};
 use bytes::Bytes;
 use cloverleaf_consensus::{
-    BlockSync, Input, RANGE_HEIGHTS_MAX, SyncInput, SyncMessage, SyncOutput, To,
+    BlockPart, BlockSync, Input, RANGE_HEIGHTS_MAX, RESPONSE_BYTES_MAX, SyncInput, SyncMessage,
+    SyncOutput, To,
 };
-use cloverleaf_types::{Address, DecidedBlock, Height, Secp256k1};
+use cloverleaf_types::hash::transaction_id;
+use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
+use cloverleaf_types::{
+    Address, B256, Batch, BatchDraft, ChainId, DecidedBlock, Height, Secp256k1,
+};
+
+/// Transactions of the largest size that take two parts of a block and some of the third.
+const LONG_TRANSACTIONS: usize = 2 * RESPONSE_BYTES_MAX / TRANSACTION_BYTES_MAX + 1;
 
 /// A network of four that decided some heights.
 fn history(heights: u64) -> Cluster {
@@ -99,6 +107,170 @@ impl Behind {
             .iter()
             .any(|output| matches!(output, SyncOutput::Lied { .. }))
     }
+}
+
+/// A decided block with so much more in it that it comes in three parts.
+fn long(decided: &Bytes) -> Bytes {
+    longer(decided, LONG_TRANSACTIONS)
+}
+
+/// A decided block with so many transactions of the largest size more. Its header says nothing of them;
+/// only the state would show that.
+fn longer(decided: &Bytes, count: usize) -> Bytes {
+    let mut decided = DecidedBlock::decode(decided.clone())
+        .unwrap()
+        .claimed()
+        .clone();
+    let header = &decided.block.header;
+    let draft = BatchDraft {
+        chain_id: ChainId(901),
+        seq: 1,
+        prev_batch_hash: B256::ZERO,
+        height: header.height,
+        timestamp_ms: header.timestamp_ms,
+        l1: header.l1,
+        full: Vec::new(),
+    };
+    let transactions = vec![Bytes::from(vec![7; TRANSACTION_BYTES_MAX]); count];
+    let ids: Vec<_> = transactions.iter().map(|raw| transaction_id(raw)).collect();
+    let batch = Batch::build(draft, Vec::new(), transactions, &ids);
+    decided.block.batches.push(batch.into_inner());
+    decided.encode()
+}
+
+/// A node that lacks one block, which is long.
+struct Lacking {
+    behind: Behind,
+    block: Bytes,
+}
+
+impl Lacking {
+    fn new() -> Self {
+        let mut behind = Behind::new(1);
+        behind.status(peer(1), 1);
+        behind.now_ms += 500;
+        behind.give(SyncInput::Tick);
+        assert_eq!(behind.requests(), [(peer(1), 1, 1)]);
+        let block = long(&behind.blocks(1, 1)[0]);
+        Self { behind, block }
+    }
+
+    fn part(&self, number: usize) -> BlockPart {
+        let offset = number * RESPONSE_BYTES_MAX;
+        BlockPart::of(Height(1), &self.block, offset).unwrap()
+    }
+
+    fn hear_part(&mut self, number: usize) {
+        let part = SyncMessage::Part(self.part(number));
+        self.behind.hear(peer(1), part);
+    }
+
+    /// The number of the part that it asks for.
+    fn asks_for(&self) -> Option<usize> {
+        self.behind.said.iter().find_map(|output| match output {
+            SyncOutput::Send {
+                to: To::One(to),
+                message: SyncMessage::More { offset, .. },
+            } if *to == peer(1) => Some(offset / RESPONSE_BYTES_MAX),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn long_block_comes_in_parts_one_after_the_other() {
+    let mut lacking = Lacking::new();
+    lacking.hear_part(0);
+    assert_eq!(lacking.asks_for(), Some(1));
+    lacking.hear_part(0);
+    assert_eq!(lacking.asks_for(), None, "it was not asked for again");
+    lacking.hear_part(1);
+    assert_eq!(lacking.asks_for(), Some(2));
+    lacking.hear_part(2);
+    assert_eq!(lacking.asks_for(), None);
+    assert_eq!(lacking.behind.handed_over(), [1]);
+}
+
+#[test]
+fn part_that_comes_late_is_taken_and_the_rest_asked_for() {
+    let mut lacking = Lacking::new();
+    lacking.hear_part(0);
+    lacking.behind.now_ms += 2_000;
+    lacking.behind.give(SyncInput::Tick);
+    assert_eq!(lacking.behind.requests(), []);
+    lacking.hear_part(1);
+    assert_eq!(lacking.asks_for(), Some(2));
+    lacking.hear_part(2);
+    assert_eq!(lacking.behind.handed_over(), [1]);
+}
+
+#[test]
+fn whoever_changes_a_part_of_a_long_block_is_not_asked_again_and_another_is() {
+    let mut lacking = Lacking::new();
+    lacking.behind.status(peer(2), 1);
+    lacking.hear_part(0);
+    let mut part = lacking.part(1);
+    let mut bytes = part.bytes.to_vec();
+    bytes[100] ^= 1;
+    part.bytes = bytes.into();
+    lacking.behind.hear(peer(1), SyncMessage::Part(part));
+    lacking.hear_part(2);
+    assert!(lacking.behind.lied() && lacking.behind.handed_over().is_empty());
+    assert_eq!(lacking.behind.requests(), [(peer(2), 1, 1)]);
+
+    let mut lacking = Lacking::new();
+    lacking.hear_part(0);
+    let mut part = lacking.part(1);
+    part.length += 1;
+    lacking.behind.hear(peer(1), SyncMessage::Part(part));
+    assert!(lacking.behind.lied());
+}
+
+#[test]
+fn server_sends_a_long_block_in_parts_as_they_are_asked_for() {
+    let mut serving = Lacking::new();
+    serving.behind.applied(1);
+    let (from, to) = (Height(1), peer(3));
+    let request = SyncMessage::Request { from, count: 1 };
+    let more = |number| SyncMessage::More {
+        height: from,
+        offset: number * RESPONSE_BYTES_MAX,
+    };
+    for (number, asked) in [request, more(1), more(2)].into_iter().enumerate() {
+        serving.behind.hear(to, asked);
+        let is_read = |output: &SyncOutput| matches!(output, SyncOutput::Read { count: 1, .. });
+        assert!(serving.behind.said.iter().any(is_read));
+        let blocks = vec![serving.block.clone()];
+        let peer = to;
+        serving
+            .behind
+            .give(SyncInput::Blocks { peer, from, blocks });
+        let part = SyncMessage::Part(serving.part(number));
+        let is_sent = |output: &SyncOutput| matches!(output, SyncOutput::Send { message, .. } if *message == part);
+        assert!(serving.behind.said.iter().any(is_sent));
+    }
+}
+
+#[test]
+fn while_much_waits_for_its_turn_only_the_next_block_is_asked_for() {
+    let mut behind = Behind::new(40);
+    behind.status(peer(1), 40);
+    let from = Height(1);
+    let blocks = behind.blocks(1, 1);
+    behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    assert_eq!(behind.handed_over(), [1]);
+    // 17 of them are more than 128 MiB.
+    for height in 2..=18 {
+        let count = RANGE_HEIGHTS_MAX.min(32 - height + 1);
+        assert_eq!(behind.requests(), [(peer(1), height, count)]);
+        let from = Height(height);
+        let blocks = vec![longer(&behind.blocks(height, 1)[0], 62)];
+        behind.hear(peer(1), SyncMessage::Response { from, blocks });
+    }
+    assert_eq!(behind.requests(), []);
+    behind.applied(1);
+    assert_eq!(behind.handed_over(), [2]);
+    assert_eq!(behind.requests(), [(peer(1), 19, 15)]);
 }
 
 #[test]

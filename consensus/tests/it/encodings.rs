@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use cloverleaf_consensus::{
-    Candidate, CheckedValue, Endorsement, Evidence, JournalEntry, MESSAGE_BYTES_MAX, Message,
-    PolkaCertificate, Proposal, RoundCertificate, RoundCertificateKind, RoundVote, Signed, Step,
-    SyncMessage, Vote, Want,
+    BlockPart, Candidate, CheckedValue, Endorsement, Evidence, JournalEntry, MESSAGE_BYTES_MAX,
+    Message, PolkaCertificate, Proposal, RESPONSE_BYTES_MAX, RoundCertificate,
+    RoundCertificateKind, RoundVote, SYNC_MESSAGE_BYTES_MAX, Signed, Step, SyncMessage, Vote, Want,
 };
+use cloverleaf_types::block::BLOCK_BYTES_MAX;
 use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::{
     Address, B256, CutEntry, Epoch, Header, Height, L1Ref, Round, Signature, Value, VoteKind,
@@ -296,6 +297,36 @@ fn messages_beyond_the_limit_are_refused_before_they_are_read() {
     assert!(Message::decode(&long).is_err());
 }
 
+/// The part that begins at an offset of a block of a part and a bit.
+fn part_of_block(offset: usize) -> BlockPart {
+    let block = Bytes::from(vec![7; RESPONSE_BYTES_MAX + 9]);
+    BlockPart::of(Height(3), &block, offset).unwrap()
+}
+
+#[test]
+fn part_of_a_block_has_all_that_fits_and_lies_within_the_largest_block() {
+    let whole = part_of_block(0);
+    let encoded = SyncMessage::Part(whole.clone()).encode();
+    assert!(encoded.len() <= SYNC_MESSAGE_BYTES_MAX);
+    assert_eq!(
+        SyncMessage::decode(&encoded),
+        Ok(SyncMessage::Part(whole.clone()))
+    );
+    let changes: [fn(&mut BlockPart); 6] = [
+        |part| part.bytes = part.bytes.slice(1..),
+        |part| part.offset = 1,
+        |part| part.offset = RESPONSE_BYTES_MAX,
+        |part| part.offset = usize::MAX,
+        |part| part.length = RESPONSE_BYTES_MAX,
+        |part| part.length = BLOCK_BYTES_MAX + 1,
+    ];
+    for change in changes {
+        let mut part = whole.clone();
+        change(&mut part);
+        assert!(SyncMessage::decode(&SyncMessage::Part(part).encode()).is_err());
+    }
+}
+
 #[test]
 fn sync_messages_survive_their_encoding_and_ask_for_no_more_than_a_range() {
     let blocks = vec![Bytes::from_static(&[1]), Bytes::from_static(&[2; 200])];
@@ -316,6 +347,11 @@ fn sync_messages_survive_their_encoding_and_ask_for_no_more_than_a_range() {
             from: Height(3),
             blocks: Vec::new(),
         },
+        SyncMessage::More {
+            height: Height(3),
+            offset: RESPONSE_BYTES_MAX,
+        },
+        SyncMessage::Part(part_of_block(RESPONSE_BYTES_MAX)),
     ] {
         assert_eq!(SyncMessage::decode(&message.encode()), Ok(message));
     }

@@ -24,7 +24,7 @@ pub(super) const URGENT_MAX: usize = 1_024;
 /// Verified parcels and acknowledgements that can wait for it.
 pub(super) const BULK_MAX: usize = 256;
 
-/// Sync messages that can wait for it: each may be 16 MiB.
+/// Sync messages that can wait for it: each may be 8 MiB.
 pub(super) const SYNC_MAX: usize = 4;
 
 /// Sync messages of one peer that are taken in a second; the others are lost, and come again. One that
@@ -229,6 +229,7 @@ fn is_message(class: NetworkClass, bytes: &Bytes) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cloverleaf_consensus::{MESSAGE_BYTES_MAX, SYNC_MESSAGE_BYTES_MAX};
     use cloverleaf_types::Height;
 
     use super::*;
@@ -241,6 +242,17 @@ mod tests {
         };
         assert!(second.has_room());
         assert!(!second.has_room());
+    }
+
+    #[test]
+    fn longest_message_of_each_class_fits_into_its_frame() {
+        let lengths = [
+            (NetworkClass::Votes, MESSAGE_BYTES_MAX),
+            (NetworkClass::Sync, SYNC_MESSAGE_BYTES_MAX),
+        ];
+        for (class, bytes_max) in lengths {
+            assert!(bytes_max <= class.frame_bytes_max(), "{class:?}");
+        }
     }
 
     #[test]

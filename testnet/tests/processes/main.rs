@@ -10,6 +10,8 @@ mod amnesia;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod away;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod dev;

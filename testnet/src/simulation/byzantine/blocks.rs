@@ -34,7 +34,7 @@ impl BlockForger {
                 from,
                 blocks: blocks.into_iter().map(|it| self.forged(it)).collect(),
             },
-            request @ SyncMessage::Request { .. } => request,
+            other => other,
         }
     }
 
