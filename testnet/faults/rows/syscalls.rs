@@ -16,6 +16,7 @@ use cloverleaf_testnet::disks::lacking;
 use cloverleaf_testnet::process::{Binary, Stopwatch};
 use cloverleaf_testnet::stage::{Dir, VALIDATORS};
 
+use super::side_by_side;
 use crate::row::{Counts, Ended, Row, Tally};
 use case::{CASES, Case};
 
@@ -33,6 +34,9 @@ pub(crate) const ROW: Row = Row {
 
 /// Calls of one thread that are counted, of one kind: some twenty heights.
 const CALLS: u64 = 128;
+
+/// Units that run at a time: most of one is waiting for the tracer and for starts.
+const AT_A_TIME: usize = 3;
 
 /// One unit in so many is of a network of four.
 const OF_FOUR: u64 = 12;
@@ -64,8 +68,9 @@ fn run(units: Range<u64>) -> Ended {
     }
     let (mut tally, watch) = (Tally::default(), Stopwatch::start());
     let count = u32::try_from(units.end - units.start).unwrap_or(1);
-    for unit in units {
-        match one(&binary, unit, dir.path()) {
+    let each = |unit| one(&binary, unit, dir.path());
+    for (unit, ended) in side_by_side(units, AT_A_TIME, each) {
+        match ended {
             Ok(met) => note(&mut tally, &met),
             Err(what) => tally.break_at(unit, what),
         }

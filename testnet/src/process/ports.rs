@@ -6,6 +6,7 @@
 //! ```
 //! All of it is below the range from which the system gives ports to connections.
 
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,24 +24,28 @@ const BASES: u32 = 50;
 /// How far the demo rollups are above their network's base.
 const ROLLUPS_OFFSET: u16 = 5_000;
 
-/// The base from which all ports of a network follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortBase(u16);
+/// The base from which all ports of a network follow: held until it is dropped, since the ports of a
+/// network that is down for a moment look free.
+#[derive(Debug)]
+pub struct PortBase {
+    number: u16,
+    _held: File,
+}
 
 impl PortBase {
-    /// A base that this process has not used before and whose ports are free.
+    /// A base that no process of this machine holds and whose ports are free.
     ///
     /// # Errors
     /// There is none.
     pub fn free() -> Result<Self, Error> {
         static TAKEN: AtomicU32 = AtomicU32::new(0);
-        // Other processes begin elsewhere; who is first has the ports, the other sees it.
+        // Each begins elsewhere: ports that were just in use may have connections that linger.
         let start = std::process::id();
         for _ in 0..BASES {
             let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
             let place = u16::try_from(start.wrapping_add(taken) % BASES).unwrap_or(0);
-            let base = Self(FIRST + STEP * place);
-            if base.is_free() {
+            let held = Self::hold(FIRST + STEP * place);
+            if let Some(base) = held.filter(Self::is_free) {
                 return Ok(base);
             }
         }
@@ -50,40 +55,51 @@ impl PortBase {
         })
     }
 
+    /// Takes a base if nobody has it.
+    fn hold(number: u16) -> Option<Self> {
+        let name = format!("cloverleaf-ports-{number}.lock");
+        let held = File::create(std::env::temp_dir().join(name)).ok()?;
+        held.try_lock().ok()?;
+        Some(Self {
+            number,
+            _held: held,
+        })
+    }
+
     /// The number.
     #[must_use]
-    pub fn number(self) -> u16 {
-        self.0
+    pub fn number(&self) -> u16 {
+        self.number
     }
 
     /// JSON-RPC of a node.
     #[must_use]
-    pub fn http_url(self, node: usize) -> String {
+    pub fn http_url(&self, node: usize) -> String {
         url(self.of_node(node))
     }
 
     /// gRPC of a node.
     #[must_use]
-    pub fn grpc_url(self, node: usize) -> String {
+    pub fn grpc_url(&self, node: usize) -> String {
         url(self.of_node(node) + 1)
     }
 
     /// Metrics and health of a node.
     #[must_use]
-    pub fn metrics_url(self, node: usize) -> String {
+    pub fn metrics_url(&self, node: usize) -> String {
         url(self.of_node(node) + 3)
     }
 
     /// Where a node listens for other validators.
     #[must_use]
-    pub fn peer_address(self, node: usize) -> SocketAddr {
+    pub fn peer_address(&self, node: usize) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.of_node(node) + 4).into()
     }
 
     /// The port of the i-th demo rollup.
     #[must_use]
-    pub fn rollup(self, index: u16) -> u16 {
-        self.0 + ROLLUPS_OFFSET + index
+    pub fn rollup(&self, index: u16) -> u16 {
+        self.number + ROLLUPS_OFFSET + index
     }
 
     /// The port from which those of a node follow.
@@ -91,13 +107,13 @@ impl PortBase {
     /// # Panics
     /// A network of one machine has few nodes.
     #[must_use]
-    pub fn of_node(self, node: usize) -> u16 {
-        self.0 + 10 * u16::try_from(node).expect("a network of one machine has few nodes")
+    pub fn of_node(&self, node: usize) -> u16 {
+        self.number + 10 * u16::try_from(node).expect("a network of one machine has few nodes")
     }
 
-    fn is_free(self) -> bool {
+    fn is_free(&self) -> bool {
         let rollups = [self.rollup(0), self.rollup(1)];
-        let mut ports = (self.0..self.0 + STEP).chain(rollups);
+        let mut ports = (self.number..self.number + STEP).chain(rollups);
         ports.all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
     }
 }
@@ -112,12 +128,12 @@ mod tests {
 
     #[test]
     fn no_two_networks_share_a_port_and_none_is_one_that_the_system_gives_away() {
-        let used = |base: PortBase| {
-            let nodes = base.number()..base.number() + STEP;
-            nodes.chain([base.rollup(0), base.rollup(1)])
+        let used = |base: u16| {
+            let rollups = base + ROLLUPS_OFFSET;
+            (base..base + STEP).chain([rollups, rollups + 1])
         };
         let all: Vec<u16> = (0..u16::try_from(BASES).unwrap())
-            .flat_map(|place| used(PortBase(FIRST + STEP * place)))
+            .flat_map(|place| used(FIRST + STEP * place))
             .collect();
         let distinct: std::collections::BTreeSet<&u16> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
@@ -129,6 +145,15 @@ mod tests {
         let base = PortBase::free().unwrap();
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, base.number() + 31)).unwrap();
         assert!(!base.is_free());
-        assert_ne!(PortBase::free().unwrap(), base);
+        assert_ne!(PortBase::free().unwrap().number(), base.number());
+    }
+
+    #[test]
+    fn base_of_a_network_that_is_down_is_not_given_out_until_it_is_dropped() {
+        let base = PortBase::free().unwrap();
+        assert!(PortBase::hold(base.number()).is_none());
+        let number = base.number();
+        drop(base);
+        assert!(PortBase::hold(number).is_some());
     }
 }

@@ -53,7 +53,7 @@ impl Alone {
         signatures.compare(&left.shown)?;
         signatures.read(&home.join("journal"))?;
         let ports = PortBase::free()?;
-        let resigned = alone.judge(&home, dir, ports, &left)?;
+        let resigned = alone.judge(&home, dir, &ports, &left)?;
         signatures.read(&home.join("journal"))?;
         Ok(Met {
             announced: u64::try_from(left.hashes.len()).unwrap_or(u64::MAX),
@@ -100,7 +100,7 @@ impl Alone {
 
     /// Starts a node on what is left: it has all that was announced, goes on signing, and keeps what
     /// was promised. How many heights it signed.
-    fn judge(&self, home: &Path, dir: &Path, ports: PortBase, left: &Left) -> Result<u64, Fault> {
+    fn judge(&self, home: &Path, dir: &Path, ports: &PortBase, left: &Left) -> Result<u64, Fault> {
         let words = ["node", "--home"].map(OsString::from);
         let base = format!("--port_base={}", ports.number());
         let flags = without_floors().into_iter().chain([base]);
