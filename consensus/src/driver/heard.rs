@@ -40,6 +40,13 @@ impl Heard {
         Bound::new("heard_votes", self.first.len(), cap)
     }
 
+    /// What a peer voted in this height, as far as it came here: it goes back to a peer that connects, so
+    /// that whoever comes with a journal of before sees what it signed (D4).
+    pub(crate) fn votes_of(&self, voter: Address) -> impl Iterator<Item = Signed<Vote>> + '_ {
+        let votes = self.first.iter().filter(move |((_, of), _)| *of == voter);
+        votes.map(|(_, signed)| signed.clone())
+    }
+
     /// Forgets a height's votes.
     pub(crate) fn clear(&mut self) {
         self.first.clear();

@@ -394,7 +394,9 @@ impl Driver {
     fn greet(&mut self, peer: Address) {
         let Some(running) = &self.running else { return };
         let messages = running.state_for_peer().into_iter();
-        for message in messages.chain(running.votes_of(peer)) {
+        let votes = self.effects.heard.votes_of(peer).map(Message::Vote);
+        let messages: Vec<_> = messages.chain(votes).collect();
+        for message in messages {
             self.effects.send(To::One(peer), message);
         }
     }

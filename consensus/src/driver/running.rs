@@ -216,17 +216,6 @@ impl Running {
         messages
     }
 
-    /// What a peer voted in this height, as far as it came here: it goes back to a peer that connects, so
-    /// that whoever comes with a journal of before sees what it signed (D4).
-    pub(crate) fn votes_of(&self, voter: Address) -> Vec<Message> {
-        let rounds = self.core.driver.votes().all_rounds().values();
-        let votes = rounds.flat_map(|round| round.received_votes());
-        votes
-            .filter(|signed| signed.message.voter == CoreAddress(voter))
-            .map(|signed| Message::Vote(signed.into()))
-            .collect()
-    }
-
     /// What a want is answered with: the proposal, and what this node voted.
     pub(crate) fn answer(&mut self, peer: Address, round: Round, id: B256) -> Vec<Message> {
         let Some(signed) = self.proposals.get(&(round, id)) else {

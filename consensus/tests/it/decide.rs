@@ -390,45 +390,71 @@ fn equivocation_after_a_decision_is_told_with_the_next_one() {
     assert_eq!(kept.count(), 1);
 }
 
-// The core forgets the votes of earlier rounds when it locks a value.
-#[test]
-fn equivocation_in_a_round_before_the_locked_one_ends_up_in_the_evidence() {
-    let mut net = Cluster::new(4, 20);
-    let silent = net.proposer(1, 0);
-    for node in (0..4).filter(|node| *node != silent) {
-        net.start(node);
+/// A validator that prevoted nil in round 0 of height 1 and is silent otherwise, and a witness of that which
+/// has locked a value in round 1: the core forgets the votes of earlier rounds then.
+struct Locked {
+    net: Cluster,
+    silent: usize,
+    witness: usize,
+}
+
+impl Locked {
+    fn new() -> Self {
+        let mut net = Cluster::new(4, 20);
+        let silent = net.proposer(1, 0);
+        for node in (0..4).filter(|node| *node != silent) {
+            net.start(node);
+        }
+        let witness = net.proposer(1, 1);
+        let mut locked = Self {
+            net,
+            silent,
+            witness,
+        };
+        let started = |net: &Cluster| {
+            let status = net.nodes[witness].driver.as_ref().unwrap().status();
+            status.height == Height(1)
+        };
+        assert!(locked.net.run_until(1_000, started));
+        locked.vote(None);
+        // Without the others' precommits it locks and does not decide.
+        locked.net.rule = Box::new(move |_, _, message| {
+            !matches!(message, Message::Vote(signed)
+                if signed.message.kind == VoteKind::Precommit && message.round() == Round(1))
+        });
+        let is_locked = |net: &Cluster| {
+            voted(net, witness, Round(1), VoteKind::Precommit)
+                .flatten()
+                .is_some()
+        };
+        assert!(locked.net.run_until(5_000, is_locked));
+        locked
     }
-    let witness = net.proposer(1, 1);
-    let vote = |net: &Cluster, block_hash| {
+
+    /// The silent one's prevote of round 0.
+    fn vote(&mut self, block_hash: Option<B256>) -> Message {
         let vote = Vote {
             height: Height(1),
             round: Round(0),
             kind: VoteKind::Prevote,
             block_hash,
-            voter: net.address(silent),
+            voter: self.net.address(self.silent),
         };
-        Message::Vote(signed(vote, &net.nodes[silent].key.clone()))
-    };
-    let started = |net: &Cluster| {
-        let status = net.nodes[witness].driver.as_ref().unwrap().status();
-        status.height == Height(1)
-    };
-    assert!(net.run_until(1_000, started));
-    let first = vote(&net, None);
-    net.deliver(silent, witness, first);
-    // Without the others' precommits it locks and does not decide.
-    net.rule = Box::new(move |_, _, message| {
-        !matches!(message, Message::Vote(signed)
-            if signed.message.kind == VoteKind::Precommit && message.round() == Round(1))
-    });
-    let locked = |net: &Cluster| {
-        voted(net, witness, Round(1), VoteKind::Precommit)
-            .flatten()
-            .is_some()
-    };
-    assert!(net.run_until(5_000, locked));
-    let second = vote(&net, Some(cloverleaf_types::B256::repeat_byte(1)));
-    net.deliver(silent, witness, second);
+        let vote = Message::Vote(signed(vote, &self.net.nodes[self.silent].key.clone()));
+        self.net.deliver(self.silent, self.witness, vote.clone());
+        vote
+    }
+}
+
+#[test]
+fn equivocation_in_a_round_before_the_locked_one_ends_up_in_the_evidence() {
+    let mut locked = Locked::new();
+    locked.vote(Some(B256::repeat_byte(1)));
+    let Locked {
+        mut net,
+        silent,
+        witness,
+    } = locked;
     net.rule = Box::new(|_, _, _| true);
     assert!(net.run_until(20_000, |net| net.tip(witness) >= 2));
     let [evidence] = &net.nodes[witness].evidence[..] else {
@@ -437,6 +463,23 @@ fn equivocation_in_a_round_before_the_locked_one_ends_up_in_the_evidence() {
     let (offender, height) = (evidence.offender(), evidence.height());
     assert_eq!((offender, height), (net.address(silent), Height(1)));
     assert!(evidence.holds(NETWORK, &Secp256k1));
+}
+
+// D4
+#[test]
+fn votes_of_all_rounds_go_back_to_their_voter_when_it_connects() {
+    let mut locked = Locked::new();
+    let vote = locked.vote(None);
+    let Locked {
+        mut net,
+        silent,
+        witness,
+    } = locked;
+    let peer = net.address(silent);
+    net.nodes[witness].sent.clear();
+    net.input(witness, Input::Connected { peer });
+    let sent = &net.nodes[witness].sent;
+    assert!(sent.contains(&(To::One(peer), vote)), "{sent:?}");
 }
 
 #[test]
