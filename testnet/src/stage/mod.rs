@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::external::{Node, Seen, Watched};
 use crate::load::{Answer, Grpc, Lives, Load, Plan, Signed, Targets};
-use crate::process::{Binary, Error, Finished, Host, Joiner, Network, NetworkPlan};
+use crate::process::{Binary, Error, Finished, Host, Joiner, Network, NetworkPlan, Stopwatch};
 
 pub use dir::Dir;
 pub use error::Fault;
@@ -281,17 +281,24 @@ impl Stage {
         self.runtime.block_on(client.submit(signed, wait))
     }
 
-    /// Submits a transaction to a node, and waits until it has come so far.
+    /// Submits a transaction to a node, and waits until it has come so far; a node says after 10 s that it
+    /// has not yet, and is asked again.
     ///
     /// # Errors
     /// It has not.
     pub fn submit(&self, node: Node, signed: &Signed, wait: Wait) -> Result<(), Fault> {
-        match self.answer(node, signed, wait) {
-            Answer::Reached(_) => Ok(()),
-            other => Err(Fault::broken(format!(
-                "node {node} answers {other:?} to a transaction of {}",
-                signed.key.0
-            ))),
+        let watch = Stopwatch::start();
+        loop {
+            match self.answer(node, signed, wait) {
+                Answer::Reached(_) => return Ok(()),
+                Answer::Late(_) if watch.elapsed() < SOON => {}
+                other => {
+                    let chain_id = signed.key.0;
+                    return Err(Fault::broken(format!(
+                        "node {node} answers {other:?} to a transaction of {chain_id}"
+                    )));
+                }
+            }
         }
     }
 
