@@ -15,15 +15,12 @@ use rocksdb::{
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::limits;
-use crate::manifest::{self, CURRENT};
+use crate::log_file::{self, CURRENT};
 use crate::memory::Memory;
 
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
 /// background.
 const NO_RESUME: &str = "max_bgerror_resume_count=0";
-
-/// What RocksDB tells of itself, in words, since it was opened.
-const TEXT_LOG: &str = "LOG";
 
 /// RocksDB's properties of a column: bytes of its tables, of large values, and of what is in memory.
 const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
@@ -43,7 +40,7 @@ impl Database {
     /// Opens the database in a directory, or makes both.
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         Self::check_beginning(path)?;
-        manifest::check(path)?;
+        log_file::check(path)?;
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
@@ -51,18 +48,14 @@ impl Database {
         match open(&path, memory) {
             Ok(db) => Ok(Self { db, path }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
-            Err(source) => Err(StoreError::Open {
-                place: damaged_log(&path, &source).unwrap_or_default(),
-                path,
-                source,
-            }),
+            Err(source) => Err(StoreError::Open { path, source }),
         }
     }
 
     /// Opens the database in a directory without changing it: what is in RocksDB's log alone is read
     /// into memory.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        manifest::check(path)?;
+        log_file::check(path)?;
         let path = path.to_path_buf();
         let memory = Memory::default();
         let opened = columns(memory).and_then(|columns| {
@@ -71,11 +64,7 @@ impl Database {
         });
         match opened {
             Ok(db) => Ok(Self { db, path }),
-            Err(source) => Err(StoreError::Open {
-                place: String::new(),
-                path,
-                source,
-            }),
+            Err(source) => Err(StoreError::Open { path, source }),
         }
     }
 
@@ -165,7 +154,8 @@ impl Database {
         self.write_with(writes, true)
     }
 
-    /// Writes everything or nothing. It is durable with the next write that is synced.
+    /// Writes everything or nothing. It is durable with the next write that is synced. Not in a store that is
+    /// in use: there only the last record may not be synced (see [`log_file`]).
     pub(crate) fn write(&self, writes: Writes<'_>) -> Result<(), StoreError> {
         self.write_with(writes, false)
     }
@@ -310,8 +300,8 @@ fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
     let mut options = Options::default().get_options_from_string(NO_RESUME)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    // Refuses to open at damage within the log; the default would silently go back to before it.
-    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    // Goes back to before what it cannot read, which is a torn record: damage was looked for before.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_max_total_wal_size(limits::LOG_BYTES_MAX);
@@ -331,18 +321,6 @@ fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
 fn is_locked(error: &rocksdb::Error) -> bool {
     let text: &str = error.as_ref();
     text.contains("While lock file") || text.contains("lock hold by current process")
-}
-
-/// Which of its logs RocksDB found damaged, as it has just told its text log alone.
-fn damaged_log(path: &Path, error: &rocksdb::Error) -> Option<String> {
-    if error.kind() != ErrorKind::Corruption {
-        return None;
-    }
-    let text = fs::read(path.join(TEXT_LOG)).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let (told, _) = text.split_once(": dropping ")?;
-    let file = told.rsplit(['/', ' ']).next()?;
-    Some(format!(" in {file}"))
 }
 
 /// A new directory is durable when its parent is synced.

@@ -26,15 +26,13 @@ pub enum StoreError {
     },
     /// RocksDB does not open the directory.
     #[error(
-        "the store {path} cannot be opened: {source}{place}; check space and disk; if it is damaged, keep \
+        "the store {path} cannot be opened: {source}; check space and disk; if it is damaged, keep \
          it aside and start again: the node fetches the blocks from its peers, and its key has amnesia \
          meanwhile"
     )]
     Open {
         /// The store's directory.
         path: PathBuf,
-        /// ` in FILE` when RocksDB's log is damaged, which what it says does not name.
-        place: String,
         /// What RocksDB said.
         source: rocksdb::Error,
     },

@@ -33,8 +33,8 @@
 //! place.
 //!
 //! # Recovery
-//! Opening replays RocksDB's own log. A record that was torn at its end was never acknowledged and
-//! is cut off; damage before that refuses to open, since what follows it was acknowledged. Whether
+//! Opening replays RocksDB's own log. A record of which a power cut kept a part was never acknowledged
+//! and is cut off; damage refuses to open, by the file's name, since it was acknowledged. Whether
 //! the tip is as high as it must be, only the journals' watermark can say: the highest height that they
 //! hold a signature for (D4).
 //!
@@ -60,7 +60,7 @@ pub mod limits;
 mod column;
 mod database;
 mod keys;
-mod manifest;
+mod log_file;
 mod memory;
 
 mod commit;

@@ -38,6 +38,9 @@ pub const REMOVALS_WINDOW: usize = 256;
 /// and nobody reads past more of them.
 pub const REMOVALS_MAX: usize = 128;
 
+/// Blocks that are removed in one synced write: a commit that comes meanwhile waits for it.
+pub const REMOVED_TOGETHER: u64 = 16;
+
 /// RocksDB's own text logs: how many.
 pub const TEXT_LOGS_MAX: usize = 4;
 

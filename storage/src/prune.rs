@@ -5,9 +5,10 @@ use cloverleaf_types::{ChainId, Height};
 use rocksdb::Direction;
 
 use crate::column::Column;
+use crate::database::Writes;
 use crate::error::StoreError;
-use crate::keys;
 use crate::store::{Store, meta};
+use crate::{keys, limits};
 
 /// Who still needs old blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,8 +109,8 @@ impl Store {
     /// and branches that prove them: they say who decides. So do the places of transactions and bundles:
     /// what they name is gone, but an author still knows them (W2).
     ///
-    /// Each block goes in one write, which is not synced: what a crash of the machine brings back is
-    /// removed again. [`Store::prunable_below`] says how far it may go.
+    /// Some blocks go together, in one synced write: what a crash of the machine brings back is removed
+    /// again. [`Store::prunable_below`] says how far it may go.
     ///
     /// # Errors
     /// Somebody needs what it would remove: nothing has changed. The disk failed or is damaged; what was
@@ -125,18 +126,20 @@ impl Store {
         }
         let mut removed = 0;
         while next < below && removed < blocks_max {
-            // A commit waits for one block, not for all.
+            // A commit waits for some blocks, not for all.
+            let some = limits::REMOVED_TOGETHER.min(blocks_max - removed);
+            let end = Height(next.0.saturating_add(some)).min(below);
             let mut writer = self.writer();
             if writer.stopped {
                 let path = self.database().path().to_path_buf();
                 return Err(StoreError::Stopped { path });
             }
-            if let Err(error) = self.remove(next) {
+            if let Err(error) = self.remove(next, end) {
                 writer.stopped = true;
                 return Err(error);
             }
-            removed += 1;
-            next = next.next();
+            removed += end.0 - next.0;
+            next = end;
         }
         Ok(removed)
     }
@@ -189,9 +192,19 @@ impl Store {
         Ok(window.reaches(height, self.timestamp_ms(height)?, tip, tip_ms))
     }
 
-    fn remove(&self, height: Height) -> Result<(), StoreError> {
+    /// Removes the blocks from a height on, up to another one.
+    fn remove(&self, first: Height, end: Height) -> Result<(), StoreError> {
         let database = self.database();
         let mut writes = database.writes();
+        for height in first.0..end.0 {
+            self.remove_block(Height(height), &mut writes)?;
+        }
+        writes.put(Column::Meta, meta::FIRST, &end.0.to_be_bytes());
+        database.write_synced(writes)
+    }
+
+    fn remove_block(&self, height: Height, writes: &mut Writes<'_>) -> Result<(), StoreError> {
+        let database = self.database();
         let prefix = keys::height(height);
         let mut has_control = false;
         for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
@@ -211,9 +224,7 @@ impl Store {
         if !has_control {
             writes.delete(Column::Blocks, &prefix);
         }
-        let first = height.next().0.to_be_bytes();
-        writes.put(Column::Meta, meta::FIRST, &first);
-        database.write(writes)
+        Ok(())
     }
 
     fn timestamp_ms(&self, height: Height) -> Result<u64, StoreError> {

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use cloverleaf_replica::Input;
+use cloverleaf_storage::limits::REMOVED_TOGETHER;
 use cloverleaf_storage::{Needed, Store, StoreError};
 use cloverleaf_types::Height;
 
@@ -68,6 +69,10 @@ fn run(
     while commits.recv().is_ok() {
         let replay_window_ms = keep.replay_window_ms;
         let below = store.prunable_below(keep.heights, replay_window_ms)?;
+        let first = store.first_height()?.unwrap_or(below);
+        if below.0.saturating_sub(first.0) < REMOVED_TOGETHER {
+            continue; // Each write waits for the disk.
+        }
         let needed = Needed::ByWindow { replay_window_ms };
         if store.prune(below, needed, BLOCKS_PER_STEP_MAX)? > 0 {
             let first_kept = store.first_height()?.unwrap_or(Height(1));

@@ -43,6 +43,10 @@ impl Home {
     fn crash_image(&self, store: &Store) -> Self {
         // Files must not come and go while they are copied one by one.
         store.database().settle().unwrap();
+        self.copy()
+    }
+
+    fn copy(&self) -> Self {
         let image = Self::new();
         fs::create_dir_all(image.path()).unwrap();
         for file in fs::read_dir(self.path()).unwrap() {

@@ -1,0 +1,324 @@
+//! RocksDB's logs and its MANIFEST, checked before RocksDB reads them.
+//!
+//! ```text
+//! file = block, …           block = 32 KiB of fragments, and zeros where no header fits
+//! fragment = masked CRC-32C of type ‖ payload: u32 LE, length: u16 LE, type: u8, payload
+//! type     1 a whole record · 2 its first fragment · 3 one in the middle · 4 its last
+//! ```
+//! RocksDB does not tell damage from a write of which a power cut kept a part: by its setting it refuses
+//! both, or goes back to before both without a word, of its MANIFEST always the latter; of some types of
+//! fragments it makes an endless loop.
+//!
+//! Here they differ. Every write is synced before the next one, so a record that was not has no other
+//! behind it. What is missing of it was never written: it lies behind the end of the file, or is zeros, by
+//! sectors. Everything else that is no fragment is damage. The format is LevelDB's log format.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crc::{CRC_32_ISCSI, Crc, Table};
+
+use crate::error::StoreError;
+
+/// The file that RocksDB makes when a database is complete, and names its latest MANIFEST.
+pub(crate) const CURRENT: &str = "CURRENT";
+
+/// A fragment lies within one of these.
+const BLOCK_BYTES: usize = 32 * 1024;
+
+/// Checksum, length, type.
+const HEADER_BYTES: usize = 7;
+
+/// What a disk writes at once, in bytes.
+const SECTOR_BYTES: usize = 512;
+
+const CASTAGNOLI: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+
+/// Checks the MANIFEST and the logs of a store. What is not there or cannot be read is left to RocksDB.
+///
+/// # Errors
+/// One is damaged: its name and where.
+pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
+    if let Ok(current) = fs::read_to_string(path.join(CURRENT)) {
+        check_file(path, current.trim_end(), true)?;
+    }
+    // Only what was written last may be torn.
+    let mut may_be_torn = true;
+    for name in logs(path).iter().rev() {
+        may_be_torn &= check_file(path, name, may_be_torn)?;
+    }
+    Ok(())
+}
+
+/// The names of the logs, oldest first.
+fn logs(path: &Path) -> Vec<String> {
+    let files = fs::read_dir(path).into_iter().flatten().flatten();
+    let logs = files.map(|file| file.path()).filter_map(|file| {
+        let is_log = file.extension().is_some_and(|it| it == "log");
+        let number: u64 = file.file_stem()?.to_str()?.parse().ok()?;
+        is_log.then(|| Some((number, name(&file)?)))?
+    });
+    let mut logs: Vec<(u64, String)> = logs.collect();
+    logs.sort_unstable();
+    logs.into_iter().map(|(_, name)| name).collect()
+}
+
+fn name(file: &PathBuf) -> Option<String> {
+    Some(file.file_name()?.to_str()?.to_owned())
+}
+
+/// True if nothing was ever written to the file.
+fn check_file(path: &Path, name: &str, may_be_torn: bool) -> Result<bool, StoreError> {
+    let bytes = fs::read(path.join(name)).unwrap_or_default();
+    match first_bad(&bytes) {
+        Some(at) if !(may_be_torn && is_torn(&bytes, at)) => Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            what: format!("the file {name} at byte {at}"),
+        }),
+        _ => Ok(bytes.is_empty()),
+    }
+}
+
+/// A fragment that is what was written.
+#[derive(Clone, Copy)]
+struct Fragment {
+    /// Where it ends.
+    end: usize,
+    begins: bool,
+    ends: bool,
+}
+
+/// The fragment at a place, if there is one.
+fn fragment(bytes: &[u8], at: usize) -> Option<Fragment> {
+    let (header, rest) = bytes.get(at..)?.split_at_checked(HEADER_BYTES)?;
+    let [a, b, c, d, low, high, kind] = *header else {
+        return None;
+    };
+    let (begins, ends) = match kind {
+        1 => (true, true),
+        2 => (true, false),
+        3 => (false, false),
+        4 => (false, true),
+        _ => return None,
+    };
+    let length = usize::from(u16::from_le_bytes([low, high]));
+    let payload = rest.get(..length)?;
+    let end = at + HEADER_BYTES + length;
+    let is_in_block = at % BLOCK_BYTES + HEADER_BYTES + length <= BLOCK_BYTES;
+    let mut digest = CASTAGNOLI.digest();
+    digest.update(&[kind]);
+    digest.update(payload);
+    let is_whole = u32::from_le_bytes([a, b, c, d]) == masked(digest.finalize());
+    (is_in_block && is_whole).then_some(Fragment { end, begins, ends })
+}
+
+/// As RocksDB keeps checksums, so that one of data with checksums in it is not weak.
+fn masked(checksum: u32) -> u32 {
+    checksum.rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// Where a fragment would be, from a place on: behind a block's padding.
+fn behind_padding(at: usize) -> usize {
+    let left_of_block = BLOCK_BYTES - at % BLOCK_BYTES;
+    let padding = if left_of_block < HEADER_BYTES {
+        left_of_block
+    } else {
+        0
+    };
+    at + padding
+}
+
+/// Where the first fragment should be that is none, or not one that follows the one before it.
+fn first_bad(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut within) = (0, false);
+    while at < bytes.len() {
+        let next = fragment(bytes, at).filter(|it| it.begins != within);
+        let Some(next) = next else { return Some(at) };
+        (at, within) = (behind_padding(next.end), !next.ends);
+    }
+    None
+}
+
+/// True if what begins at a place may be a record that a power cut kept a part of.
+fn is_torn(bytes: &[u8], at: usize) -> bool {
+    is_missing_some(bytes, at) && !begins_again(bytes, at)
+}
+
+/// True if some of the fragment at a place was never written.
+fn is_missing_some(bytes: &[u8], at: usize) -> bool {
+    let length = match bytes.get(at + 4..at + 6) {
+        Some(length) => usize::from(u16::from_le_bytes([length[0], length[1]])),
+        None => return true,
+    };
+    let end = at + HEADER_BYTES + length;
+    let Some(fragment) = bytes.get(at..end) else {
+        return true;
+    };
+    let (first, others) = fragment.split_at(fragment.len().min(SECTOR_BYTES - at % SECTOR_BYTES));
+    let mut sectors = std::iter::once(first).chain(others.chunks(SECTOR_BYTES));
+    sectors.any(|sector| sector.iter().all(|byte| *byte == 0))
+}
+
+/// True if a record begins behind a place.
+fn begins_again(bytes: &[u8], at: usize) -> bool {
+    let next_block = (at - at % BLOCK_BYTES + BLOCK_BYTES).min(bytes.len());
+    // A payload may contain what looks like a record, but not one after the other up to the end.
+    let begins = |at: usize| fragment(bytes, at).is_some_and(|it| it.begins);
+    let in_block = (at + 1..next_block).any(|at| begins(at) && leads_to_the_end(bytes, at));
+    // Each block begins with a fragment.
+    let mut blocks = (next_block..bytes.len()).step_by(BLOCK_BYTES);
+    in_block || blocks.any(|block| fragments(bytes, block).any(|it| it.begins))
+}
+
+fn leads_to_the_end(bytes: &[u8], at: usize) -> bool {
+    let last = fragments(bytes, at).last();
+    last.is_some_and(|last| behind_padding(last.end) >= bytes.len())
+}
+
+/// The fragments from a place on, up to what is none.
+fn fragments(bytes: &[u8], at: usize) -> impl Iterator<Item = Fragment> + '_ {
+    let next = |it: &Fragment| fragment(bytes, behind_padding(it.end));
+    std::iter::successors(fragment(bytes, at), next)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A file of records with these payloads.
+    fn file(payloads: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for payload in payloads {
+            append(&mut bytes, payload);
+        }
+        bytes
+    }
+
+    fn append(bytes: &mut Vec<u8>, mut payload: &[u8]) {
+        let mut begins = true;
+        loop {
+            let start = behind_padding(bytes.len());
+            bytes.resize(start, 0);
+            let room = BLOCK_BYTES - start % BLOCK_BYTES - HEADER_BYTES;
+            let (part, rest) = payload.split_at(payload.len().min(room));
+            let kind = match (begins, rest.is_empty()) {
+                (true, true) => 1,
+                (true, false) => 2,
+                (false, false) => 3,
+                (false, true) => 4,
+            };
+            let mut digest = CASTAGNOLI.digest();
+            digest.update(&[kind]);
+            digest.update(part);
+            bytes.extend(masked(digest.finalize()).to_le_bytes());
+            bytes.extend(u16::try_from(part.len()).unwrap().to_le_bytes());
+            bytes.push(kind);
+            bytes.extend(part);
+            (payload, begins) = (rest, false);
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Where the first damage is.
+    fn damage(bytes: &[u8]) -> Option<usize> {
+        first_bad(bytes).filter(|at| !is_torn(bytes, *at))
+    }
+
+    fn payload(length: usize) -> Vec<u8> {
+        (0..=u8::MAX)
+            .cycle()
+            .map(|it| it | 1)
+            .take(length)
+            .collect()
+    }
+
+    #[test]
+    fn any_bit_of_any_record_is_damage_unless_it_makes_the_last_one_seem_cut_off() {
+        let whole = file(&[payload(11), payload(8), payload(16)]);
+        let last = whole.len() - HEADER_BYTES - 16;
+        assert_eq!(damage(&whole), None);
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut changed = whole.clone();
+                changed[at] ^= 1 << bit;
+                let is_length_of_last = (last + 4..last + 6).contains(&at);
+                assert!(
+                    damage(&changed).is_some() || is_length_of_last,
+                    "bit {bit} of byte {at}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn fragments_that_do_not_follow_each_other_are_damage() {
+        let whole = file(&[payload(100), payload(2 * BLOCK_BYTES), payload(9)]);
+        assert_eq!(damage(&whole), None);
+        let without_an_end = [&whole[..BLOCK_BYTES], &file(&[payload(9)])].concat();
+        assert_eq!(damage(&without_an_end), Some(BLOCK_BYTES));
+    }
+
+    #[test]
+    fn what_looks_like_a_record_in_a_payload_does_not_make_a_torn_one_damage() {
+        let mut crafted = payload(3_000);
+        let inner = file(&[payload(40)]);
+        crafted[700..700 + inner.len()].copy_from_slice(&inner);
+        let synced = file(&[payload(50)]);
+        let mut torn = file(&[payload(50), crafted]);
+        torn.truncate(synced.len() + 2_000);
+        assert_eq!(damage(&torn), None);
+    }
+
+    #[test]
+    fn records_are_found_behind_the_padding_of_a_block() {
+        let mut whole = file(&[payload(BLOCK_BYTES - HEADER_BYTES - 3), payload(17)]);
+        append(&mut whole, &payload(12));
+        assert_eq!(damage(&whole), None);
+        whole[BLOCK_BYTES + 9] ^= 1;
+        assert_eq!(damage(&whole), Some(BLOCK_BYTES));
+    }
+
+    proptest! {
+        #[test]
+        fn record_that_a_power_cut_left_any_part_of_is_no_damage(
+            synced in prop::collection::vec(0..50_000_usize, 0..4),
+            last in 0..100_000_usize,
+            kept_bytes in any::<prop::sample::Index>(),
+            lost_sectors in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let mut bytes = file(&synced.iter().map(|it| payload(*it)).collect::<Vec<_>>());
+            let before = bytes.len();
+            append(&mut bytes, &payload(last));
+            prop_assert_eq!(damage(&bytes), None);
+            let kept = before + kept_bytes.index(bytes.len() - before + 1);
+            bytes.truncate(kept);
+            for lost in lost_sectors.iter().filter(|_| kept > before) {
+                let at = before + lost.index(kept - before);
+                let sector = at - at % SECTOR_BYTES;
+                let end = kept.min(sector + SECTOR_BYTES);
+                bytes.get_mut(sector.max(before)..end).unwrap().fill(0);
+            }
+            prop_assert_eq!(damage(&bytes), None);
+        }
+
+        #[test]
+        fn changed_byte_before_the_last_record_is_damage(
+            lengths in prop::collection::vec(0..50_000_usize, 1..4),
+            changed in any::<prop::sample::Index>(),
+            mask in 1..=u8::MAX,
+        ) {
+            let mut bytes = file(&lengths.iter().map(|it| payload(*it)).collect::<Vec<_>>());
+            let before = bytes.len();
+            append(&mut bytes, &payload(30));
+            let at = changed.index(before);
+            let is_padding = at >= BLOCK_BYTES - HEADER_BYTES
+                && behind_padding(at) != at || at % BLOCK_BYTES > BLOCK_BYTES - HEADER_BYTES;
+            bytes[at] ^= mask;
+            prop_assert!(damage(&bytes).is_some() || is_padding);
+        }
+    }
+}
