@@ -53,7 +53,10 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// A registry, to be read by whoever asks for `/metrics`.
 #[derive(Clone, Debug)]
-pub(crate) struct Metered(Arc<Mutex<Registry>>);
+pub(crate) struct Metered {
+    registry: Arc<Mutex<Registry>>,
+    process: ProcessMetrics,
+}
 
 /// The metrics of a validator.
 #[derive(Debug)]
@@ -74,8 +77,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Nothing is counted yet.
     pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix(PREFIX);
-        ProcessMetrics::register(&mut registry).begin();
+        let (mut registry, process) = begin();
         Self {
             bundle: BundleMetrics::register(&mut registry),
             consensus: ConsensusMetrics::register(&mut registry),
@@ -87,36 +89,44 @@ impl Metrics {
             rpc: RpcMetrics::register(&mut registry),
             storage: StorageMetrics::register(&mut registry),
             stream: StreamMetrics::register(&mut registry),
-            metered: Metered::new(registry),
+            metered: Metered::new(registry, process),
         }
     }
 }
 
 impl Metered {
-    fn new(registry: Registry) -> Self {
-        Self(Arc::new(Mutex::new(registry)))
+    fn new(registry: Registry, process: ProcessMetrics) -> Self {
+        let registry = Arc::new(Mutex::new(registry));
+        Self { registry, process }
     }
 
     /// The metrics of an embedded rollup that runs by itself.
     pub(crate) fn rollup() -> (Self, ClientMetrics) {
-        let mut registry = Registry::with_prefix(PREFIX);
-        ProcessMetrics::register(&mut registry).begin();
+        let (mut registry, process) = begin();
         let metrics = ClientMetrics::register(&mut registry);
-        (Self::new(registry), metrics)
+        (Self::new(registry, process), metrics)
     }
 
     /// Registers what another crate counts by itself.
     pub(crate) fn with<M>(&self, register: impl FnOnce(&mut Registry) -> M) -> M {
-        register(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Everything that is counted, in the text form of OpenMetrics.
     pub(crate) fn text(&self) -> String {
-        let registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.process.look();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         encode(&mut text, &registry).expect("a string takes all text");
         text
     }
+}
+
+fn begin() -> (Registry, ProcessMetrics) {
+    let mut registry = Registry::with_prefix(PREFIX);
+    let process = ProcessMetrics::register(&mut registry);
+    process.begin();
+    (registry, process)
 }
 
 /// A count as a gauge's number.

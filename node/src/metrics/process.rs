@@ -1,9 +1,10 @@
 //! The process itself.
 
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::runtime::Handle;
 
 use super::kinds::Seconds;
-use super::seconds;
+use super::{count, seconds};
 use crate::clock::now_ms;
 
 metrics!(
@@ -13,6 +14,8 @@ metrics!(
         start_timestamp_seconds: Seconds;
         /// 1; what runs is in the label.
         build_info: Gauge["version"];
+        /// Tasks that are not over: of connections, streams and what the node does beside. With an unchanged load they stay as many.
+        tasks: Gauge;
     }
 );
 
@@ -21,5 +24,12 @@ impl ProcessMetrics {
     pub(crate) fn begin(&self) {
         self.start_timestamp_seconds.set(seconds(now_ms()));
         self.build_info.of([env!("CARGO_PKG_VERSION")]).set(1);
+    }
+
+    /// Somebody asks.
+    pub(crate) fn look(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.tasks.set(count(runtime.metrics().num_alive_tasks()));
+        }
     }
 }

@@ -46,7 +46,7 @@ const KEEP_HEIGHTS: u64 = 2_000;
 /// Growth is told per so many heights.
 const PER_HEIGHTS: f64 = 10_000.0;
 
-/// How many more descriptors or threads than after the warm-up may be there at the end: connections of
+/// How many more descriptors, threads or tasks than after the warm-up may be there at the end: connections of
 /// those who look come and go, and so do tables.
 const MORE_MAX: u64 = 16;
 
@@ -60,6 +60,8 @@ const MIB: f64 = 1_048_576.0;
 struct Look {
     height: u64,
     usage: Usage,
+    /// Of its runtime.
+    tasks: u64,
     disk_bytes: u64,
 }
 
@@ -156,9 +158,12 @@ impl Soak {
         let process = on.stage.network().process_id(node);
         let process = process.ok_or_else(|| Fault::broken(format!("node {node} is down")))?;
         let home = on.stage.network().dir().join(format!("node{node}"));
+        let tasks = on.stage.network().metric(node, "cloverleaf_node_tasks");
         let look = Look {
             height,
             usage: Usage::of(process)?,
+            tasks: tasks
+                .ok_or_else(|| Fault::broken(format!("node {node} does not tell its tasks")))?,
             disk_bytes: folder_bytes(&home),
         };
         if std::env::var_os("CLOVERLEAF_LOOKS").is_some() {
@@ -183,7 +188,7 @@ fn judge(node: usize, looks: &[Look], units: Range<u64>, tally: &mut Tally) {
     if let (Some(memory), Some(disk)) = (memory, disk) {
         let told = format!(
             "memory {:.0} MiB {:+.2} ± {:.2}, disk {:+.2} MiB per 10,000 heights, {} to {} \
-             descriptors, {} to {} threads",
+             descriptors, {} to {} threads, {} to {} tasks",
             mib(last.usage.memory_bytes),
             memory.rise,
             memory.bound,
@@ -192,6 +197,8 @@ fn judge(node: usize, looks: &[Look], units: Range<u64>, tally: &mut Tally) {
             last.usage.descriptors,
             begun.usage.threads,
             last.usage.threads,
+            begun.tasks,
+            last.tasks,
         );
         tally.figure(&format!("node {node}"), told);
         let is_judged = units.end - units.start >= ROW.counts.long;
@@ -209,6 +216,7 @@ fn judge(node: usize, looks: &[Look], units: Range<u64>, tally: &mut Tally) {
             last.usage.descriptors,
         ),
         ("threads", begun.usage.threads, last.usage.threads),
+        ("tasks", begun.tasks, last.tasks),
     ] {
         if after > before + MORE_MAX {
             tally.break_at(
