@@ -80,6 +80,8 @@ counts! {
     refused,
     /// Items that gave way in a full pool.
     gave_way,
+    /// Times that a node said that another took an item's nonce.
+    replaced,
     /// Items that were announced as available.
     available,
     /// Times that a reader of a stream went on at its cursor.

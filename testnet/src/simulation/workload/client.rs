@@ -49,9 +49,18 @@ pub(super) struct Client {
     bundles: bool,
     data_bytes_max: usize,
     nonces: BTreeMap<ChainId, u64>,
-    placed: BTreeSet<(ChainId, u64)>,
+    placed: BTreeSet<Place>,
     open: Vec<Open>,
+    /// What was ever sent, with the transactions that take nonces.
+    sent: BTreeMap<Name, Vec<TransactionKey>>,
+    /// The nonce that each of them takes.
+    places: BTreeMap<TransactionKey, Place>,
+    /// How many take it.
+    rivals: BTreeMap<Place, usize>,
 }
+
+/// A nonce on a rollup.
+type Place = (ChainId, u64);
 
 impl Client {
     pub(super) fn new(position: usize, home: usize, config: &WorkloadConfig) -> Self {
@@ -64,6 +73,9 @@ impl Client {
             nonces: BTreeMap::new(),
             placed: BTreeSet::new(),
             open: Vec::new(),
+            sent: BTreeMap::new(),
+            places: BTreeMap::new(),
+            rivals: BTreeMap::new(),
         }
     }
 
@@ -85,7 +97,8 @@ impl Client {
             });
             let nonces = open.filter(|found| found.chain_id == *chain_id);
             let lowest = nonces.filter_map(|found| found.nonce).min();
-            (*chain_id, lowest.unwrap_or(*next))
+            // What was given up is not placed either.
+            (*chain_id, lowest.map_or(*next, |lowest| lowest.min(*next)))
         });
         settled.collect()
     }
@@ -107,6 +120,7 @@ impl Client {
             };
             Submission::Transaction(transaction)
         };
+        self.note(&submission);
         self.open.push(Open {
             missing: submission
                 .transactions()
@@ -118,6 +132,25 @@ impl Client {
             available: false,
         });
         Some(submission)
+    }
+
+    fn note(&mut self, submission: &Submission) {
+        let mut sent = Vec::new();
+        for found in submission.transactions() {
+            let Some(nonce) = found.nonce else { continue };
+            let (key, place) = (found.key(), (found.chain_id, nonce));
+            self.places.insert(key, place);
+            *self.rivals.entry(place).or_default() += 1;
+            sent.push(key);
+        }
+        self.sent.insert(submission.name(), sent);
+    }
+
+    /// Whether something can have taken a nonce of what this client sent: another transaction was sent for
+    /// it, or one is placed. Nothing if it is not its own.
+    pub(super) fn may_be_replaced(&self, name: &Name) -> Option<bool> {
+        let mut taken = self.sent.get(name)?.iter().map(|key| self.places[key]);
+        Some(taken.any(|place| self.placed.contains(&place) || self.rivals[&place] > 1))
     }
 
     /// What it sends again, to another node.
@@ -166,11 +199,9 @@ impl Client {
 
     /// A block was decided.
     pub(super) fn follow(&mut self, placed: &BTreeSet<TransactionKey>, dropped: &BTreeSet<Name>) {
+        let places = placed.iter().filter_map(|key| self.places.get(key));
+        self.placed.extend(places);
         for open in &mut self.open {
-            let found = open.submission.transactions();
-            let found = found.filter(|found| placed.contains(&found.key()));
-            let nonces = found.filter_map(|found| Some((found.chain_id, found.nonce?)));
-            self.placed.extend(nonces);
             open.missing.retain(|key| !placed.contains(key));
         }
         self.open.retain(|open| !open.missing.is_empty());

@@ -72,6 +72,15 @@ impl Workload {
         }
     }
 
+    /// Whether what somebody sent can have been replaced: something else was sent for a nonce of it, or its
+    /// nonce is placed. What no client sent may be anything.
+    pub(crate) fn may_be_replaced(&self, name: &Name) -> bool {
+        let mut known = self.clients.iter();
+        known
+            .find_map(|it| it.may_be_replaced(name))
+            .unwrap_or(true)
+    }
+
     /// Ends the sending of new items.
     pub(crate) fn close(&mut self) {
         self.closing = true;

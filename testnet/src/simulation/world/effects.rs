@@ -161,6 +161,15 @@ impl Simulation {
                 let removed = matches!(state, State::Dropped { reason, .. } if reason == DropReason::AuthorRemoved);
                 self.counts.author_removed += u64::from(removed);
                 self.counts.gave_way += u64::from(state == State::Rejected);
+                if matches!(state, State::Replaced { .. }) {
+                    self.counts.replaced += 1;
+                    if !self.workload.may_be_replaced(&name) {
+                        let what = format!(
+                            "it says {state:?} of {name:?}, for whose nonces nothing else was sent"
+                        );
+                        return Err(self.misdeed(host, what));
+                    }
+                }
                 self.judge.ended(node, name, &state)?;
             }
             Sighting::Progress(..) => {}
