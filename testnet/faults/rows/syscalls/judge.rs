@@ -36,7 +36,9 @@ const SEGMENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// How the node ended, and what it had said by then.
 struct End {
+    /// How it ended by itself.
     status: Option<ExitStatus>,
+    is_down: bool,
     announced: u64,
     answers: Answers,
     injected: Option<Injected>,
@@ -71,7 +73,7 @@ pub(super) fn judge(
         let tip = stage.seen().tip();
         stage.wait("the others go on", |seen| seen.tip() > tip + 4)?;
     }
-    if end.status.is_some() {
+    if end.is_down {
         stage.restart(NODE)?;
     }
     let tip = stage.seen().tip();
@@ -93,7 +95,7 @@ pub(super) fn judge(
 }
 
 /// Runs the node until the call has ended it, or it has come to the last height. A node that goes on
-/// is left to the stage.
+/// after the call is left to the stage; one that has not come to it ends here, since it still could.
 fn run_to_the_call(
     stage: &mut Stage,
     home: &Path,
@@ -122,16 +124,20 @@ fn run_to_the_call(
             status.is_some()
         });
     }
-    if status.is_some() {
+    let is_down = status.is_some() || injected.is_none();
+    if is_down {
         stage.end_life(NODE);
+        // Where it comes to the call now, it is down as well.
+        let _killed = status.is_none().then(|| process.kill());
     } else {
-        // The tracer stays with it: nothing goes wrong any more, or nothing that ends it.
+        // The tracer stays with it: nothing goes wrong any more.
         stage.network().adopt(NODE, process)?;
     }
     let announced = stage.seen().tip_of(NODE);
     stage.check()?;
     Ok(End {
         status,
+        is_down,
         announced,
         answers,
         injected,
