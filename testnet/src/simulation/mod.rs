@@ -41,4 +41,4 @@ pub use counts::Counts;
 pub use faults::Lost;
 pub use memo::Memo;
 pub use network::keys;
-pub use world::{Report, Simulation, VoteJournal};
+pub use world::{Posted, Report, Simulation, VoteJournal};

@@ -1,9 +1,11 @@
 //! The cases that the design of the simulator began with, each a scene of its own, beside those that are
 //! scenes elsewhere.
 
+use cloverleaf_consensus::Message;
+use cloverleaf_replica::Class;
 use cloverleaf_testnet::simulation::byzantine::Kind;
-use cloverleaf_testnet::simulation::{Config, Lost, Simulation};
-use cloverleaf_types::{ChainId, DecidedBlock, DropReason};
+use cloverleaf_testnet::simulation::{Config, Lost, Posted, Simulation};
+use cloverleaf_types::{ChainId, DecidedBlock, DropReason, Height, Round, VoteKind};
 
 /// Virtual time, in milliseconds, in which a network without faults makes any height of these tests.
 const SOON_MS: u64 = 60_000;
@@ -18,6 +20,157 @@ fn reach(network: &mut Simulation, height: u64) {
     network
         .run_until(SOON_MS, |it| it.height() >= height)
         .unwrap();
+}
+
+/// An idle network whose machines have the same height, and those that propose in the rounds of the next one,
+/// in turn. One of them gets no parcels from now on, and machine 0 is given a transaction, so that the next
+/// block has one that it lacks.
+struct Lacking {
+    network: Simulation,
+    height: u64,
+    order: Vec<usize>,
+}
+
+impl Lacking {
+    /// In the round at this position the one without parcels proposes.
+    fn new(seed: u64, position: usize, rule: impl Fn(&Self) -> Rule) -> Self {
+        let mut config = Config::calm(seed);
+        (config.workload.senders, config.workload.bundlers) = (1, 0);
+        (config.workload.interval_ms, config.workload.echo_permille) = (10 * SOON_MS, 0);
+        let mut network = started(config);
+        reach(&mut network, 5);
+        let is_right = |it: &Simulation| {
+            let is_level = (0..4).all(|host| it.height_of(host) == it.height());
+            is_level && it.next_proposers()[position] != 0
+        };
+        network.run_until(SOON_MS, is_right).unwrap();
+        let (height, order) = (network.height() + 1, network.next_proposers());
+        let mut lacking = Self {
+            network,
+            height,
+            order,
+        };
+        let (lacks, rule) = (lacking.order[position], rule(&lacking));
+        lacking.network.keep_back(move |posted| {
+            let is_parcel = posted.class == Class::Parcels && posted.to == lacks;
+            is_parcel || rule(posted)
+        });
+        lacking.network.submit_now().unwrap();
+        lacking
+    }
+
+    /// Only this is kept back from now on.
+    fn keep_back(&mut self, rule: Rule) {
+        self.network.keep_back(rule);
+    }
+
+    fn finish(mut self) {
+        self.network.let_through();
+        self.network.finish().unwrap();
+    }
+}
+
+type Rule = Box<dyn Fn(&Posted<'_>) -> bool>;
+
+/// A precommit of a height, or a certificate that has precommits in it.
+fn is_precommit(posted: &Posted<'_>, height: u64) -> bool {
+    posted.word.is_some_and(|word| {
+        let kind = match word {
+            Message::Vote(signed) => signed.message.kind == VoteKind::Precommit,
+            Message::Round(_) => true,
+            _ => false,
+        };
+        kind && word.height() == Height(height)
+    })
+}
+
+fn is_before(posted: &Posted<'_>, round: u32) -> bool {
+    posted.word.is_some_and(|word| word.round() < Round(round))
+}
+
+// V3
+#[test]
+fn one_value_is_proposed_again_twice_by_three_proposers_and_decided() {
+    // One precommits nothing, and of the others' precommits each lacks one, for two rounds.
+    let rule = |it: &Lacking| -> Rule {
+        let (height, order) = (it.height, it.order.clone());
+        let lacks = [(0, 1), (1, 2), (2, 0), (0, 3)].map(|(from, to)| (order[from], order[to]));
+        Box::new(move |posted| {
+            let is_certificate = matches!(posted.word, Some(Message::Round(_)));
+            let is_lacked = is_certificate || lacks.contains(&(posted.from, posted.to));
+            is_lacked && is_precommit(posted, height) && is_before(posted, 2)
+        })
+    };
+    let mut lacking = Lacking::new(41, 3, rule);
+    reach(&mut lacking.network, lacking.height);
+    let index = usize::try_from(lacking.height - 1).unwrap();
+    let block = &lacking.network.blocks()[index];
+    assert_eq!(block.block.header.round, Round(0), "the first one's value");
+    assert_eq!(block.certificate.round, Round(2));
+    assert!(!block.block.batches.is_empty());
+    lacking.finish();
+}
+
+// V3
+#[test]
+fn validator_that_is_ready_only_after_the_polka_decides_by_itself() {
+    // Nobody sees a precommit before it is ready, so that its parcels are still there.
+    let rule = |it: &Lacking| -> Rule {
+        let height = it.height;
+        Box::new(move |posted| is_precommit(posted, height))
+    };
+    let mut lacking = Lacking::new(42, 2, rule);
+    let (late, height) = (lacking.order[2], lacking.height);
+    let synced = lacking.network.counts().synced;
+    lacking.network.run_for(100).unwrap();
+    assert_eq!(lacking.network.height(), height - 1);
+    assert_eq!(lacking.network.counts().later_rounds, 0);
+    lacking.keep_back(Box::new(|posted| posted.class == Class::Sync));
+    lacking
+        .network
+        .run_until(SOON_MS, |it| it.height_of(late) >= height)
+        .unwrap();
+    assert_eq!(lacking.network.decided_in(late, height), Some(Round(0)));
+    assert_eq!(lacking.network.counts().synced, synced);
+    lacking.finish();
+}
+
+// C4
+#[test]
+fn value_that_two_nodes_see_decided_in_two_rounds_is_one_block() {
+    // Of round 0 only one node sees all precommits, and it keeps its own and the block to itself.
+    let rule = |it: &Lacking| -> Rule {
+        let (height, early) = (it.height, it.order[0]);
+        Box::new(move |posted| {
+            let is_vote = is_precommit(posted, height) && is_before(posted, 1);
+            posted.from == early && (is_vote || posted.class == Class::Sync)
+        })
+    };
+    let mut lacking = Lacking::new(43, 3, rule);
+    let (early, height) = (lacking.order[0], lacking.height);
+    let others: Vec<usize> = (0..4).filter(|host| *host != early).collect();
+    lacking
+        .network
+        .run_until(SOON_MS, |it| it.height_of(early) >= height)
+        .unwrap();
+    lacking.network.run_for(100).unwrap();
+    let have = |it: &Simulation| {
+        others
+            .iter()
+            .filter(|host| it.height_of(**host) >= height)
+            .count()
+    };
+    assert_eq!(have(&lacking.network), 0);
+    let rule = rule(&lacking);
+    lacking.keep_back(rule);
+    lacking
+        .network
+        .run_until(SOON_MS, |it| have(it) == others.len())
+        .unwrap();
+    let decided_in = |host| lacking.network.decided_in(host, height);
+    assert_eq!(decided_in(early), Some(Round(0)));
+    assert!(others.iter().all(|host| decided_in(*host) > Some(Round(0))));
+    lacking.finish();
 }
 
 // D4

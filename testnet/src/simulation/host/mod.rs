@@ -203,6 +203,11 @@ impl Host {
         self.running.is_some()
     }
 
+    /// What is durable of the blocks.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The replica, while the machine is up.
     pub(crate) fn replica(&self) -> Option<&Replica> {
         self.running.as_ref().map(|running| &running.replica)

@@ -5,12 +5,69 @@ use cloverleaf_replica::{Class, Recipient};
 use cloverleaf_types::{B256, Height, Round, VoteKind};
 
 use super::Simulation;
+use crate::checker::Violation;
 use crate::simulation::byzantine::Outgoing;
+
+/// A message on its way, as a scene looks at it.
+#[derive(Clone, Copy)]
+pub struct Posted<'a> {
+    /// The machine that sends it.
+    pub from: usize,
+    /// The machine that gets it.
+    pub to: usize,
+    /// What it is part of.
+    pub class: Class,
+    /// What it says, of those about the running height.
+    pub word: Option<&'a Message>,
+}
+
+/// Says which messages do not arrive.
+pub(super) type KeptBack = Box<dyn Fn(&Posted<'_>) -> bool>;
 
 /// A copy of a machine's vote journal.
 pub struct VoteJournal(Vec<(String, Vec<u8>)>);
 
 impl Simulation {
+    /// From now on messages of which the rule says so do not arrive, in the place of those of before.
+    pub fn keep_back(&mut self, rule: impl Fn(&Posted<'_>) -> bool + 'static) {
+        self.kept_back = Some(Box::new(rule));
+    }
+
+    /// Everything arrives again.
+    pub fn let_through(&mut self) {
+        self.kept_back = None;
+    }
+
+    /// Clients submit now, besides when it is their time.
+    ///
+    /// # Errors
+    /// A broken invariant.
+    pub fn submit_now(&mut self) -> Result<(), Violation> {
+        self.submit()
+    }
+
+    /// The machines that propose in the rounds of the next height, in turn.
+    #[must_use]
+    pub fn next_proposers(&self) -> Vec<usize> {
+        let order = self.state().proposers().into_iter();
+        order
+            .flat_map(|address| self.machines_of(address))
+            .collect()
+    }
+
+    /// The height of a machine's latest block.
+    #[must_use]
+    pub fn height_of(&self, host: usize) -> u64 {
+        self.hosts[host].store().tip().0
+    }
+
+    /// The round in which a machine saw a height decided.
+    #[must_use]
+    pub fn decided_in(&self, host: usize, height: u64) -> Option<Round> {
+        let certificate = self.hosts[host].store().certificate(Height(height));
+        certificate.map(|certificate| certificate.round)
+    }
+
     /// Copies a machine's vote journal as it is now.
     #[must_use]
     pub fn vote_journal(&self, host: usize) -> VoteJournal {

@@ -8,7 +8,7 @@ use cloverleaf_replica::{Class, Commit, Recipient};
 use cloverleaf_types::rollup::{Policy, Verification};
 use cloverleaf_types::{BatchHeader, DropReason, Parcel, Round, Secp256k1};
 
-use super::{Event, Simulation};
+use super::{Event, Posted, Simulation};
 use crate::checker::{Violation, promises};
 use crate::simulation::byzantine::Outgoing;
 use crate::simulation::host::{Effect, Sighting};
@@ -78,17 +78,28 @@ impl Simulation {
         }
     }
 
-    /// The script keeps this message from a machine.
+    /// The script, or a scene, keeps this message from a machine.
     fn is_kept_from(&self, from: usize, to: usize, class: Class, bytes: &Bytes) -> bool {
         let script = self.config.script.as_ref();
-        let Some(script) = script.filter(|_| Script::lasts(self.time_ms())) else {
+        let script = script.filter(|_| Script::lasts(self.time_ms()));
+        if script.is_none() && self.kept_back.is_none() {
             return false;
-        };
-        let message = match class {
+        }
+        let word = match class {
             Class::Votes => Message::decode(bytes).ok(),
             Class::Parcels | Class::Sync => None,
         };
-        message.is_some_and(|it| script.separates(it.height(), it.round(), from, to))
+        let posted = Posted {
+            from,
+            to,
+            class,
+            word: word.as_ref(),
+        };
+        let separates = |word: &Message| {
+            script.is_some_and(|it| it.separates(word.height(), word.round(), from, to))
+        };
+        word.as_ref().is_some_and(separates)
+            || self.kept_back.as_ref().is_some_and(|rule| rule(&posted))
     }
 
     fn behave(&mut self, host: usize, outgoing: Outgoing) -> Vec<Outgoing> {

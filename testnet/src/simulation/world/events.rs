@@ -200,7 +200,7 @@ impl Simulation {
         }
     }
 
-    fn submit(&mut self) -> Result<(), Violation> {
+    pub(super) fn submit(&mut self) -> Result<(), Violation> {
         let interval_us = self.config.workload.interval_ms * 1_000;
         self.queue.push(self.now_us + interval_us, Event::Submit);
         let up: Vec<bool> = self.hosts.iter().map(|host| host.is_up()).collect();

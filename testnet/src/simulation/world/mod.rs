@@ -9,7 +9,8 @@ mod heal;
 mod reshape;
 mod run;
 
-pub use by_hand::VoteJournal;
+use by_hand::KeptBack;
+pub use by_hand::{Posted, VoteJournal};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -150,6 +151,8 @@ pub struct Simulation {
     /// Heights that came to a machine in answers of block sync since it started.
     pub(super) offered: Vec<BTreeSet<u64>>,
     pub(super) evidence: BTreeSet<Bytes>,
+    /// What a scene keeps from machines.
+    pub(super) kept_back: Option<KeptBack>,
     pub(super) genesis: Genesis,
     /// What was decided, as the first node that said so has it.
     pub(super) blocks: Vec<DecidedBlock>,
@@ -221,6 +224,7 @@ impl Simulation {
             digest: Digest::default(),
             offered: vec![BTreeSet::new(); count],
             evidence: BTreeSet::new(),
+            kept_back: None,
             genesis,
             blocks: Vec::new(),
             proposers: Vec::new(),
