@@ -73,7 +73,7 @@ impl Store {
         bytes_max: usize,
     ) -> Result<Vec<(Height, Bytes)>, StoreError> {
         let (mut blocks, mut bytes, mut height) = (Vec::new(), 0_usize, from);
-        while blocks.len() < items_max {
+        while blocks.len() < items_max && (blocks.is_empty() || bytes < bytes_max) {
             let Some(block) = self.block_bytes(height)? else {
                 break;
             };

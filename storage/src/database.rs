@@ -40,7 +40,7 @@ impl Database {
     /// Opens the database in a directory, or makes both.
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         Self::check_beginning(path)?;
-        log_file::check(path)?;
+        log_file::mend(path)?;
         let path = path.to_path_buf();
         if let Err(source) = make_directory(&path) {
             return Err(StoreError::Directory { path, source });
@@ -55,12 +55,20 @@ impl Database {
     /// Opens the database in a directory without changing it: what is in RocksDB's log alone is read
     /// into memory.
     pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        log_file::check(path)?;
+        let torn = log_file::check(path)?;
+        if let Some(torn) = torn.iter().find(|torn| !torn.can_be_passed_over()) {
+            return Err(StoreError::Unfinished {
+                path: path.join(&torn.name),
+            });
+        }
         let path = path.to_path_buf();
         let memory = Memory::default();
         let opened = columns(memory).and_then(|columns| {
             let refuse_a_log = false;
-            DB::open_cf_descriptors_read_only(&options(memory)?, &path, columns, refuse_a_log)
+            let mut options = options(memory)?;
+            // Goes back to before what it cannot read, which is a torn record: all else was looked at.
+            options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+            DB::open_cf_descriptors_read_only(&options, &path, columns, refuse_a_log)
         });
         match opened {
             Ok(db) => Ok(Self { db, path }),
@@ -300,8 +308,8 @@ fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
     let mut options = Options::default().get_options_from_string(NO_RESUME)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    // Goes back to before what it cannot read, which is a torn record: damage was looked for before.
-    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    // What is torn was cut off before; the default would silently go back to before any damage.
+    options.set_wal_recovery_mode(DBRecoveryMode::AbsoluteConsistency);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_max_total_wal_size(limits::LOG_BYTES_MAX);

@@ -36,6 +36,25 @@ pub enum StoreError {
         /// What RocksDB said.
         source: rocksdb::Error,
     },
+    /// A record of which a power cut kept a part could not be cut off: the disk's fault.
+    #[error(
+        "{path} ends in a record that was not written whole, and cannot be shortened: {source}"
+    )]
+    Mend {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be looked at without a change.
+    #[error(
+        "{path} ends in a record that a power cut kept a part of; start the node, which cuts it off, or look \
+         at a copy"
+    )]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+    },
     /// The directory holds another network's blocks.
     #[error(
         "the store {path} belongs to network {found}, not to {expected}; choose another directory, \

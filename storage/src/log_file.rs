@@ -6,15 +6,15 @@
 //! type     1 a whole record · 2 its first fragment · 3 one in the middle · 4 its last
 //! ```
 //! RocksDB does not tell damage from a write of which a power cut kept a part: by its setting it refuses
-//! both, or goes back to before both without a word, of its MANIFEST always the latter; of some types of
-//! fragments it makes an endless loop.
+//! both, or goes back to before both without a word; of some types of fragments it makes an endless loop.
 //!
-//! Here they differ. Every write is synced before the next one, so a record that was not has no other
-//! behind it. What is missing of it was never written: it lies behind the end of the file, or is zeros, by
-//! sectors. Everything else that is no fragment is damage. The format is LevelDB's log format.
+//! Here they differ. Every write to a log is synced before the next one, so a record that was not has no
+//! other behind it; to the MANIFEST some go together. What is missing was never written: it lies behind the
+//! end of the file, or in sectors that are zeros. The record is cut off with what is behind it. Everything
+//! else that is no fragment is damage. The format is LevelDB's log format.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
 
 use crc::{CRC_32_ISCSI, Crc, Table};
 
@@ -34,20 +34,98 @@ const SECTOR_BYTES: usize = 512;
 
 const CASTAGNOLI: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
-/// Checks the MANIFEST and the logs of a store. What is not there or cannot be read is left to RocksDB.
+/// A record of which a power cut kept a part.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Torn {
+    /// The file.
+    pub(crate) name: String,
+    /// Where the record begins, in bytes.
+    at: usize,
+    is_log: bool,
+}
+
+/// Looks for damage of a store's MANIFEST and logs; returns what is torn. What is not there or cannot be
+/// read is left to RocksDB.
 ///
 /// # Errors
 /// One is damaged: its name and where.
-pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check(path: &Path) -> Result<Vec<Torn>, StoreError> {
+    let mut torn = Vec::new();
     if let Ok(current) = fs::read_to_string(path.join(CURRENT)) {
-        check_file(path, current.trim_end(), true)?;
+        let name = current.trim_end().to_owned();
+        let bytes = fs::read(path.join(&name)).unwrap_or_default();
+        torn.extend(torn_record(path, name, &bytes, Kind::Manifest)?);
     }
     // Only what was written last may be torn.
-    let mut may_be_torn = true;
-    for name in logs(path).iter().rev() {
-        may_be_torn &= check_file(path, name, may_be_torn)?;
+    let mut kind = Kind::LastLog;
+    for name in logs(path).into_iter().rev() {
+        let bytes = fs::read(path.join(&name)).unwrap_or_default();
+        torn.extend(torn_record(path, name, &bytes, kind)?);
+        if !bytes.is_empty() {
+            kind = Kind::OlderLog;
+        }
+    }
+    Ok(torn)
+}
+
+/// Cuts off what is torn, so that RocksDB sees only what was written whole. Nobody may have the store open.
+///
+/// # Errors
+/// One is damaged, or the disk failed.
+pub(crate) fn mend(path: &Path) -> Result<(), StoreError> {
+    for torn in check(path)? {
+        let Torn { name, at, .. } = &torn;
+        tracing::warn!(
+            name,
+            at,
+            "a power cut kept a part of a record, which is cut off"
+        );
+        let length = u64::try_from(*at).unwrap_or(u64::MAX);
+        let file = OpenOptions::new().write(true).open(path.join(name));
+        let cut = file.and_then(|file| file.set_len(length).and_then(|()| file.sync_all()));
+        cut.map_err(|source| StoreError::Mend {
+            path: path.join(name),
+            source,
+        })?;
     }
     Ok(())
+}
+
+impl Torn {
+    /// RocksDB opens the store to read all the same.
+    pub(crate) fn can_be_passed_over(&self) -> bool {
+        self.is_log
+    }
+}
+
+/// Which file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Manifest,
+    LastLog,
+    OlderLog,
+}
+
+fn torn_record(
+    path: &Path,
+    name: String,
+    bytes: &[u8],
+    kind: Kind,
+) -> Result<Option<Torn>, StoreError> {
+    let Some(bad) = first_bad(bytes) else {
+        return Ok(None);
+    };
+    if !is_torn(bytes, bad.at, kind) {
+        return Err(StoreError::Damaged {
+            path: path.to_path_buf(),
+            what: format!("the file {name} at byte {}", bad.at),
+        });
+    }
+    Ok(Some(Torn {
+        name,
+        at: bad.record,
+        is_log: kind != Kind::Manifest,
+    }))
 }
 
 /// The names of the logs, oldest first.
@@ -63,20 +141,8 @@ fn logs(path: &Path) -> Vec<String> {
     logs.into_iter().map(|(_, name)| name).collect()
 }
 
-fn name(file: &PathBuf) -> Option<String> {
+fn name(file: &Path) -> Option<String> {
     Some(file.file_name()?.to_str()?.to_owned())
-}
-
-/// True if nothing was ever written to the file.
-fn check_file(path: &Path, name: &str, may_be_torn: bool) -> Result<bool, StoreError> {
-    let bytes = fs::read(path.join(name)).unwrap_or_default();
-    match first_bad(&bytes) {
-        Some(at) if !(may_be_torn && is_torn(&bytes, at)) => Err(StoreError::Damaged {
-            path: path.to_path_buf(),
-            what: format!("the file {name} at byte {at}"),
-        }),
-        _ => Ok(bytes.is_empty()),
-    }
 }
 
 /// A fragment that is what was written.
@@ -128,35 +194,57 @@ fn behind_padding(at: usize) -> usize {
     at + padding
 }
 
-/// Where the first fragment should be that is none, or not one that follows the one before it.
-fn first_bad(bytes: &[u8]) -> Option<usize> {
-    let (mut at, mut within) = (0, false);
+/// A place where no fragment is that follows the one before it.
+#[derive(Clone, Copy)]
+struct Bad {
+    at: usize,
+    /// Where the record begins that it is in.
+    record: usize,
+}
+
+fn first_bad(bytes: &[u8]) -> Option<Bad> {
+    let (mut at, mut record, mut within) = (0, 0, false);
     while at < bytes.len() {
+        if !within {
+            record = at;
+        }
         let next = fragment(bytes, at).filter(|it| it.begins != within);
-        let Some(next) = next else { return Some(at) };
+        let Some(next) = next else {
+            return Some(Bad { at, record });
+        };
         (at, within) = (behind_padding(next.end), !next.ends);
     }
-    None
+    within.then_some(Bad { at, record })
 }
 
-/// True if what begins at a place may be a record that a power cut kept a part of.
-fn is_torn(bytes: &[u8], at: usize) -> bool {
-    is_missing_some(bytes, at) && !begins_again(bytes, at)
+/// True if the fragment at a place may be one that a power cut kept a part of.
+fn is_torn(bytes: &[u8], at: usize, kind: Kind) -> bool {
+    let (lacks_sector, lacks_end) = (lacks_sector(bytes, at), claimed_end(bytes, at).is_none());
+    match kind {
+        Kind::Manifest => lacks_sector || (lacks_end && !begins_again(bytes, at)),
+        Kind::LastLog => (lacks_sector || lacks_end) && !begins_again(bytes, at),
+        Kind::OlderLog => false,
+    }
 }
 
-/// True if some of the fragment at a place was never written.
-fn is_missing_some(bytes: &[u8], at: usize) -> bool {
-    let length = match bytes.get(at + 4..at + 6) {
-        Some(length) => usize::from(u16::from_le_bytes([length[0], length[1]])),
-        None => return true,
-    };
-    let end = at + HEADER_BYTES + length;
-    let Some(fragment) = bytes.get(at..end) else {
-        return true;
-    };
-    let (first, others) = fragment.split_at(fragment.len().min(SECTOR_BYTES - at % SECTOR_BYTES));
-    let mut sectors = std::iter::once(first).chain(others.chunks(SECTOR_BYTES));
-    sectors.any(|sector| sector.iter().all(|byte| *byte == 0))
+/// Where the fragment at a place ends by what its header says, if that is in the file.
+fn claimed_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = bytes.get(at + 4..at + 6)?;
+    let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
+    Some(at + HEADER_BYTES + length).filter(|end| *end <= bytes.len())
+}
+
+/// True if a sector of the fragment at a place was never written.
+fn lacks_sector(bytes: &[u8], at: usize) -> bool {
+    let end = claimed_end(bytes, at).unwrap_or(bytes.len());
+    let first_end = at - at % SECTOR_BYTES + SECTOR_BYTES;
+    let later = (first_end..end).step_by(SECTOR_BYTES);
+    let later = later.map(|sector| (sector, sector + SECTOR_BYTES));
+    let mut sectors = std::iter::once((at, first_end)).chain(later);
+    sectors.any(|(from, to)| {
+        let sector = bytes.get(from..to.min(bytes.len()));
+        sector.is_some_and(|it| !it.is_empty() && it.iter().all(|byte| *byte == 0))
+    })
 }
 
 /// True if a record begins behind a place.
@@ -167,12 +255,17 @@ fn begins_again(bytes: &[u8], at: usize) -> bool {
     let in_block = (at + 1..next_block).any(|at| begins(at) && leads_to_the_end(bytes, at));
     // Each block begins with a fragment.
     let mut blocks = (next_block..bytes.len()).step_by(BLOCK_BYTES);
-    in_block || blocks.any(|block| fragments(bytes, block).any(|it| it.begins))
+    in_block || blocks.any(|block| record_begins_in(bytes, block))
 }
 
 fn leads_to_the_end(bytes: &[u8], at: usize) -> bool {
     let last = fragments(bytes, at).last();
     last.is_some_and(|last| behind_padding(last.end) >= bytes.len())
+}
+
+fn record_begins_in(bytes: &[u8], block: usize) -> bool {
+    let mut of_block = fragments(bytes, block).take_while(|it| it.end <= block + BLOCK_BYTES);
+    of_block.any(|it| it.begins)
 }
 
 /// The fragments from a place on, up to what is none.
@@ -223,9 +316,10 @@ mod tests {
         }
     }
 
-    /// Where the first damage is.
+    /// Where the first damage of a log is.
     fn damage(bytes: &[u8]) -> Option<usize> {
-        first_bad(bytes).filter(|at| !is_torn(bytes, *at))
+        let damaged = first_bad(bytes).filter(|bad| !is_torn(bytes, bad.at, Kind::LastLog));
+        damaged.map(|bad| bad.at)
     }
 
     fn payload(length: usize) -> Vec<u8> {
@@ -274,6 +368,37 @@ mod tests {
     }
 
     #[test]
+    fn sector_of_zeros_that_lies_before_other_records_is_torn_in_a_manifest_alone() {
+        let mut bytes = file(&[payload(20)]);
+        let at = bytes.len();
+        append(&mut bytes, &payload(2_500));
+        append(&mut bytes, &payload(30));
+        bytes[2 * SECTOR_BYTES..3 * SECTOR_BYTES].fill(0);
+        let torn = |kind| torn_record(Path::new(""), String::new(), &bytes, kind);
+        assert!(torn(Kind::LastLog).is_err() && torn(Kind::OlderLog).is_err());
+        assert_eq!(torn(Kind::Manifest).unwrap().unwrap().at, at);
+    }
+
+    #[test]
+    fn zeros_that_were_written_do_not_make_damage_a_torn_record() {
+        let mut last = payload(2_000);
+        last[700..1_100].fill(0);
+        *last.last_mut().unwrap() = 0;
+        let mut bytes = file(&[payload(20), last]);
+        bytes[100] ^= 1;
+        assert!(damage(&bytes).is_some());
+    }
+
+    #[test]
+    fn older_log_that_ends_within_a_record_is_damage() {
+        let whole = file(&[payload(20), payload(BLOCK_BYTES)]);
+        let cut = &whole[..BLOCK_BYTES];
+        let torn = |kind| torn_record(Path::new(""), String::new(), cut, kind);
+        assert!(torn(Kind::OlderLog).is_err());
+        assert_eq!(torn(Kind::LastLog).unwrap().unwrap().at, 27);
+    }
+
+    #[test]
     fn records_are_found_behind_the_padding_of_a_block() {
         let mut whole = file(&[payload(BLOCK_BYTES - HEADER_BYTES - 3), payload(17)]);
         append(&mut whole, &payload(12));
@@ -296,6 +421,7 @@ mod tests {
             prop_assert_eq!(damage(&bytes), None);
             let kept = before + kept_bytes.index(bytes.len() - before + 1);
             bytes.truncate(kept);
+            let begin = behind_padding(before).min(kept);
             for lost in lost_sectors.iter().filter(|_| kept > before) {
                 let at = before + lost.index(kept - before);
                 let sector = at - at % SECTOR_BYTES;
@@ -303,6 +429,10 @@ mod tests {
                 bytes.get_mut(sector.max(before)..end).unwrap().fill(0);
             }
             prop_assert_eq!(damage(&bytes), None);
+            for kind in [Kind::LastLog, Kind::Manifest] {
+                let torn = torn_record(Path::new(""), String::new(), &bytes, kind).unwrap();
+                prop_assert!(torn.is_none_or(|torn| torn.at == begin || kept == before));
+            }
         }
 
         #[test]

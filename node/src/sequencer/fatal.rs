@@ -211,8 +211,10 @@ fn code_of_store(error: &StoreError) -> ExitCode {
         | StoreError::InUse { .. }
         | StoreError::Snapshot { .. }
         | StoreError::OtherNetwork { .. }
-        | StoreError::OtherFormat { .. } => ExitCode::FAILED,
+        | StoreError::OtherFormat { .. }
+        | StoreError::Unfinished { .. } => ExitCode::FAILED,
         StoreError::Open { .. }
+        | StoreError::Mend { .. }
         | StoreError::Read { .. }
         | StoreError::Write { .. }
         | StoreError::Stopped { .. }

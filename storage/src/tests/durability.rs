@@ -76,7 +76,43 @@ fn record_that_lacks_a_sector_in_its_middle_is_cut_off_too() {
         assert_eq!(looked_at.tip().unwrap().0, Height(2), "{sector}");
         drop(looked_at);
         assert_eq!(torn.open().tip().unwrap().0, Height(2), "{sector}");
+        assert_eq!(
+            torn.open().tip().unwrap().0,
+            Height(2),
+            "{sector}, once more"
+        );
     }
+}
+
+// RocksDB takes this for damage.
+#[test]
+fn manifest_whose_last_record_lacks_a_sector_is_cut_off_and_the_logs_have_what_it_said() {
+    let (home, store, _) = store_with(3);
+    let before = home.crash_image(&store);
+    let log = before.log();
+    store.database().flush().unwrap();
+    let image = home.crash_image(&store);
+    let (tip, state) = (store.tip(), store.state().unwrap());
+    drop(store);
+    // A log goes only when the MANIFEST that needs it no more is durable.
+    fs::copy(&log, image.path().join(log.file_name().unwrap())).unwrap();
+    let manifest = |home: &Home| {
+        let current = fs::read_to_string(home.path().join("CURRENT")).unwrap();
+        home.path().join(current.trim_end())
+    };
+    let synced = usize::try_from(length(&manifest(&before))).unwrap();
+    let mut bytes = fs::read(manifest(&image)).unwrap();
+    assert!(bytes[..synced] == fs::read(manifest(&before)).unwrap());
+    let sector = bytes.len().min(synced.next_multiple_of(512));
+    bytes[synced..sector].fill(0);
+    fs::write(manifest(&image), bytes).unwrap();
+    let refused = Store::open_to_read(&image.path(), NETWORK).err().unwrap();
+    assert!(
+        matches!(refused, StoreError::Unfinished { .. }),
+        "{refused}"
+    );
+    let store = image.open();
+    assert_eq!((store.tip(), store.state().unwrap()), (tip, state));
 }
 
 // RocksDB, by default: damage in the middle of its log goes back to before it in silence.
