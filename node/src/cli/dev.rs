@@ -71,11 +71,12 @@ struct RollupReady {
 pub(super) fn run(arguments: &DevArguments, format: Format) -> Result<ExitCode> {
     logs(&(&arguments.log).into())?;
     run_async(async {
+        let told = stop_signal()?;
         let network = Network::start(arguments).await?;
         let ready = network.ready(arguments);
         format.print(&ready, || text(&ready));
         let code = tokio::select! {
-            stopped = stop_signal() => { stopped?; ExitCode::OK }
+            () = told => ExitCode::OK,
             (code, reason) = network.fatal() => {
                 terminal::note(format_args!("error: {reason}"));
                 code

@@ -95,11 +95,11 @@ pub(super) async fn send(
     let lives = Lives::new(targets.grpc.len());
     let load = Load::start(plan, targets, &lives, &Handle::current())?;
     let mut sent = Sent::default();
-    let stop = stop_signal();
+    let stop = stop_signal()?;
     tokio::pin!(stop);
     while !amount.is_sent(&sent, now_ms().saturating_sub(start_ms)) {
         let is_told = tokio::select! {
-            told = &mut stop => { told?; true }
+            () = &mut stop => true,
             () = pause(LOOK_MS) => false,
         };
         sent.note(&load.take(), file.as_mut())?;

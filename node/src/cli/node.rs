@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
         return check(&Home::open_with(&arguments.settings.home, config)?, format);
     }
     run_async(async {
+        let told = stop_signal()?;
         let options = ServiceOptions {
             limits: config.pool_limits(),
             amnesia_accepted: arguments.accept_amnesia.map(Height),
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &NodeArguments, format: Format) -> Result<ExitCode>
         format.print(&ready, || text(&ready));
         let fatal = service.fatal();
         let code = tokio::select! {
-            stopped = stop_signal() => { stopped?; ExitCode::OK }
+            () = told => ExitCode::OK,
             (code, reason) = fatal.wait() => {
                 terminal::note(format_args!("error: {reason}"));
                 code

@@ -110,6 +110,7 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         sequencer: arguments.sequencer,
     };
     run_async(async {
+        let told = stop_signal()?;
         let (rollup, stop) = (Embedded::start(config).await?, CancellationToken::new());
         let operator = TaskTracker::new();
         if let Some(address) = arguments.metrics {
@@ -119,7 +120,7 @@ fn run_rollup(arguments: RunArguments, format: Format) -> Result<ExitCode> {
         }
         let ready = json!({"rpc": rollup.url(), "seq": rollup.last_executed_seq()});
         format.print(&ready, || format!("JSON-RPC {}", rollup.url()));
-        stop_signal().await?;
+        told.await;
         let stopping = async {
             rollup.stop().await;
             stop.cancel();

@@ -34,13 +34,19 @@ pub(super) fn run<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
 /// Awaits an orderly stop, but not for ever, and no longer when the process is told to stop again.
 /// Returns the code that it ends with: `code`, unless it was told twice.
 pub(super) async fn finish(stop: impl Future<Output = ()>, code: ExitCode) -> ExitCode {
+    let told_again = async {
+        match stop_signal() {
+            Ok(told) => told.await,
+            Err(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = stop => code,
         () = pause(STOP_MAX_MS) => {
             terminal::note("a part does not stop; ending without it");
             code
         }
-        Ok(()) = stop_signal() => {
+        () = told_again => {
             terminal::note("told to stop again; ending at once");
             ExitCode::STOPPED_AT_ONCE
         }
@@ -86,13 +92,15 @@ pub(super) fn logs(settings: &LogSettings) -> Result<()> {
     Ok(())
 }
 
-/// Resolves when the process is told to stop: Ctrl-C, or what supervisors send.
-pub(super) async fn stop_signal() -> Result<()> {
+/// Resolves when the process is told to stop: Ctrl-C, or what supervisors send. From this call on neither
+/// ends the process by itself, so it comes before the start: whoever is told "ready" may tell it to stop.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
