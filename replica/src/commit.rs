@@ -110,6 +110,7 @@ impl Replica {
             tip: height,
             first: self.first_kept,
             validators,
+            block_bytes_max: self.next_block_bytes_max(),
         });
         if self.is_held {
             self.drive(Drive::Hold);

@@ -219,6 +219,7 @@ impl Replica {
             tip,
             first: first_kept,
             validators,
+            block_bytes_max: self.next_block_bytes_max(),
         });
     }
 

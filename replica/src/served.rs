@@ -11,9 +11,9 @@ use cloverleaf_types::Address;
 /// end must not keep this node busy.
 const PARCEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Most bytes of blocks that a peer is served in [`INTERVAL_MS`]: eight full answers, which is more than
-/// a node can apply. Each is read, decoded and hashed.
-const BLOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes of blocks that a peer is served in [`INTERVAL_MS`]: sixteen full answers, which is more than
+/// a node can apply, and more than the longest block has parts. Each is read, decoded and hashed.
+const BLOCK_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// The time in milliseconds for which these hold: whoever got no answer by then asks again.
 const INTERVAL_MS: u64 = FETCH_TIMEOUT_MS;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use cloverleaf_bundle::apply;
 use cloverleaf_consensus::Input as Drive;
 use cloverleaf_consensus::{RESPONSE_BYTES_MAX, SyncInput, SyncMessage, SyncOutput};
+use cloverleaf_types::block::block_bytes_max;
 use cloverleaf_types::{Address, DecidedBlock, Height, Verified};
 
 use crate::config::Halt;
@@ -48,6 +49,11 @@ impl Replica {
                 SyncOutput::WakeAt(at_ms) => self.wakes.sync_ms = Some(at_ms),
             }
         }
+    }
+
+    /// The longest that the next block may be, encoded, in bytes.
+    pub(crate) fn next_block_bytes_max(&self) -> usize {
+        block_bytes_max(self.chain.state().parameters().block_weight)
     }
 
     /// A message came on the sync stream.

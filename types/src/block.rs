@@ -25,6 +25,20 @@ use crate::{ChainId, Height, TransactionId};
 /// Longest encoded block, in bytes: its batches and their framing.
 pub const BLOCK_BYTES_MAX: usize = BATCH_BYTES_MAX + BATCH_BYTES_MAX / 4;
 
+/// What is in a block however little it may weigh, in bytes: header, cut and certificate of the largest set
+/// of validators, and room.
+const BLOCK_FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest encoded block where a cut may add so much weight, in bytes.
+#[must_use]
+pub fn block_bytes_max(block_weight: u64) -> usize {
+    let weight = usize::try_from(block_weight).unwrap_or(usize::MAX);
+    let bytes = weight.saturating_add(weight / 4);
+    bytes
+        .saturating_add(BLOCK_FRAME_BYTES_MAX)
+        .min(BLOCK_BYTES_MAX)
+}
+
 /// A block without the proof that it was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {

@@ -45,8 +45,8 @@ const REQUESTS_MAX: usize = 2;
 /// Heights above the tip that are fetched or kept: what the open requests may bring.
 const WINDOW_HEIGHTS: u64 = RANGE_HEIGHTS_MAX * 2;
 
-/// Bytes of kept blocks above which none but the next is asked for: what the open requests bring of the
-/// default's full blocks.
+/// Bytes of kept blocks and parts above which none but the next is asked for: what the open requests bring of
+/// the default's full blocks.
 const KEPT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// How long one missing block is left to consensus, in milliseconds: a peer that is first by a
@@ -76,6 +76,8 @@ pub struct BlockSync {
     tip: Height,
     first: Height,
     validators: Option<Arc<ValidatorSet>>,
+    /// The longest that the block of `tip + 1` may be, encoded, in bytes.
+    block_bytes_max: usize,
     peers: Peers,
     /// Blocks that wait for their turn.
     kept: BTreeMap<Height, Kept>,
@@ -104,6 +106,7 @@ impl BlockSync {
             tip: Height::GENESIS,
             first: Height::GENESIS,
             validators: None,
+            block_bytes_max: 0,
             peers: Peers::default(),
             kept: BTreeMap::new(),
             parts: Parts::default(),
@@ -149,7 +152,11 @@ impl BlockSync {
                 tip,
                 first,
                 validators,
-            } => self.applied(tip, first, validators),
+                block_bytes_max,
+            } => {
+                self.block_bytes_max = block_bytes_max;
+                self.applied(tip, first, validators);
+            }
             SyncInput::Kept { first } => self.first = first,
             SyncInput::Refused { what } => self.refused(&what),
             SyncInput::Message { from, message } => self.receive(from, message),
@@ -267,16 +274,26 @@ impl BlockSync {
         if height <= self.tip {
             return; // Decided here meanwhile.
         }
+        if part.length > self.block_bytes_max {
+            // By then the network may have changed its parameters.
+            if height == self.tip.next() {
+                self.blame(peer, format!("block {height} is longer than any may be"));
+            }
+            return;
+        }
         let peers = &self.peers;
         match self.parts.add(peer, part, |other| peers.is_asked(other)) {
-            Added::More { offset } => {
-                self.peers.ask_more(peer, height, offset, self.now_ms);
-                self.send(peer, SyncMessage::More { height, offset });
-            }
+            Added::More => self.ask_more(peer, height),
             Added::Whole(block) => self.keep(peer, asked, vec![block]),
             Added::Useless => {}
             Added::OtherLength => self.blame(peer, format!("block {height} changed its length")),
         }
+    }
+
+    fn ask_more(&mut self, peer: Address, height: Height) {
+        let offset = self.parts.end_of(peer, height);
+        self.peers.ask_more(peer, height, offset, self.now_ms);
+        self.send(peer, SyncMessage::More { height, offset });
     }
 
     /// C4: a quorum of the set that this node knows vouches for a height further on, so nothing
@@ -366,6 +383,11 @@ impl BlockSync {
                 return;
             };
             let from = height;
+            if self.parts.end_of(peer, from) > 0 {
+                self.ask_more(peer, from);
+                height = height.next();
+                continue;
+            }
             self.send(peer, SyncMessage::Request { from, count });
             height = Height(height.0 + count);
         }
@@ -373,8 +395,8 @@ impl BlockSync {
 
     /// The highest height that is asked for, when this is the next one.
     fn fetched_up_to(&self, next: Height) -> Height {
-        let bytes: usize = self.kept.values().map(|kept| kept.bytes).sum();
-        if bytes >= KEPT_BYTES_MAX {
+        let kept: usize = self.kept.values().map(|kept| kept.bytes).sum();
+        if kept + self.parts.bytes() >= KEPT_BYTES_MAX {
             return next;
         }
         Height(self.tip.0.saturating_add(WINDOW_HEIGHTS))

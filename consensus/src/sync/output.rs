@@ -19,6 +19,8 @@ pub enum SyncInput {
         first: Height,
         /// Who decides `tip + 1`.
         validators: Arc<ValidatorSet>,
+        /// The longest that the block of `tip + 1` may be, encoded, in bytes.
+        block_bytes_max: usize,
     },
     /// The store has removed old blocks.
     Kept {

@@ -76,8 +76,8 @@ fn bytes_of_part(length: usize, offset: usize) -> Option<usize> {
 /// What became of a part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Added {
-    /// The next one begins here.
-    More { offset: usize },
+    /// The next one is wanted.
+    More,
     /// It was the last: the whole block.
     Whole(Bytes),
     /// It does not go on where the others from this peer ended, which were given up meanwhile, or there
@@ -103,8 +103,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Adds a part that its peer was asked for; `is_asked` says who else is being asked. Who is not
-    /// makes room.
+    /// Adds a part that its peer was asked for; `is_asked` says who else is being asked. Of those who are
+    /// not, who sent nothing for longest makes room.
     pub(super) fn add(
         &mut self,
         peer: Address,
@@ -117,24 +117,38 @@ impl Parts {
                 peer,
                 height: part.height,
                 length: part.length,
-                bytes: Vec::with_capacity(part.bytes.len()),
+                bytes: Vec::new(),
             },
             Some(begun) if begun.length != part.length => return Added::OtherLength,
             Some(begun) if begun.bytes.len() == part.offset => begun,
             _ => return Added::Useless,
         };
+        begun.bytes.reserve_exact(part.bytes.len());
         begun.bytes.extend_from_slice(&part.bytes);
         if part.end() == part.length {
             return Added::Whole(begun.bytes.into());
         }
         if self.begun.len() >= BLOCKS_IN_PARTS_MAX {
-            self.begun.retain(|other| is_asked(other.peer));
-        }
-        if self.begun.len() >= BLOCKS_IN_PARTS_MAX {
-            return Added::Useless;
+            let idle = self.begun.iter().position(|other| !is_asked(other.peer));
+            let Some(idle) = idle else {
+                return Added::Useless;
+            };
+            self.begun.remove(idle);
         }
         self.begun.push(begun);
-        Added::More { offset: part.end() }
+        Added::More
+    }
+
+    /// Where the next part begins of a block of which a peer has sent some; 0 if it has not.
+    pub(super) fn end_of(&self, peer: Address, height: Height) -> usize {
+        let is_of = |begun: &&Begun| (begun.peer, begun.height) == (peer, height);
+        let begun = self.begun.iter().find(is_of);
+        begun.map_or(0, |begun| begun.bytes.len())
+    }
+
+    /// The bytes of all parts that are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.begun.iter().map(|begun| begun.bytes.len()).sum()
     }
 
     /// Gives up what a peer has sent.
@@ -172,10 +186,12 @@ mod tests {
     fn parts_in_turn_are_the_block() {
         let mut parts = Parts::default();
         for number in 0..2 {
-            let offset = (number + 1) * RESPONSE_BYTES_MAX;
             let added = parts.add(peer(1), &part(7, number), |_| false);
-            assert_eq!(added, Added::More { offset });
+            assert_eq!(added, Added::More);
+            let end = (number + 1) * RESPONSE_BYTES_MAX;
+            assert_eq!(parts.end_of(peer(1), Height(7)), end);
         }
+        assert_eq!(parts.end_of(peer(1), Height(8)), 0);
         let Added::Whole(block) = parts.add(peer(1), &part(7, 2), |_| false) else {
             unreachable!("the last part was added");
         };
@@ -208,13 +224,12 @@ mod tests {
     #[test]
     fn who_is_not_asked_any_more_makes_room_and_who_is_does_not() {
         let mut parts = Parts::default();
-        let more = Added::More {
-            offset: RESPONSE_BYTES_MAX,
-        };
-        assert_eq!(parts.add(peer(1), &part(7, 0), |_| true), more);
-        assert_eq!(parts.add(peer(2), &part(8, 0), |_| true), more);
+        assert_eq!(parts.add(peer(1), &part(7, 0), |_| true), Added::More);
+        assert_eq!(parts.add(peer(2), &part(8, 0), |_| true), Added::More);
         assert_eq!(parts.add(peer(3), &part(9, 0), |_| true), Added::Useless);
-        assert_eq!(parts.add(peer(3), &part(9, 0), |it| it == peer(2)), more);
+        // Of two that are not asked, the one that sent last stays.
+        assert_eq!(parts.add(peer(3), &part(9, 0), |_| false), Added::More);
+        assert_eq!(parts.add(peer(2), &part(8, 1), |_| true), Added::More);
         assert_eq!(parts.add(peer(1), &part(7, 1), |_| true), Added::Useless);
     }
 

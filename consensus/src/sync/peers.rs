@@ -12,8 +12,12 @@ const LIAR_EXCLUDED_MS: u64 = 60_000;
 /// How long a peer that did not answer is not asked, in milliseconds: it may only be slow.
 const SILENT_EXCLUDED_MS: u64 = 5_000;
 
-/// How long an answer may take, in milliseconds: 8 MiB over 50 Mbit/s, and a disk in between.
-const ANSWER_MS: u64 = 2_000;
+/// How long after that it is asked only if nobody else can be, in milliseconds.
+const LIAR_LAST_MS: u64 = 600_000;
+
+/// How long an answer may take, in milliseconds: 8 MiB for each of two requests over 50 Mbit/s, and a disk in
+/// between.
+const ANSWER_MS: u64 = 3_000;
 
 /// Heights that a node may remove between two of its statuses and while it reads for a peer: one step
 /// of its removal for each of a few blocks.
@@ -59,7 +63,8 @@ struct Peer {
 pub(crate) struct Peers {
     peers: BTreeMap<Address, Peer>,
     /// Until when those that sent something false are not asked, in milliseconds. A new connection ends
-    /// it for none of them, so it outlives what else is known of a peer, and is forgotten when it is over.
+    /// it for none of them, so it outlives what else is known of a peer. Some time after it they are still
+    /// asked last.
     liars: BTreeMap<Address, u64>,
     requests: u64,
 }
@@ -163,7 +168,10 @@ impl Peers {
         };
         let peers = self.peers.iter_mut();
         let able = peers.filter(|(address, peer)| can_answer(**address, peer));
-        let (address, peer) = able.min_by_key(|(address, peer)| (peer.asked_count, **address))?;
+        let (address, peer) = able.min_by_key(|(address, peer)| {
+            let has_lied = self.liars.contains_key(*address);
+            (has_lied, peer.asked_count, **address)
+        })?;
         let count = count.min(peer.tip.0 - from.0 + 1);
         self.requests += 1;
         peer.asked_count = self.requests;
@@ -220,7 +228,8 @@ impl Peers {
         if let Some(peer) = self.peers.get_mut(&address) {
             (peer.asked, peer.overdue) = (None, None);
         }
-        self.liars.retain(|_, until_ms| *until_ms > now_ms);
+        self.liars
+            .retain(|_, until_ms| until_ms.saturating_add(LIAR_LAST_MS) > now_ms);
         let until_ms = now_ms.saturating_add(LIAR_EXCLUDED_MS);
         self.liars.insert(address, until_ms);
     }

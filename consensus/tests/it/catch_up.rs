@@ -8,6 +8,7 @@ use cloverleaf_consensus::{
     BlockPart, BlockSync, Input, RANGE_HEIGHTS_MAX, RESPONSE_BYTES_MAX, SyncInput, SyncMessage,
     SyncOutput, To,
 };
+use cloverleaf_types::block::BLOCK_BYTES_MAX;
 use cloverleaf_types::hash::transaction_id;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
 use cloverleaf_types::{
@@ -34,6 +35,7 @@ struct Behind {
     net: Cluster,
     sync: BlockSync,
     now_ms: u64,
+    block_bytes_max: usize,
     said: Vec<SyncOutput>,
 }
 
@@ -45,6 +47,7 @@ impl Behind {
             net,
             sync,
             now_ms: 1_000,
+            block_bytes_max: BLOCK_BYTES_MAX,
             said: Vec::new(),
         };
         behind.applied(0);
@@ -61,6 +64,7 @@ impl Behind {
             tip: Height(tip),
             first: Height(1),
             validators,
+            block_bytes_max: self.block_bytes_max,
         });
     }
 
@@ -195,9 +199,9 @@ fn long_block_comes_in_parts_one_after_the_other() {
 fn part_that_comes_late_is_taken_and_the_rest_asked_for() {
     let mut lacking = Lacking::new();
     lacking.hear_part(0);
-    lacking.behind.now_ms += 2_000;
+    lacking.behind.now_ms += 3_000;
     lacking.behind.give(SyncInput::Tick);
-    assert_eq!(lacking.behind.requests(), []);
+    assert_eq!(lacking.asks_for(), None);
     lacking.hear_part(1);
     assert_eq!(lacking.asks_for(), Some(2));
     lacking.hear_part(2);
@@ -224,6 +228,52 @@ fn whoever_changes_a_part_of_a_long_block_is_not_asked_again_and_another_is() {
     part.length += 1;
     lacking.behind.hear(peer(1), SyncMessage::Part(part));
     assert!(lacking.behind.lied());
+}
+
+#[test]
+fn peer_that_fell_silent_within_a_long_block_is_asked_for_the_rest_of_it() {
+    let mut lacking = Lacking::new();
+    lacking.hear_part(0);
+    // Late, then left alone for a while, then asked like anybody.
+    for after_ms in [5_000, 5_000, 500] {
+        lacking.behind.now_ms += after_ms;
+        lacking.behind.give(SyncInput::Tick);
+    }
+    assert_eq!(lacking.asks_for(), Some(1));
+    lacking.hear_part(1);
+    lacking.hear_part(2);
+    assert_eq!(lacking.behind.handed_over(), [1]);
+}
+
+#[test]
+fn next_block_that_is_longer_than_the_network_allows_is_its_senders_fault() {
+    let mut lacking = Lacking::new();
+    lacking.behind.block_bytes_max = lacking.block.len() - 1;
+    lacking.behind.applied(0);
+    lacking.hear_part(0);
+    assert!(lacking.behind.lied());
+    let mut lacking = Lacking::new();
+    lacking.behind.block_bytes_max = lacking.block.len();
+    lacking.behind.applied(0);
+    lacking.hear_part(0);
+    assert_eq!(lacking.asks_for(), Some(1));
+}
+
+#[test]
+fn who_has_lied_is_asked_last() {
+    let mut behind = Behind::new(3);
+    behind.status(peer(1), 3);
+    behind.hear(
+        peer(1),
+        SyncMessage::Response {
+            from: Height(1),
+            blocks: Vec::new(),
+        },
+    );
+    assert!(behind.lied());
+    behind.now_ms += 60_000;
+    behind.status(peer(2), 3);
+    assert_eq!(behind.requests(), [(peer(2), 1, 3)]);
 }
 
 #[test]
@@ -595,7 +645,7 @@ fn silent_peer_is_left_alone_for_a_while() {
     let mut behind = Behind::new(3);
     behind.status(peer(1), 3);
     assert_eq!(behind.requests(), [(peer(1), 1, 3)]);
-    for (after_ms, asked) in [(1_900, 0), (200, 0), (4_000, 0), (1_100, 1)] {
+    for (after_ms, asked) in [(2_900, 0), (200, 0), (4_000, 0), (1_100, 1)] {
         behind.now_ms += after_ms;
         behind.give(SyncInput::Tick);
         assert_eq!(behind.requests().len(), asked, "{} ms", behind.now_ms);
@@ -607,7 +657,7 @@ fn answer_that_comes_late_is_taken_and_ends_the_wait() {
     let mut behind = Behind::new(6);
     behind.status(peer(1), 6);
     assert_eq!(behind.requests(), [(peer(1), 1, 6)]);
-    behind.now_ms += 2_100;
+    behind.now_ms += 3_100;
     behind.give(SyncInput::Tick);
     assert_eq!(behind.requests(), []);
     let (from, blocks) = (Height(1), behind.blocks(1, 3));
@@ -626,7 +676,7 @@ fn two_requests_from_one_height_may_be_answered_in_any_order() {
         let mut behind = Behind::new(6);
         behind.status(peer(1), 2);
         assert_eq!(behind.requests(), [(peer(1), 1, 2)]);
-        for after_ms in [2_100, 5_100] {
+        for after_ms in [3_100, 5_100] {
             behind.now_ms += after_ms;
             behind.status(peer(1), 6);
         }

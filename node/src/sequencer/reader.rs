@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use cloverleaf_replica::{BlockRange, Input};
 use cloverleaf_storage::{Store, StoreError};
-use cloverleaf_types::Bound;
+use cloverleaf_types::{Bound, Height};
 
 use super::completions::Completions;
 use super::depth::Depth;
@@ -83,10 +83,17 @@ fn run(
     next: impl Fn() -> Option<BlockRange>,
     completions: &Completions,
 ) -> Result<(), StoreError> {
+    // Of a block that is longer than an answer, each part is asked for by itself.
+    let mut long: Option<(Height, Bytes)> = None;
     while let Some(range) = next() {
         shared.vitals.read.begin();
         let took = Stopwatch::start();
-        let blocks = judge(read(store, &range), &range, &shared.vitals)?;
+        let blocks = match &long {
+            Some((height, block)) if *height == range.from => vec![block.clone()],
+            _ => judge(read(store, &range), &range, &shared.vitals)?,
+        };
+        let first = blocks.first().filter(|block| block.len() > range.bytes_max);
+        long = first.map(|block| (range.from, block.clone()));
         shared.metrics.storage.read_seconds.observe(took.seconds());
         completions.push([Input::BlocksRead { range, blocks }]);
         shared.vitals.read.end();

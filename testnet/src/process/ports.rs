@@ -40,10 +40,9 @@ impl PortBase {
     pub fn free() -> Result<Self, Error> {
         static TAKEN: AtomicU32 = AtomicU32::new(0);
         // Each begins elsewhere: ports that were just in use may have connections that linger.
-        let start = std::process::id();
-        for _ in 0..BASES {
-            let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
-            let place = u16::try_from(start.wrapping_add(taken) % BASES).unwrap_or(0);
+        let start = std::process::id().wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        for next in 0..BASES {
+            let place = u16::try_from(start.wrapping_add(next) % BASES).unwrap_or(0);
             let held = Self::hold(FIRST + STEP * place);
             if let Some(base) = held.filter(Self::is_free) {
                 return Ok(base);

@@ -11,6 +11,7 @@ use cloverleaf_consensus::{
     JournalEntry, LocalSigner, Message, Output, Pace, Proposal, SignSlot, SignStep, Signable,
     Signed, SyncInput, SyncMessage, SyncOutput, Timeouts, To, Vote,
 };
+use cloverleaf_types::block::BLOCK_BYTES_MAX;
 use cloverleaf_types::error::SignatureError;
 use cloverleaf_types::{
     Address, B256, Height, NetworkId, Recover, Secp256k1, Signature, Signer, Validator,
@@ -420,6 +421,7 @@ impl Cluster {
                 tip,
                 first: Height(1),
                 validators,
+                block_bytes_max: BLOCK_BYTES_MAX,
             },
         );
     }
