@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display};
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -41,10 +40,8 @@ impl Database {
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         Self::check_beginning(path)?;
         log_file::mend(path)?;
+        make_directory(path)?;
         let path = path.to_path_buf();
-        if let Err(source) = make_directory(&path) {
-            return Err(StoreError::Directory { path, source });
-        }
         match open(&path, memory) {
             Ok(db) => Ok(Self { db, path }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
@@ -332,13 +329,21 @@ fn is_locked(error: &rocksdb::Error) -> bool {
 }
 
 /// A new directory is durable when its parent is synced.
-fn make_directory(path: &Path) -> io::Result<()> {
+fn make_directory(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path)?;
-    match path.canonicalize()?.parent() {
+    let path = || path.to_path_buf();
+    fs::create_dir_all(path()).map_err(|source| StoreError::Directory {
+        path: path(),
+        source,
+    })?;
+    let synced = path().canonicalize().and_then(|made| match made.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
-    }
+    });
+    synced.map_err(|source| StoreError::Unsynced {
+        path: path(),
+        source,
+    })
 }

@@ -36,6 +36,16 @@ pub enum StoreError {
         /// What RocksDB said.
         source: rocksdb::Error,
     },
+    /// A new directory may not be there after a power cut: the disk's fault.
+    #[error(
+        "the directory {path} was made, but could not be synced: {source}; check space and disk"
+    )]
+    Unsynced {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A record of which a power cut kept a part could not be cut off: the disk's fault.
     #[error(
         "{path} ends in a record that was not written whole, and cannot be shortened: {source}"

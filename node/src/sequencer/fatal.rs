@@ -215,6 +215,7 @@ fn code_of_store(error: &StoreError) -> ExitCode {
         | StoreError::Unfinished { .. } => ExitCode::FAILED,
         StoreError::Open { .. }
         | StoreError::Mend { .. }
+        | StoreError::Unsynced { .. }
         | StoreError::Read { .. }
         | StoreError::Write { .. }
         | StoreError::Stopped { .. }
