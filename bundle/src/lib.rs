@@ -31,6 +31,7 @@
 )]
 
 pub mod error;
+mod key_set;
 pub mod order;
 pub mod plan;
 pub mod prepare;

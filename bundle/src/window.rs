@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use alloy_primitives::map::HashSet;
 use cloverleaf_types::limits::REPLAY_WINDOW_BLOCKS_MIN;
 use cloverleaf_types::{Block, Height, TransactionKey};
+
+use crate::key_set::{KeyHash, KeySet};
 
 /// What one block placed.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ struct Placed {
 #[derive(Clone, Debug)]
 pub struct Window {
     blocks: VecDeque<Placed>,
-    keys: HashSet<TransactionKey>,
+    keys: KeySet,
     replay_window_ms: u64,
 }
 
@@ -29,7 +30,7 @@ impl Window {
     pub fn new(replay_window_ms: u64) -> Self {
         Self {
             blocks: VecDeque::new(),
-            keys: HashSet::default(),
+            keys: KeySet::default(),
             replay_window_ms,
         }
     }
@@ -37,7 +38,18 @@ impl Window {
     /// True if the window holds the id.
     #[must_use]
     pub fn contains(&self, key: &TransactionKey) -> bool {
-        self.keys.contains(key)
+        self.look_up(key).1
+    }
+
+    /// The hash of a transaction in the window and in sets beside it, and whether the window holds its id.
+    pub(crate) fn look_up(&self, key: &TransactionKey) -> (KeyHash, bool) {
+        let hash = self.keys.hash(key);
+        (hash, self.keys.contains(hash, key))
+    }
+
+    /// An empty set whose hashes are the window's, with room for so many.
+    pub(crate) fn set_beside(&self, capacity: usize) -> KeySet {
+        KeySet::beside(&self.keys, capacity)
     }
 
     /// How many ids it holds.
@@ -49,7 +61,7 @@ impl Window {
     /// True without an id.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.len() == 0
     }
 
     /// True if every id that was placed after `seen` is in the window, so that a parcel made with
@@ -65,16 +77,20 @@ impl Window {
     /// it (W1, B7). As much work as taking the block in.
     #[must_use]
     pub fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
-        let mut placed: HashSet<TransactionKey> = HashSet::default();
-        placed.reserve(keys.len());
+        let mut placed = self.set_beside(keys.len());
         let mut keys = keys.iter();
-        let is_repeated = |key: &&TransactionKey| self.contains(key) || !placed.insert(**key);
+        let is_repeated = |key: &&TransactionKey| {
+            let (hash, is_known) = self.look_up(key);
+            is_known || !placed.insert(hash, **key)
+        };
         keys.find(is_repeated).copied()
     }
 
     /// Takes in a block's ids and forgets those that are no longer needed.
     pub fn push(&mut self, height: Height, timestamp_ms: u64, keys: Vec<TransactionKey>) {
-        self.keys.extend(keys.iter().copied());
+        for key in &keys {
+            let _new = self.keys.insert(self.keys.hash(key), *key);
+        }
         self.blocks.push_back(Placed {
             height,
             timestamp_ms,
@@ -95,7 +111,7 @@ impl Window {
                 .into_iter()
                 .flat_map(|oldest| oldest.keys)
             {
-                self.keys.remove(&key);
+                self.keys.remove(self.keys.hash(&key), &key);
             }
         }
     }

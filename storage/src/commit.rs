@@ -112,7 +112,7 @@ impl<'a> Commit<'a> {
             return foreign("network, cut, certificate or manifests");
         }
         for (batch, (ids, branch)) in self.batches() {
-            if ids.len() != batch.transactions().len() {
+            if u32::try_from(ids.len()) != Ok(batch.header().count) {
                 return foreign("ids");
             }
             if !decision.has_batch(batch.header(), branch) {

@@ -9,6 +9,8 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+use std::sync::OnceLock;
+
 use alloy_primitives::{Address, B256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use bytes::Bytes;
@@ -72,14 +74,25 @@ pub struct Span {
 }
 
 /// A rollup's slice of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     header: BatchHeader,
     spans: Vec<Span>,
-    transactions: Vec<Bytes>,
+    /// Parts of `encoded`; of a batch that is built here, made when somebody asks for them.
+    transactions: OnceLock<Vec<Bytes>>,
+    /// Where the transactions' lengths begin in `encoded`.
+    lengths_at: usize,
     hash: B256,
     encoded: Bytes,
 }
+
+impl PartialEq for Batch {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl Eq for Batch {}
 
 /// What a block gives a batch; the rest of the header follows from the transactions.
 #[derive(Clone, Debug)]
@@ -149,7 +162,8 @@ impl Batch {
         transactions: Vec<Bytes>,
         ids: &[TransactionId],
     ) -> Verified<Self> {
-        Self::build_over(draft, spans, transactions, leaves(ids))
+        let raws: Vec<&[u8]> = transactions.iter().map(|raw| &**raw).collect();
+        Self::build_over(draft, spans, &raws, leaves(ids))
     }
 
     /// The same where the caller knows the leaves of the transactions' tree (M2).
@@ -160,12 +174,12 @@ impl Batch {
     pub fn build_over(
         draft: BatchDraft,
         spans: Vec<Span>,
-        transactions: Vec<Bytes>,
+        raws: &[&[u8]],
         leaves: Vec<B256>,
     ) -> Verified<Self> {
-        let bytes: usize = transactions.iter().map(Bytes::len).sum();
+        let bytes: usize = raws.iter().map(|raw| raw.len()).sum();
         assert!(
-            transactions.len() == leaves.len() && bytes <= BATCH_BYTES_MAX,
+            raws.len() == leaves.len() && bytes <= BATCH_BYTES_MAX,
             "block weight"
         );
         let header = BatchHeader {
@@ -176,18 +190,19 @@ impl Batch {
             height: draft.height,
             timestamp_ms: draft.timestamp_ms,
             l1: draft.l1,
-            count: u32::try_from(transactions.len()).expect("a block's weight bounds its count"),
+            count: u32::try_from(raws.len()).expect("a block's weight bounds its count"),
             bytes: u64::try_from(bytes).expect("a block's weight bounds its bytes"),
             txs_root: merkle::root(leaves),
             spans_hash: spans_hash(&spans),
             full: draft.full,
         };
-        let encoded = encode(&header, &spans, &transactions, bytes);
+        let (encoded, lengths_at) = encode(&header, &spans, raws, bytes);
         Verified(Self {
             hash: header.hash(),
             header,
             spans,
-            transactions,
+            transactions: OnceLock::new(),
+            lengths_at,
             encoded,
         })
     }
@@ -214,11 +229,13 @@ impl Batch {
             });
         }
         let transactions = split(&bytes, rest, header.count)?;
+        let lengths_at = bytes.len().saturating_sub(rest.len());
         Ok(Unchecked(Self {
             hash: header.hash(),
             header,
             spans,
-            transactions,
+            transactions: transactions.into(),
+            lengths_at,
             encoded: bytes,
         }))
     }
@@ -244,12 +261,15 @@ impl Batch {
     /// The raw transactions, in order.
     #[must_use]
     pub fn transactions(&self) -> &[Bytes] {
-        &self.transactions
+        self.transactions.get_or_init(|| {
+            let body = self.encoded.get(self.lengths_at..).unwrap_or_default();
+            split(&self.encoded, body, self.header.count).expect("it was built here")
+        })
     }
 
     /// The ids of the transactions, computed here.
     pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
-        self.transactions.iter().map(|raw| transaction_id(raw))
+        self.transactions().iter().map(|raw| transaction_id(raw))
     }
 
     /// The bytes it is stored and streamed as.
@@ -267,7 +287,7 @@ impl Unchecked<Batch> {
     pub fn verify(self) -> Result<Verified<Batch>, Mismatch> {
         let batch = self.0;
         let mismatch = |part, commitment| Err(Mismatch { part, commitment });
-        let bytes: usize = batch.transactions.iter().map(Bytes::len).sum();
+        let bytes: usize = batch.transactions().iter().map(Bytes::len).sum();
         if u64::try_from(bytes) != Ok(batch.header.bytes) {
             return mismatch("batch's length", "bytes");
         }
@@ -294,8 +314,8 @@ fn spans_in_order(spans: &[Span], count: u32) -> bool {
     })
 }
 
-fn encode(header: &BatchHeader, spans: &[Span], transactions: &[Bytes], bytes: usize) -> Bytes {
-    let lengths = transactions.len().saturating_mul(4);
+fn encode(header: &BatchHeader, spans: &[Span], raws: &[&[u8]], bytes: usize) -> (Bytes, usize) {
+    let lengths = raws.len().saturating_mul(4);
     let capacity = [
         header.length(),
         alloy_rlp::list_length(spans),
@@ -305,14 +325,15 @@ fn encode(header: &BatchHeader, spans: &[Span], transactions: &[Bytes], bytes: u
     let mut encoded = Vec::with_capacity(capacity.iter().sum());
     header.encode(&mut encoded);
     alloy_rlp::encode_list(spans, &mut encoded);
-    for raw in transactions {
+    let lengths_at = encoded.len();
+    for raw in raws {
         let length = u32::try_from(raw.len()).expect("a transaction's length is limited");
         encoded.extend_from_slice(&length.to_be_bytes());
     }
-    for raw in transactions {
+    for raw in raws {
         encoded.extend_from_slice(raw);
     }
-    encoded.into()
+    (encoded.into(), lengths_at)
 }
 
 fn split(whole: &Bytes, rest: &[u8], count: u32) -> Result<Vec<Bytes>, DecodeError> {

@@ -62,7 +62,11 @@ pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed<'_>) -> Order
     }
 }
 
-fn build_batch(rollup: &RollupState, plan: &Plan, mut draft: Draft) -> (Batch, Vec<TransactionId>) {
+fn build_batch(
+    rollup: &RollupState,
+    plan: &Plan,
+    mut draft: Draft<'_>,
+) -> (Batch, Vec<TransactionId>) {
     draft.full.sort_unstable();
     let head = rollup.head;
     let of_block = BatchDraft {
@@ -74,6 +78,6 @@ fn build_batch(rollup: &RollupState, plan: &Plan, mut draft: Draft) -> (Batch, V
         l1: plan.l1,
         full: draft.full,
     };
-    let batch = Batch::build_over(of_block, draft.spans, draft.transactions, draft.leaves);
+    let batch = Batch::build_over(of_block, draft.spans, &draft.transactions, draft.leaves);
     (batch.into_inner(), draft.ids)
 }

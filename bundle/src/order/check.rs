@@ -1,13 +1,13 @@
 //! Why an item is not placed (O2): closed, total, in this order, for a bundle each check over all
 //! legs before the next.
 
-use alloy_primitives::map::HashSet;
 use cloverleaf_types::rollup::{Status, Verification};
-use cloverleaf_types::{Atomicity, DropReason, Height, Plan, Terms, TransactionKey};
+use cloverleaf_types::{Atomicity, DropReason, Height, Plan, Terms};
 
 use super::DropPlace;
 use super::linear::LinearParcel;
 use super::room::{Room, Rooms};
+use crate::key_set::{KeyHash, KeySet};
 use crate::prepare::{Prepared, PreparedBundle, PreparedItem, PreparedLeg};
 use crate::state::State;
 use crate::window::Window;
@@ -18,27 +18,27 @@ pub(super) struct Candidates<'a> {
     /// The height that its author had applied.
     seen: Height,
     is_stale: bool,
-    /// Of each transaction, whether the window holds its id.
-    is_known: Vec<bool>,
+    /// Of each transaction, its hash, and whether the window holds its id.
+    looked_up: Vec<(KeyHash, bool)>,
 }
 
 /// An item that is next.
 #[derive(Clone, Copy)]
-pub(super) struct Candidate<'a> {
+pub(super) struct Candidate<'a, 'r> {
     pub(super) of: &'a Candidates<'a>,
     /// Its position in the parcel.
     pub(super) index: usize,
     pub(super) legs: &'a [PreparedLeg],
     pub(super) bundle: Option<&'a PreparedBundle>,
     /// The rooms of the parcel's rollups.
-    rooms: &'a [Option<usize>],
+    rooms: &'r [Option<usize>],
 }
 
 /// What the checks read.
 pub(super) struct Checks<'a> {
     pub(super) parent: &'a State,
     pub(super) plan: &'a Plan,
-    pub(super) placed: &'a HashSet<TransactionKey>,
+    pub(super) placed: &'a KeySet,
     pub(super) rooms: &'a Rooms<'a>,
 }
 
@@ -50,15 +50,15 @@ impl<'a> Candidates<'a> {
     /// side.
     pub(super) fn of(parcel: LinearParcel<'a>, window: &Window) -> Self {
         let prepared = parcel.prepared;
-        let is_known = prepared.legs.iter().flat_map(|leg| {
+        let looked_up = prepared.legs.iter().flat_map(|leg| {
             let ids = prepared.ids(leg).iter();
-            ids.map(|id| window.contains(&(leg.chain_id, *id)))
+            ids.map(|id| window.look_up(&(leg.chain_id, *id)))
         });
         let seen = prepared.parcel.header().seen;
         Self {
             seen,
             is_stale: !window.covers(seen),
-            is_known: is_known.collect(),
+            looked_up: looked_up.collect(),
             parcel,
         }
     }
@@ -67,13 +67,18 @@ impl<'a> Candidates<'a> {
         self.parcel.prepared
     }
 
+    /// Its transactions' hashes, by their positions in the parcel.
+    pub(super) fn hash(&self, transaction: usize) -> KeyHash {
+        self.looked_up[transaction].0
+    }
+
     /// An item of the parcel.
-    pub(super) fn item(
+    pub(super) fn item<'r>(
         &'a self,
         index: usize,
         item: &'a PreparedItem,
-        rooms: &'a [Option<usize>],
-    ) -> Candidate<'a> {
+        rooms: &'r [Option<usize>],
+    ) -> Candidate<'a, 'r> {
         Candidate {
             of: self,
             index,
@@ -84,7 +89,7 @@ impl<'a> Candidates<'a> {
     }
 }
 
-impl Candidate<'_> {
+impl Candidate<'_, '_> {
     /// The room of a leg; nothing where the rollup is unknown.
     pub(super) fn room_of(&self, leg: &PreparedLeg) -> Option<usize> {
         self.rooms[leg.rollup]
@@ -101,7 +106,7 @@ impl Candidate<'_> {
 impl Checks<'_> {
     /// The first check that fails, but for `badControl`, which is [`super::place`]'s: it depends on
     /// the control transactions placed before.
-    pub(super) fn refusal(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    pub(super) fn refusal(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         stale(item)
             .or_else(|| self.malformed(item))
             .or_else(|| self.outside_terms(item))
@@ -111,12 +116,12 @@ impl Checks<'_> {
             .or_else(|| self.full(item))
     }
 
-    fn room(&self, item: &Candidate<'_>, leg: &PreparedLeg) -> Option<&Room<'_>> {
+    fn room(&self, item: &Candidate<'_, '_>, leg: &PreparedLeg) -> Option<&Room<'_>> {
         item.room_of(leg).map(|position| self.rooms.room(position))
     }
 
     /// L1: a rollup that wants everybody's check takes nothing unchecked.
-    fn malformed(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn malformed(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         let unchecked = |leg: &PreparedLeg| {
             let room = leg.unchecked.and_then(|_| self.room(item, leg))?;
             let wants_check = room.rollup.rollup.verification == Verification::Everywhere;
@@ -129,7 +134,7 @@ impl Checks<'_> {
     }
 
     /// B4, B11: the block's height and time decide.
-    fn outside_terms(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn outside_terms(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         let Terms {
             min_height,
             max_height,
@@ -148,7 +153,7 @@ impl Checks<'_> {
     }
 
     /// B2.
-    fn unregistered(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn unregistered(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         let unknown = self.first_leg(item, |_, room| room.is_none());
         let inactive = || {
             self.first_leg(item, |_, room| {
@@ -168,7 +173,7 @@ impl Checks<'_> {
     }
 
     /// It would not fit an empty batch, now or later.
-    fn too_large(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn too_large(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         let bytes_max = self.parent.parameters().transaction_bytes_max;
         if item.legs.iter().any(|leg| leg.longest_bytes > bytes_max) {
             return Some((DropReason::TooLarge, DropPlace::default()));
@@ -181,20 +186,22 @@ impl Checks<'_> {
     }
 
     /// B7, W1.
-    fn duplicate(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn duplicate(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         let prepared = item.of.prepared();
-        let is_known = &item.of.is_known;
+        let looked_up = &item.of.looked_up;
         item.legs.iter().enumerate().find_map(|(leg, found)| {
             let mut ids = found.transactions.clone();
             let transaction = ids.position(|at| {
-                is_known[at] || self.placed.contains(&(found.chain_id, prepared.ids[at]))
+                let (hash, is_known) = looked_up[at];
+                let key = (found.chain_id, prepared.ids[at]);
+                is_known || self.placed.contains(hash, &key)
             })?;
             Some((DropReason::Duplicate, place_in(item, leg, transaction)))
         })
     }
 
     /// O3: closed before, or no room now.
-    fn full(&self, item: &Candidate<'_>) -> Option<Refusal> {
+    fn full(&self, item: &Candidate<'_, '_>) -> Option<Refusal> {
         self.first_closed(item)
             .or_else(|| self.first_without_room(item))
             .map(|leg| (DropReason::RollupFull, item.place_of(leg)))
@@ -202,7 +209,7 @@ impl Checks<'_> {
 
     /// The first listed leg whose rollup is closed for the item's lane: in this block, or since a
     /// block that the parcel's author had not seen when it sealed.
-    pub(super) fn first_closed(&self, item: &Candidate<'_>) -> Option<usize> {
+    pub(super) fn first_closed(&self, item: &Candidate<'_, '_>) -> Option<usize> {
         let (lane, seen) = (item.of.parcel.lane, item.of.seen);
         let mut legs = item.legs.iter();
         legs.position(|leg| {
@@ -212,7 +219,7 @@ impl Checks<'_> {
     }
 
     /// The first listed leg without room.
-    pub(super) fn first_without_room(&self, item: &Candidate<'_>) -> Option<usize> {
+    pub(super) fn first_without_room(&self, item: &Candidate<'_, '_>) -> Option<usize> {
         let lane = item.of.parcel.lane;
         let mut legs = item.legs.iter();
         legs.position(|leg| {
@@ -223,7 +230,7 @@ impl Checks<'_> {
 
     fn first_leg(
         &self,
-        item: &Candidate<'_>,
+        item: &Candidate<'_, '_>,
         refuses: impl Fn(&PreparedLeg, Option<&Room<'_>>) -> bool,
     ) -> Option<DropPlace> {
         let mut legs = item.legs.iter();
@@ -233,13 +240,13 @@ impl Checks<'_> {
 }
 
 /// W1.
-fn stale(item: &Candidate<'_>) -> Option<Refusal> {
+fn stale(item: &Candidate<'_, '_>) -> Option<Refusal> {
     let stale = (DropReason::Stale, DropPlace::default());
     item.of.is_stale.then_some(stale)
 }
 
 /// A transaction of a bundle; a transaction alone needs no place.
-fn place_in(item: &Candidate<'_>, leg: usize, transaction: usize) -> DropPlace {
+fn place_in(item: &Candidate<'_, '_>, leg: usize, transaction: usize) -> DropPlace {
     match item.bundle {
         Some(_) => DropPlace {
             leg: Some(leg),

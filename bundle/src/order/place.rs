@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use alloy_primitives::map::HashSet;
 use cloverleaf_types::{
     Atomicity, ChainId, ControlTransaction, DropReason, Item, Manifest, ManifestLeg, Plan, Span,
-    Transaction, TransactionKey,
+    Transaction,
 };
 
 use super::Dropped;
 use super::check::{Candidate, Candidates, Checks, Refusal};
 use super::room::{Draft, Rooms};
 use crate::error::ControlError;
+use crate::key_set::KeySet;
 use crate::prepare::{PreparedBundle, PreparedLeg};
 use crate::state::{RollupState, State};
 
@@ -22,28 +22,21 @@ pub(super) struct Placement<'a> {
     controlled: Cow<'a, State>,
     plan: &'a Plan,
     rooms: Rooms<'a>,
-    placed: HashSet<TransactionKey>,
+    placed: KeySet,
     manifests: Vec<Manifest>,
     drops: Vec<Dropped>,
 }
 
 /// What was placed and what was not.
 pub(super) struct Placed<'a> {
-    pub(super) drafts: Vec<(&'a RollupState, Draft)>,
+    pub(super) drafts: Vec<(&'a RollupState, Draft<'a>)>,
     pub(super) manifests: Vec<Manifest>,
     pub(super) drops: Vec<Dropped>,
 }
 
 impl<'a> Placement<'a> {
-    /// A block for so many transactions at most.
-    pub(super) fn new(
-        parent: &'a State,
-        plan: &'a Plan,
-        rooms: Rooms<'a>,
-        transactions: usize,
-    ) -> Self {
-        let mut placed = HashSet::default();
-        placed.reserve(transactions);
+    /// A block of which nothing is placed.
+    pub(super) fn new(parent: &'a State, plan: &'a Plan, rooms: Rooms<'a>, placed: KeySet) -> Self {
         Self {
             parent,
             controlled: Cow::Borrowed(parent),
@@ -61,7 +54,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Places all items of a parcel, or drops them.
-    pub(super) fn take(&mut self, candidates: &Candidates<'_>) {
+    pub(super) fn take(&mut self, candidates: &'a Candidates<'a>) {
         let prepared = candidates.prepared();
         let rooms = self.rooms.of(&prepared.rollups);
         for (index, item) in prepared.items.iter().enumerate() {
@@ -70,7 +63,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Places the item or drops it; checks come first, so that a drop leaves no trace (B12).
-    fn take_item(&mut self, item: &Candidate<'_>) {
+    fn take_item(&mut self, item: &Candidate<'a, '_>) {
         let checks = Checks {
             parent: self.parent,
             plan: self.plan,
@@ -99,7 +92,7 @@ impl<'a> Placement<'a> {
 
     /// S1: does what a control transaction says, if the state and those placed before allow it. No
     /// bundle has a leg on chain 0 (B1).
-    fn control(&mut self, item: &Candidate<'_>) -> Result<(), ControlError> {
+    fn control(&mut self, item: &Candidate<'_, '_>) -> Result<(), ControlError> {
         let [leg] = item.legs else {
             return Ok(());
         };
@@ -114,7 +107,7 @@ impl<'a> Placement<'a> {
         self.controlled.to_mut().enact(transaction.claimed())
     }
 
-    fn drop(&mut self, item: &Candidate<'_>, (reason, place): Refusal) {
+    fn drop(&mut self, item: &Candidate<'_, '_>, (reason, place): Refusal) {
         self.drops.push(Dropped {
             slot: item.of.prepared().parcel.slot(),
             item: item.index,
@@ -132,14 +125,14 @@ impl<'a> Placement<'a> {
     }
 
     /// O3: the first listed leg without room closes its rollup for the lane, and no other.
-    fn close(&mut self, item: &Candidate<'_>, leg: usize) {
+    fn close(&mut self, item: &Candidate<'_, '_>, leg: usize) {
         let room = item.room_of(&item.legs[leg]);
         let room = room.expect("O3: what is full is registered");
         let parcel = &item.of.parcel;
         self.rooms.room_mut(room).close(parcel.lane, parcel.author);
     }
 
-    fn place(&mut self, item: &Candidate<'_>) {
+    fn place(&mut self, item: &Candidate<'a, '_>) {
         let manifest = item.bundle.map(|bundle| {
             let legs = item.legs.iter().zip(&bundle.leg_hashes);
             let legs = legs.map(|(leg, hash)| self.manifest_leg(item, leg, *hash));
@@ -148,7 +141,10 @@ impl<'a> Placement<'a> {
         for (position, leg) in item.legs.iter().enumerate() {
             let prepared = item.of.prepared();
             let ids = prepared.ids(leg);
-            self.placed.extend(ids.iter().map(|id| (leg.chain_id, *id)));
+            for (transaction, id) in leg.transactions.clone().zip(ids) {
+                let hash = item.of.hash(transaction);
+                let _new = self.placed.insert(hash, (leg.chain_id, *id));
+            }
             let room = item.room_of(leg).expect("B2: the rollup is registered");
             let room = self.rooms.room_mut(room);
             if manifest.is_some() {
@@ -161,9 +157,7 @@ impl<'a> Placement<'a> {
                 });
             }
             let raws = transactions(item, position).iter();
-            room.draft
-                .transactions
-                .extend(raws.map(|it| it.raw.clone()));
+            room.draft.transactions.extend(raws.map(|it| &*it.raw));
             room.draft.ids.extend_from_slice(ids);
             room.draft
                 .leaves
@@ -185,7 +179,7 @@ impl<'a> Placement<'a> {
     /// Where a leg will be.
     fn manifest_leg(
         &self,
-        item: &Candidate<'_>,
+        item: &Candidate<'_, '_>,
         leg: &PreparedLeg,
         leg_hash: alloy_primitives::B256,
     ) -> ManifestLeg {
@@ -202,7 +196,7 @@ impl<'a> Placement<'a> {
 }
 
 /// The transactions of a leg.
-fn transactions<'a>(item: &Candidate<'a>, leg: usize) -> &'a [Transaction] {
+fn transactions<'a>(item: &Candidate<'a, '_>, leg: usize) -> &'a [Transaction] {
     match &item.of.prepared().parcel.items()[item.index] {
         Item::Transaction { transaction, .. } => std::slice::from_ref(transaction),
         Item::Bundle(bundle) => &bundle.legs[leg].transactions,

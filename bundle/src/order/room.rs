@@ -2,7 +2,6 @@
 //! the making. A limit is divided between lanes max-min fairly, by what each carries for it (O3).
 
 use alloy_primitives::B256;
-use bytes::Bytes;
 use cloverleaf_types::{Address, Height, Plan, Span, TransactionId};
 
 use crate::prepare::PreparedRollup;
@@ -32,7 +31,7 @@ pub(super) struct Room<'a> {
     /// One per cut entry.
     lanes: Vec<LaneRoom>,
     /// Its batch.
-    pub(super) draft: Draft,
+    pub(super) draft: Draft<'a>,
 }
 
 /// What a lane has of a room.
@@ -47,8 +46,8 @@ struct LaneRoom {
 
 /// A batch in the making.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Draft {
-    pub(super) transactions: Vec<Bytes>,
+pub(super) struct Draft<'a> {
+    pub(super) transactions: Vec<&'a [u8]>,
     pub(super) ids: Vec<TransactionId>,
     pub(super) leaves: Vec<B256>,
     pub(super) spans: Vec<Span>,
@@ -136,7 +135,7 @@ impl<'a> Rooms<'a> {
     }
 
     /// The batches that have something in them, by rising chain id.
-    pub(super) fn into_drafts(self) -> Vec<(&'a RollupState, Draft)> {
+    pub(super) fn into_drafts(self) -> Vec<(&'a RollupState, Draft<'a>)> {
         let rooms = self.rooms.into_iter();
         let drafts = rooms.map(|room| (room.rollup, room.draft));
         let mut drafts: Vec<_> = drafts
@@ -201,7 +200,7 @@ impl Room<'_> {
     }
 }
 
-impl Draft {
+impl Draft<'_> {
     fn reserve(&mut self, transactions: usize) {
         self.transactions.reserve(transactions);
         self.ids.reserve(transactions);
