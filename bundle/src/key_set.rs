@@ -5,6 +5,7 @@ use core::hash::BuildHasher;
 use cloverleaf_types::TransactionKey;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// Where a transaction is kept. It depends on a secret of this process: whoever chooses ids cannot choose
 /// that they are all kept in one place.
@@ -39,13 +40,15 @@ impl KeySet {
 
     /// Adds the transaction with this hash; false if it was there.
     pub(crate) fn insert(&mut self, hash: KeyHash, key: TransactionKey) -> bool {
-        let is_new = !self.contains(hash, &key);
-        if is_new {
-            let secret = &self.secret;
-            self.keys
-                .insert_unique(hash.0, key, |key| secret.hash_one(key));
+        let secret = &self.secret;
+        let is_it = |found: &TransactionKey| *found == key;
+        match self.keys.entry(hash.0, is_it, |key| secret.hash_one(key)) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(key);
+                true
+            }
         }
-        is_new
     }
 
     /// Removes the transaction with this hash, if it is there.

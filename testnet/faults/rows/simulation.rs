@@ -18,7 +18,7 @@ pub(crate) const ROW: Row = Row {
         short: 300,
         long: 1_000,
         full: 10_000,
-        slice: 500,
+        slice: 100,
     },
     run,
 };
