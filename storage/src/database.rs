@@ -1,7 +1,7 @@
 //! RocksDB with the settings that make one synced write per block durable.
 
 use std::fmt::{self, Display};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -26,6 +26,9 @@ const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
 const BLOB_BYTES: &str = "rocksdb.live-blob-file-size";
 const MEMORY_BYTES: &str = "rocksdb.cur-size-all-mem-tables";
 
+/// The file whose lock is held while a store is open.
+const HELD: &str = "HELD";
+
 /// A key and its value.
 type Entry = (Box<[u8]>, Bytes);
 
@@ -33,17 +36,24 @@ type Entry = (Box<[u8]>, Bytes);
 pub(crate) struct Database {
     db: DB,
     path: PathBuf,
+    /// Held before anything is cut off; RocksDB's own lock comes later. None where nothing is changed.
+    _held: Option<File>,
 }
 
 impl Database {
     /// Opens the database in a directory, or makes both.
     pub(crate) fn open(path: &Path, memory: Memory) -> Result<Self, StoreError> {
         Self::check_beginning(path)?;
-        log_file::mend(path)?;
         make_directory(path)?;
+        let held = Some(hold(path)?);
+        log_file::mend(path)?;
         let path = path.to_path_buf();
         match open(&path, memory) {
-            Ok(db) => Ok(Self { db, path }),
+            Ok(db) => Ok(Self {
+                db,
+                path,
+                _held: held,
+            }),
             Err(source) if is_locked(&source) => Err(StoreError::InUse { path }),
             Err(source) => Err(StoreError::Open { path, source }),
         }
@@ -68,7 +78,11 @@ impl Database {
             DB::open_cf_descriptors_read_only(&options, &path, columns, refuse_a_log)
         });
         match opened {
-            Ok(db) => Ok(Self { db, path }),
+            Ok(db) => Ok(Self {
+                db,
+                path,
+                _held: None,
+            }),
             Err(source) => Err(StoreError::Open { path, source }),
         }
     }
@@ -326,6 +340,20 @@ fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
 fn is_locked(error: &rocksdb::Error) -> bool {
     let text: &str = error.as_ref();
     text.contains("While lock file") || text.contains("lock hold by current process")
+}
+
+/// Takes a store, or says that another has it.
+fn hold(path: &Path) -> Result<File, StoreError> {
+    let path = path.to_path_buf();
+    let held = match File::create(path.join(HELD)) {
+        Ok(held) => held,
+        Err(source) => return Err(StoreError::Directory { path, source }),
+    };
+    match held.try_lock() {
+        Ok(()) => Ok(held),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Directory { path, source }),
+    }
 }
 
 /// A new directory is durable when its parent is synced.

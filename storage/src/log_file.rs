@@ -9,9 +9,10 @@
 //! both, or goes back to before both without a word; of some types of fragments it makes an endless loop.
 //!
 //! Here they differ. Every write to a log is synced before the next one, so a record that was not has no
-//! other behind it; to the MANIFEST some go together. What is missing was never written: it lies behind the
-//! end of the file, or in sectors that are zeros. The record is cut off with what is behind it. Everything
-//! else that is no fragment is damage. The format is LevelDB's log format.
+//! other behind it. What is missing was never written: it lies behind the end of the file, or in sectors
+//! that are zeros. Such a record is cut off; everything else that is no fragment is damage. Some records of
+//! the MANIFEST are synced together: where a power cut keeps the second of them alone, that is taken for
+//! damage too, since what is behind it may have been synced. The format is LevelDB's log format.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -213,18 +214,26 @@ fn first_bad(bytes: &[u8]) -> Option<Bad> {
             return Some(Bad { at, record });
         };
         (at, within) = (behind_padding(next.end), !next.ends);
+        if at > bytes.len() && next.end < bytes.len() {
+            // It ends within a block's padding, which RocksDB takes for a part of a header.
+            let at = next.end;
+            let record = if within { record } else { at };
+            return Some(Bad { at, record });
+        }
     }
     within.then_some(Bad { at, record })
 }
 
 /// True if the fragment at a place may be one that a power cut kept a part of.
 fn is_torn(bytes: &[u8], at: usize, kind: Kind) -> bool {
-    let (lacks_sector, lacks_end) = (lacks_sector(bytes, at), claimed_end(bytes, at).is_none());
-    match kind {
-        Kind::Manifest => lacks_sector || (lacks_end && !begins_again(bytes, at)),
-        Kind::LastLog => (lacks_sector || lacks_end) && !begins_again(bytes, at),
+    let lacks_some = lacks_sector(bytes, at) || claimed_end(bytes, at).is_none();
+    let may_be = match kind {
+        // It is synced before CURRENT names it.
+        Kind::Manifest => at > 0,
+        Kind::LastLog => true,
         Kind::OlderLog => false,
-    }
+    };
+    may_be && lacks_some && !begins_again(bytes, at)
 }
 
 /// Where the fragment at a place ends by what its header says, if that is in the file.
@@ -368,15 +377,36 @@ mod tests {
     }
 
     #[test]
-    fn sector_of_zeros_that_lies_before_other_records_is_torn_in_a_manifest_alone() {
+    fn sector_of_zeros_that_lies_before_other_records_is_damage() {
         let mut bytes = file(&[payload(20)]);
-        let at = bytes.len();
         append(&mut bytes, &payload(2_500));
         append(&mut bytes, &payload(30));
         bytes[2 * SECTOR_BYTES..3 * SECTOR_BYTES].fill(0);
         let torn = |kind| torn_record(Path::new(""), String::new(), &bytes, kind);
-        assert!(torn(Kind::LastLog).is_err() && torn(Kind::OlderLog).is_err());
-        assert_eq!(torn(Kind::Manifest).unwrap().unwrap().at, at);
+        for kind in [Kind::LastLog, Kind::OlderLog, Kind::Manifest] {
+            assert!(torn(kind).is_err());
+        }
+    }
+
+    #[test]
+    fn manifest_that_has_no_whole_record_is_damage() {
+        let bytes = file(&[payload(20)]);
+        let torn = |kind| torn_record(Path::new(""), String::new(), &bytes[..15], kind);
+        assert!(torn(Kind::Manifest).is_err());
+        assert_eq!(torn(Kind::LastLog).unwrap().unwrap().at, 0);
+    }
+
+    #[test]
+    fn file_that_ends_within_the_padding_of_a_block_is_cut_before_it() {
+        let whole = payload(BLOCK_BYTES - HEADER_BYTES - 4);
+        let mut bytes = file(&[whole]);
+        let end = bytes.len();
+        bytes.extend([0, 0]);
+        let torn = |bytes: &[u8]| torn_record(Path::new(""), String::new(), bytes, Kind::LastLog);
+        assert_eq!(torn(&bytes).unwrap().unwrap().at, end);
+        bytes.extend([0, 0]);
+        assert_eq!(torn(&bytes).unwrap(), None);
+        assert_eq!(torn(&bytes[..end]).unwrap(), None);
     }
 
     #[test]
@@ -429,9 +459,9 @@ mod tests {
                 bytes.get_mut(sector.max(before)..end).unwrap().fill(0);
             }
             prop_assert_eq!(damage(&bytes), None);
-            for kind in [Kind::LastLog, Kind::Manifest] {
+            for kind in [Kind::LastLog, Kind::Manifest].into_iter().take(if before == 0 { 1 } else { 2 }) {
                 let torn = torn_record(Path::new(""), String::new(), &bytes, kind).unwrap();
-                prop_assert!(torn.is_none_or(|torn| torn.at == begin || kept == before));
+                prop_assert!(torn.is_none_or(|torn| torn.at == begin || kept <= behind_padding(before)));
             }
         }
 

@@ -274,12 +274,9 @@ impl BlockSync {
         if height <= self.tip {
             return; // Decided here meanwhile.
         }
-        if part.length > self.block_bytes_max {
-            // By then the network may have changed its parameters.
-            if height == self.tip.next() {
-                self.blame(peer, format!("block {height} is longer than any may be"));
-            }
-            return;
+        // Until a later one the network may change its parameters.
+        if height == self.tip.next() && part.length > self.block_bytes_max {
+            return self.blame(peer, format!("block {height} is longer than any may be"));
         }
         let peers = &self.peers;
         match self.parts.add(peer, part, |other| peers.is_asked(other)) {
@@ -379,9 +376,10 @@ impl BlockSync {
                 height = height.next();
                 continue;
             }
-            let Some((peer, count)) = self.peers.ask(height, run, self.now_ms) else {
-                return;
-            };
+            let parts = &self.parts;
+            let has_begun = |peer| parts.end_of(peer, height) > 0;
+            let asked = self.peers.ask(height, run, self.now_ms, has_begun);
+            let Some((peer, count)) = asked else { return };
             let from = height;
             if self.parts.end_of(peer, from) > 0 {
                 self.ask_more(peer, from);

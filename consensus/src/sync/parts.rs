@@ -14,8 +14,9 @@ use cloverleaf_types::{Address, Height};
 
 use super::{REQUESTS_MAX, RESPONSE_BYTES_MAX};
 
-/// Most blocks of which some parts are kept: what is being asked for.
-const BLOCKS_IN_PARTS_MAX: usize = REQUESTS_MAX;
+/// Most blocks of which some parts are kept: what is being asked for, and as many that peers have begun who
+/// are only late.
+const BLOCKS_IN_PARTS_MAX: usize = 2 * REQUESTS_MAX;
 
 /// A part of a block that is longer than [`RESPONSE_BYTES_MAX`]. All but the last have that length, so
 /// that nobody makes a block of many little parts.
@@ -111,18 +112,20 @@ impl Parts {
         part: &BlockPart,
         is_asked: impl Fn(Address) -> bool,
     ) -> Added {
+        // An answer that comes twice takes nothing away.
+        if self.end_of(peer, part.height) != part.offset {
+            return Added::Useless;
+        }
         let begun = self.take(peer).filter(|begun| begun.height == part.height);
-        let mut begun = match begun {
-            _ if part.offset == 0 => Begun {
-                peer,
-                height: part.height,
-                length: part.length,
-                bytes: Vec::new(),
-            },
-            Some(begun) if begun.length != part.length => return Added::OtherLength,
-            Some(begun) if begun.bytes.len() == part.offset => begun,
-            _ => return Added::Useless,
-        };
+        let mut begun = begun.unwrap_or_else(|| Begun {
+            peer,
+            height: part.height,
+            length: part.length,
+            bytes: Vec::new(),
+        });
+        if begun.length != part.length {
+            return Added::OtherLength;
+        }
         begun.bytes.reserve_exact(part.bytes.len());
         begun.bytes.extend_from_slice(&part.bytes);
         if part.end() == part.length {
@@ -207,7 +210,8 @@ mod tests {
         parts.add(peer(1), &part(7, 0), |_| false);
         assert_eq!(parts.add(peer(2), &part(7, 1), |_| false), Added::Useless);
         assert_eq!(parts.add(peer(1), &part(8, 1), |_| false), Added::Useless);
-        parts.add(peer(1), &part(7, 0), |_| false);
+        assert_eq!(parts.add(peer(1), &part(7, 0), |_| false), Added::Useless);
+        assert_eq!(parts.end_of(peer(1), Height(7)), RESPONSE_BYTES_MAX);
         parts.forget_up_to(Height(7));
         assert_eq!(parts.add(peer(1), &part(7, 1), |_| false), Added::Useless);
     }
@@ -224,13 +228,15 @@ mod tests {
     #[test]
     fn who_is_not_asked_any_more_makes_room_and_who_is_does_not() {
         let mut parts = Parts::default();
-        assert_eq!(parts.add(peer(1), &part(7, 0), |_| true), Added::More);
-        assert_eq!(parts.add(peer(2), &part(8, 0), |_| true), Added::More);
-        assert_eq!(parts.add(peer(3), &part(9, 0), |_| true), Added::Useless);
-        // Of two that are not asked, the one that sent last stays.
-        assert_eq!(parts.add(peer(3), &part(9, 0), |_| false), Added::More);
-        assert_eq!(parts.add(peer(2), &part(8, 1), |_| true), Added::More);
-        assert_eq!(parts.add(peer(1), &part(7, 1), |_| true), Added::Useless);
+        for name in 1..=4 {
+            assert_eq!(parts.add(peer(name), &part(7, 0), |_| true), Added::More);
+        }
+        assert_eq!(parts.add(peer(5), &part(7, 0), |_| true), Added::Useless);
+        // Of those that are not asked, the one that sent last stays.
+        let is_asked = |other| other == peer(1);
+        assert_eq!(parts.add(peer(5), &part(7, 0), is_asked), Added::More);
+        let left = (1..=5).filter(|name| parts.end_of(peer(*name), Height(7)) > 0);
+        assert!(left.eq([1, 3, 4, 5]));
     }
 
     #[test]

@@ -158,8 +158,15 @@ impl Peers {
             .any(|asked| asked.contains(height))
     }
 
-    /// Chooses somebody to ask for a range and notes the request; returns whom, and for how many.
-    pub(crate) fn ask(&mut self, from: Height, count: u64, now_ms: u64) -> Option<(Address, u64)> {
+    /// Chooses somebody to ask for a range and notes the request; returns whom, and for how many. Who
+    /// `has_begun` to send its first block goes on with it.
+    pub(crate) fn ask(
+        &mut self,
+        from: Height,
+        count: u64,
+        now_ms: u64,
+        has_begun: impl Fn(Address) -> bool,
+    ) -> Option<(Address, u64)> {
         let can_answer = |address, peer: &Peer| {
             peer.asked.is_none()
                 && is_standing(&self.liars, address, peer, now_ms)
@@ -169,8 +176,9 @@ impl Peers {
         let peers = self.peers.iter_mut();
         let able = peers.filter(|(address, peer)| can_answer(**address, peer));
         let (address, peer) = able.min_by_key(|(address, peer)| {
-            let has_lied = self.liars.contains_key(*address);
-            (has_lied, peer.asked_count, **address)
+            let lied_until_ms = self.liars.get(*address);
+            let is_last = lied_until_ms.is_some_and(|until_ms| until_ms + LIAR_LAST_MS > now_ms);
+            (is_last, !has_begun(**address), peer.asked_count, **address)
         })?;
         let count = count.min(peer.tip.0 - from.0 + 1);
         self.requests += 1;
@@ -193,6 +201,8 @@ impl Peers {
         now_ms: u64,
     ) {
         if let Some(peer) = self.peers.get_mut(&address) {
+            peer.overdue
+                .take_if(|asked| (asked.from, asked.offset) == (height, offset));
             peer.asked = Some(Asked {
                 from: height,
                 count: 1,

@@ -86,7 +86,7 @@ fn record_that_lacks_a_sector_in_its_middle_is_cut_off_too() {
 
 // RocksDB takes this for damage.
 #[test]
-fn manifest_whose_last_record_lacks_a_sector_is_cut_off_and_the_logs_have_what_it_said() {
+fn manifest_whose_last_sector_is_missing_is_cut_off_and_the_logs_have_what_it_said() {
     let (home, store, _) = store_with(3);
     let before = home.crash_image(&store);
     let log = before.log();
@@ -103,8 +103,8 @@ fn manifest_whose_last_record_lacks_a_sector_is_cut_off_and_the_logs_have_what_i
     let synced = usize::try_from(length(&manifest(&before))).unwrap();
     let mut bytes = fs::read(manifest(&image)).unwrap();
     assert!(bytes[..synced] == fs::read(manifest(&before)).unwrap());
-    let sector = bytes.len().min(synced.next_multiple_of(512));
-    bytes[synced..sector].fill(0);
+    let last_sector = (bytes.len() - 1) / 512 * 512;
+    bytes[last_sector.max(synced)..].fill(0);
     fs::write(manifest(&image), bytes).unwrap();
     let refused = Store::open_to_read(&image.path(), NETWORK).err().unwrap();
     assert!(
