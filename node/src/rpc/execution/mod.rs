@@ -224,7 +224,12 @@ impl Executions {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| unanswered(&error))?;
-        let response = self.client.request(request).await;
+        let response = match self.client.request(request.clone()).await {
+            // A kept connection may have ended just now. What is passed on only reads, so it can be asked
+            // twice.
+            Err(error) if !error.is_connect() => self.client.request(request).await,
+            other => other,
+        };
         let response = response.map_err(|error| unanswered(&error))?;
         let limited = Limited::new(response.into_body(), EXECUTION_BYTES_MAX);
         match limited.collect().await {

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::post;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -128,4 +129,25 @@ async fn only_an_answer_of_null_is_nothing() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn call_on_a_connection_that_has_just_ended_is_made_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, url)]));
+    let server = async {
+        let mut bytes = [0; 4_096];
+        let (mut ended, _) = listener.accept().await.unwrap();
+        assert!(ended.read(&mut bytes).await.unwrap() > 0);
+        drop(ended);
+        let (mut answering, _) = listener.accept().await.unwrap();
+        assert!(answering.read(&mut bytes).await.unwrap() > 0);
+        let body = r#"{"result":"0x1"}"#;
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+        answering.write_all(answer.as_bytes()).await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(executions.pass_on(ROLLUP, "eth_chainId", None), server);
+    assert!(matches!(outcome, Outcome::Result(_)));
 }
