@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -344,15 +345,18 @@ fn is_locked(error: &rocksdb::Error) -> bool {
 
 /// Takes a store, or says that another has it.
 fn hold(path: &Path) -> Result<File, StoreError> {
-    let path = path.to_path_buf();
-    let held = match File::create(path.join(HELD)) {
+    let (path, file) = (path.to_path_buf(), path.join(HELD));
+    let held = match File::create(&file) {
         Ok(held) => held,
-        Err(source) => return Err(StoreError::Directory { path, source }),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(StoreError::Directory { path, source });
+        }
+        Err(source) => return Err(StoreError::File { path: file, source }),
     };
     match held.try_lock() {
         Ok(()) => Ok(held),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path }),
-        Err(TryLockError::Error(source)) => Err(StoreError::Directory { path, source }),
+        Err(TryLockError::Error(source)) => Err(StoreError::File { path: file, source }),
     }
 }
 

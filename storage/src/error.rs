@@ -8,7 +8,7 @@ use cloverleaf_types::{B256, Height};
 /// end before anything else leaves it; after `Damaged` it must not serve from this directory.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The directory cannot be made or synced.
+    /// The directory cannot be made, or nothing in it.
     #[error(
         "the store's directory {path} cannot be made: {source}; check its parent and permissions"
     )]
@@ -48,7 +48,8 @@ pub enum StoreError {
     },
     /// A record of which a power cut kept a part could not be cut off: the disk's fault.
     #[error(
-        "{path} ends in a record that was not written whole, and cannot be shortened: {source}"
+        "{path} ends in a record that was not written whole, and cannot be shortened: {source}; check the \
+         disk and its permissions, then start again"
     )]
     Mend {
         /// The file.
@@ -56,10 +57,17 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file of the store cannot be read or locked: the disk's fault.
+    #[error("the file {path} cannot be read or locked: {source}; check space and disk")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The store cannot be looked at without a change.
     #[error(
-        "{path} ends in a record that a power cut kept a part of; start the node, which cuts it off, or look \
-         at a copy"
+        "{path} ends in a record that a power cut kept a part of; start the node, which cuts it off"
     )]
     Unfinished {
         /// The file.

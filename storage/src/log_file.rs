@@ -15,6 +15,7 @@
 //! damage too, since what is behind it may have been synced. The format is LevelDB's log format.
 
 use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crc::{CRC_32_ISCSI, Crc, Table};
@@ -45,28 +46,42 @@ pub(crate) struct Torn {
     is_log: bool,
 }
 
-/// Looks for damage of a store's MANIFEST and logs; returns what is torn. What is not there or cannot be
-/// read is left to RocksDB.
+/// Looks for damage of a store's MANIFEST and logs; returns what is torn. What is not there is left to
+/// RocksDB.
 ///
 /// # Errors
-/// One is damaged: its name and where.
+/// One is damaged: its name and where. Or the disk does not read it.
 pub(crate) fn check(path: &Path) -> Result<Vec<Torn>, StoreError> {
     let mut torn = Vec::new();
-    if let Ok(current) = fs::read_to_string(path.join(CURRENT)) {
-        let name = current.trim_end().to_owned();
-        let bytes = fs::read(path.join(&name)).unwrap_or_default();
+    let current = read(&path.join(CURRENT))?;
+    let name = String::from_utf8_lossy(&current).trim_end().to_owned();
+    let number = name.strip_prefix("MANIFEST-").unwrap_or_default();
+    // RocksDB says what is wrong with another name.
+    if number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() {
+        let bytes = read(&path.join(&name))?;
         torn.extend(torn_record(path, name, &bytes, Kind::Manifest)?);
     }
     // Only what was written last may be torn.
     let mut kind = Kind::LastLog;
     for name in logs(path).into_iter().rev() {
-        let bytes = fs::read(path.join(&name)).unwrap_or_default();
+        let bytes = read(&path.join(&name))?;
         torn.extend(torn_record(path, name, &bytes, kind)?);
         if !bytes.is_empty() {
             kind = Kind::OlderLog;
         }
     }
     Ok(torn)
+}
+
+/// A file's bytes; none if it is not there.
+fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
+    match fs::read(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError::File {
+            path: path.to_path_buf(),
+            source,
+        }),
+        read => Ok(read.unwrap_or_default()),
+    }
 }
 
 /// Cuts off what is torn, so that RocksDB sees only what was written whole. Nobody may have the store open.
@@ -81,7 +96,7 @@ pub(crate) fn mend(path: &Path) -> Result<(), StoreError> {
             at,
             "a power cut kept a part of a record, which is cut off"
         );
-        let length = u64::try_from(*at).unwrap_or(u64::MAX);
+        let length = u64::try_from(*at).expect("a file's length has 64 bits");
         let file = OpenOptions::new().write(true).open(path.join(name));
         let cut = file.and_then(|file| file.set_len(length).and_then(|()| file.sync_all()));
         cut.map_err(|source| StoreError::Mend {
@@ -116,7 +131,7 @@ fn torn_record(
     let Some(bad) = first_bad(bytes) else {
         return Ok(None);
     };
-    if !is_torn(bytes, bad.at, kind) {
+    if !is_torn(bytes, bad, kind) {
         return Err(StoreError::Damaged {
             path: path.to_path_buf(),
             what: format!("the file {name} at byte {}", bad.at),
@@ -161,22 +176,25 @@ fn fragment(bytes: &[u8], at: usize) -> Option<Fragment> {
     let [a, b, c, d, low, high, kind] = *header else {
         return None;
     };
+    let length = usize::from(u16::from_le_bytes([low, high]));
     let (begins, ends) = match kind {
-        1 => (true, true),
+        // No record is empty; its first fragment is, where a block has room for a header alone.
+        1 if length > 0 => (true, true),
         2 => (true, false),
         3 => (false, false),
         4 => (false, true),
         _ => return None,
     };
-    let length = usize::from(u16::from_le_bytes([low, high]));
     let payload = rest.get(..length)?;
     let end = at + HEADER_BYTES + length;
-    let is_in_block = at % BLOCK_BYTES + HEADER_BYTES + length <= BLOCK_BYTES;
+    if end > at - at % BLOCK_BYTES + BLOCK_BYTES {
+        return None;
+    }
     let mut digest = CASTAGNOLI.digest();
     digest.update(&[kind]);
     digest.update(payload);
     let is_whole = u32::from_le_bytes([a, b, c, d]) == masked(digest.finalize());
-    (is_in_block && is_whole).then_some(Fragment { end, begins, ends })
+    is_whole.then_some(Fragment { end, begins, ends })
 }
 
 /// As RocksDB keeps checksums, so that one of data with checksums in it is not weak.
@@ -224,12 +242,12 @@ fn first_bad(bytes: &[u8]) -> Option<Bad> {
     within.then_some(Bad { at, record })
 }
 
-/// True if the fragment at a place may be one that a power cut kept a part of.
-fn is_torn(bytes: &[u8], at: usize, kind: Kind) -> bool {
+/// True if what is bad may be a part of a record that a power cut kept.
+fn is_torn(bytes: &[u8], Bad { at, record }: Bad, kind: Kind) -> bool {
     let lacks_some = lacks_sector(bytes, at) || claimed_end(bytes, at).is_none();
     let may_be = match kind {
         // It is synced before CURRENT names it.
-        Kind::Manifest => at > 0,
+        Kind::Manifest => record > 0,
         Kind::LastLog => true,
         Kind::OlderLog => false,
     };
@@ -277,9 +295,12 @@ fn record_begins_in(bytes: &[u8], block: usize) -> bool {
     of_block.any(|it| it.begins)
 }
 
-/// The fragments from a place on, up to what is none.
+/// The fragments from a place on that follow each other, up to what is none.
 fn fragments(bytes: &[u8], at: usize) -> impl Iterator<Item = Fragment> + '_ {
-    let next = |it: &Fragment| fragment(bytes, behind_padding(it.end));
+    let next = |it: &Fragment| {
+        let next = fragment(bytes, behind_padding(it.end))?;
+        (next.begins == it.ends).then_some(next)
+    };
     std::iter::successors(fragment(bytes, at), next)
 }
 
@@ -327,7 +348,7 @@ mod tests {
 
     /// Where the first damage of a log is.
     fn damage(bytes: &[u8]) -> Option<usize> {
-        let damaged = first_bad(bytes).filter(|bad| !is_torn(bytes, bad.at, Kind::LastLog));
+        let damaged = first_bad(bytes).filter(|bad| !is_torn(bytes, *bad, Kind::LastLog));
         damaged.map(|bad| bad.at)
     }
 
@@ -370,10 +391,21 @@ mod tests {
         let mut crafted = payload(3_000);
         let inner = file(&[payload(40)]);
         crafted[700..700 + inner.len()].copy_from_slice(&inner);
+        // Whole and empty, one after the other up to where the file is cut.
+        let empty = [
+            masked(CASTAGNOLI.checksum(&[1])).to_le_bytes().as_slice(),
+            &[0, 0, 1],
+        ]
+        .concat();
+        for place in crafted[1_000..2_400].chunks_exact_mut(empty.len()) {
+            place.copy_from_slice(&empty);
+        }
         let synced = file(&[payload(50)]);
         let mut torn = file(&[payload(50), crafted]);
-        torn.truncate(synced.len() + 2_000);
-        assert_eq!(damage(&torn), None);
+        for kept in (1_990..2_010).rev() {
+            torn.truncate(synced.len() + kept);
+            assert_eq!(damage(&torn), None);
+        }
     }
 
     #[test]
@@ -390,10 +422,19 @@ mod tests {
 
     #[test]
     fn manifest_that_has_no_whole_record_is_damage() {
-        let bytes = file(&[payload(20)]);
-        let torn = |kind| torn_record(Path::new(""), String::new(), &bytes[..15], kind);
-        assert!(torn(Kind::Manifest).is_err());
-        assert_eq!(torn(Kind::LastLog).unwrap().unwrap().at, 0);
+        for (length, kept) in [(20, 15), (BLOCK_BYTES, BLOCK_BYTES)] {
+            let bytes = file(&[payload(length)]);
+            let torn = |kind| torn_record(Path::new(""), String::new(), &bytes[..kept], kind);
+            assert!(torn(Kind::Manifest).is_err());
+            assert_eq!(torn(Kind::LastLog).unwrap().unwrap().at, 0);
+        }
+    }
+
+    #[test]
+    fn log_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("000009.log")).unwrap();
+        assert!(matches!(check(dir.path()), Err(StoreError::File { .. })));
     }
 
     #[test]
@@ -440,8 +481,8 @@ mod tests {
     proptest! {
         #[test]
         fn record_that_a_power_cut_left_any_part_of_is_no_damage(
-            synced in prop::collection::vec(0..50_000_usize, 0..4),
-            last in 0..100_000_usize,
+            synced in prop::collection::vec(1..50_000_usize, 0..4),
+            last in 1..100_000_usize,
             kept_bytes in any::<prop::sample::Index>(),
             lost_sectors in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
         ) {
@@ -467,7 +508,7 @@ mod tests {
 
         #[test]
         fn changed_byte_before_the_last_record_is_damage(
-            lengths in prop::collection::vec(0..50_000_usize, 1..4),
+            lengths in prop::collection::vec(1..50_000_usize, 1..4),
             changed in any::<prop::sample::Index>(),
             mask in 1..=u8::MAX,
         ) {

@@ -214,6 +214,7 @@ fn code_of_store(error: &StoreError) -> ExitCode {
         | StoreError::OtherFormat { .. }
         | StoreError::Unfinished { .. } => ExitCode::FAILED,
         StoreError::Open { .. }
+        | StoreError::File { .. }
         | StoreError::Mend { .. }
         | StoreError::Unsynced { .. }
         | StoreError::Read { .. }

@@ -47,13 +47,14 @@ impl Alone {
         let left = alone.take_power(&image)?;
         let disk = LoopDisk::attach(&image, &dir.join("cut"))?;
         let home = disk.path().join("network/node0");
-        alone.stage.check_store(&home)?;
         // The original goes on and may sign otherwise: only what had left it, or is on the disk, binds.
         let mut signatures = alone.stage.signatures();
         signatures.compare(&left.shown)?;
         signatures.read(&home.join("journal"))?;
         let ports = PortBase::free()?;
         let resigned = alone.judge(&home, dir, &ports, &left)?;
+        // A start cuts off what the power cut kept a part of.
+        alone.stage.check_store(&home)?;
         signatures.read(&home.join("journal"))?;
         Ok(Met {
             announced: u64::try_from(left.hashes.len()).unwrap_or(u64::MAX),
