@@ -69,6 +69,9 @@ pub(crate) fn play<P: Play>(player: &mut P, units: Range<u64>) -> Ended {
             }
         }
     }
+    if at < units.end {
+        tally.stop_before(at);
+    }
     Ended::Done(tally)
 }
 

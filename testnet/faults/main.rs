@@ -71,8 +71,8 @@ fn run_rows(names: &[&str], count: fn(&Counts) -> u64) -> Result<bool, String> {
     Ok(table.is_unbroken())
 }
 
-/// Goes on with a row where the record ends. What broke cuts its slice short, so that the next begins
-/// right after it.
+/// Goes on with a row where the record ends. Where what broke kept others of its slice from being run, the
+/// next slice begins with them.
 fn run_full(name: &str, units: Option<u64>) -> Result<bool, String> {
     let row = find(name)?;
     let record = Record::open()?;
@@ -88,8 +88,7 @@ fn run_full(name: &str, units: Option<u64>) -> Result<bool, String> {
         let Ended::Done(tally) = ended else {
             return Ok(false);
         };
-        let broken = tally.violations.iter().map(|broken| broken.unit);
-        let until = broken.min().map_or(until, |unit| unit + 1);
+        let until = tally.not_run.map_or(until, |unit| until.min(unit));
         record.add(row.name, at..until, &tally, watch.elapsed())?;
         let violations = tally.violations.len();
         println!(

@@ -43,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) violations: Vec<Broken>,
     /// What the run met, and how often; a run that never met one of them has not tested it.
     pub(crate) met: BTreeMap<String, u64>,
+    /// The first unit that a violation kept from being run.
+    pub(crate) not_run: Option<u64>,
     /// What was measured, in words.
     pub(crate) figures: BTreeMap<String, String>,
 }
@@ -68,6 +70,11 @@ impl Tally {
     pub(crate) fn break_since(&mut self, first: u64, unit: u64, what: impl ToString) {
         let what = what.to_string();
         self.violations.push(Broken { unit, first, what });
+    }
+
+    /// Notes that no unit was run from this one on.
+    pub(crate) fn stop_before(&mut self, unit: u64) {
+        self.not_run = Some(self.not_run.map_or(unit, |before| before.min(unit)));
     }
 
     /// Notes that something was met so many times more.

@@ -55,6 +55,7 @@ fn run(units: Range<u64>) -> Ended {
     let first = units.start;
     if let Err(problem) = run_on(&binary, units, &mut tally) {
         tally.break_at(first, problem);
+        tally.stop_before(first + 1);
     }
     Ended::Done(tally)
 }

@@ -145,6 +145,7 @@ fn run(units: Range<u64>) -> Ended {
     let started = units.start;
     if let Err(problem) = attack_all(units, &mut tally) {
         tally.break_at(started, problem);
+        tally.stop_before(started + 1);
     }
     Ended::Done(tally)
 }
@@ -181,6 +182,7 @@ fn attack_all(units: Range<u64>, tally: &mut Tally) -> Result<(), String> {
             Err(problem) => {
                 tally.break_at(unit, format!("{}: {problem}", attack.name));
                 if siege.fault().is_some() {
+                    tally.stop_before(unit + 1);
                     return Ok(());
                 }
             }

@@ -53,7 +53,10 @@ fn run(units: Range<u64>) -> Ended {
                 told.unwrap_or_default().trim_start_matches("smoke: "),
             );
         }
-        Err(problem) => tally.break_at(first, problem),
+        Err(problem) => {
+            tally.break_at(first, problem);
+            tally.stop_before(first + 1);
+        }
     }
     Ended::Done(tally)
 }

@@ -195,6 +195,7 @@ fn attack_network(units: Range<u64>, tally: &mut Tally, sum: &mut Sum) -> Result
             Err(problem) => {
                 tally.break_at(unit, format!("{}: {problem}", attack.name));
                 if siege.fault().is_some() {
+                    tally.stop_before(unit + 1);
                     return Ok(());
                 }
             }

@@ -1,5 +1,4 @@
-//! The cases that the design of the simulator began with, each a scene of its own, beside those that are
-//! scenes elsewhere.
+//! Cases that chance meets seldom, each a scene of its own, beside those that are scenes elsewhere.
 
 use cloverleaf_consensus::Message;
 use cloverleaf_replica::Class;

@@ -45,6 +45,7 @@ pub(super) fn run(
             Ok(Ended::Refused) => refused += 1,
             Err(problem) => {
                 tally.break_at(unit, problem);
+                tally.stop_before(unit + 1);
                 break; // the network is not what the next unit needs
             }
         }
