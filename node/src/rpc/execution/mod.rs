@@ -213,21 +213,24 @@ impl Executions {
             "jsonrpc": "2.0", "id": 1, "method": method, "params": params.unwrap_or(&empty),
         });
         let late = || format!("no answer within {} ms", time.as_millis());
-        let posted = tokio::time::timeout(time, self.post(url, body.to_string())).await;
+        let posted = tokio::time::timeout(
+            time,
+            self.post(url, body.to_string(), may_be_repeated(method)),
+        )
+        .await;
         let bytes = posted.unwrap_or_else(|_| Err(Failure::Unanswered(late())))?;
         Reply::read(&bytes).map_err(Failure::Unreadable)
     }
 
-    async fn post(&self, url: &str, body: String) -> Result<Bytes, Failure> {
+    async fn post(&self, url: &str, body: String, again: bool) -> Result<Bytes, Failure> {
         let unanswered = |error: &dyn core::fmt::Display| Failure::Unanswered(error.to_string());
         let request = Request::post(url)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| unanswered(&error))?;
         let response = match self.client.request(request.clone()).await {
-            // A kept connection may have ended just now. What is passed on only reads, so it can be asked
-            // twice.
-            Err(error) if !error.is_connect() => self.client.request(request).await,
+            // A kept connection may have ended just now.
+            Err(error) if again && !error.is_connect() => self.client.request(request).await,
             other => other,
         };
         let response = response.map_err(|error| unanswered(&error))?;
@@ -240,6 +243,12 @@ impl Executions {
             Err(error) => Err(unanswered(&error)),
         }
     }
+}
+
+/// What is passed on only reads; but a filter remembers what it told, and asked twice it would leave
+/// something out.
+fn may_be_repeated(method: &str) -> bool {
+    !method.contains("Filter")
 }
 
 impl Reply {

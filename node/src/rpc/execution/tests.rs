@@ -151,3 +151,21 @@ async fn call_on_a_connection_that_has_just_ended_is_made_again() {
     let (outcome, ()) = tokio::join!(executions.pass_on(ROLLUP, "eth_chainId", None), server);
     assert!(matches!(outcome, Outcome::Result(_)));
 }
+
+#[tokio::test]
+async fn filter_whose_answer_may_be_lost_is_not_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, url)]));
+    let server = async {
+        let (mut ended, _) = listener.accept().await.unwrap();
+        assert!(ended.read(&mut [0; 4_096]).await.unwrap() > 0);
+        drop(ended);
+        listener // where a second call would wait
+    };
+    let called = executions.pass_on(ROLLUP, "eth_getFilterChanges", None);
+    let (outcome, _listener) = tokio::join!(called, server);
+    assert!(matches!(outcome, Outcome::Error(_)));
+    let circuit = executions.circuit(ROLLUP);
+    assert_eq!(circuit, Some(Circuit::Closed));
+}
