@@ -280,6 +280,8 @@ impl BlockSync {
         }
         let peers = &self.peers;
         match self.parts.add(peer, part, |other| peers.is_asked(other)) {
+            // It came late, and something else is asked of its sender by now.
+            Added::More if self.peers.is_asked(peer) => {}
             Added::More => self.ask_more(peer, height),
             Added::Whole(block) => self.keep(peer, asked, vec![block]),
             Added::Useless => {}

@@ -177,7 +177,8 @@ impl Peers {
         let able = peers.filter(|(address, peer)| can_answer(**address, peer));
         let (address, peer) = able.min_by_key(|(address, peer)| {
             let lied_until_ms = self.liars.get(*address);
-            let is_last = lied_until_ms.is_some_and(|until_ms| until_ms + LIAR_LAST_MS > now_ms);
+            let is_last = lied_until_ms
+                .is_some_and(|until_ms| until_ms.saturating_add(LIAR_LAST_MS) > now_ms);
             (is_last, !has_begun(**address), peer.asked_count, **address)
         })?;
         let count = count.min(peer.tip.0 - from.0 + 1);
