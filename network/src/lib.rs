@@ -54,7 +54,7 @@
 //!
 //! | | votes | parcels | sync |
 //! |---|---|---|---|
-//! | one frame, longer ones end the connection | 256 KiB | 1 MiB | 16 MiB |
+//! | one frame, longer ones end the connection | 256 KiB | 1 MiB | 9 MiB |
 //! | waiting to be sent to one peer | 4 MiB | 16 MiB | 32 MiB |
 //! | when that is full | the oldest go | the newest is refused | the newest is refused |
 //! | waiting to be received, from all peers | 256 frames | 16 frames | 2 frames |

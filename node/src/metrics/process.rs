@@ -14,7 +14,7 @@ metrics!(
         start_timestamp_seconds: Seconds;
         /// 1; what runs is in the label.
         build_info: Gauge["version"];
-        /// Tasks that are not over: of connections, streams and what the node does beside. With an unchanged load they stay as many.
+        /// Tasks of the process that are not over: of connections, streams and what its nodes do beside. With an unchanged load they stay as many.
         tasks: Gauge;
     }
 );

@@ -24,7 +24,7 @@ pub(super) const URGENT_MAX: usize = 1_024;
 /// Verified parcels and acknowledgements that can wait for it.
 pub(super) const BULK_MAX: usize = 256;
 
-/// Sync messages that can wait for it: each may be 8 MiB.
+/// Sync messages that can wait for it: each may be 8 MiB and a header.
 pub(super) const SYNC_MAX: usize = 4;
 
 /// Sync messages of one peer that are taken in a second; the others are lost, and come again. One that
