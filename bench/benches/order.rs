@@ -1,11 +1,14 @@
 //! Ordering one block: preparing its parcels, `order`, and the window's advance.
 
 use std::cell::LazyCell;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use cloverleaf_bench::{AdvancingWindow, NextBlock, Workload, filled_window, time_each};
 use cloverleaf_bundle::{Prepared, Window};
+use cloverleaf_mempool::Message;
 use cloverleaf_replica::{Intake, intake};
-use cloverleaf_types::Secp256k1;
+use cloverleaf_types::{NetworkId, Secp256k1};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Ids of earlier blocks in the window.
@@ -99,46 +102,83 @@ fn take_in(criterion: &mut Criterion) {
     let workload = Workload::CENTRE;
     let messages = LazyCell::new(|| {
         let next = NextBlock::new(workload);
-        let encoded = next.parcels().into_iter().map(|parcel| {
-            let message = cloverleaf_mempool::Message::Parcel(parcel.encoded().clone());
-            message.encode()
-        });
-        (encoded.collect::<Vec<_>>(), next.parent.network())
+        (messages(&next), next.parent.network())
     });
     let txs = workload.transactions;
     group.throughput(elements(txs));
     group.bench_function(format!("txs={txs}"), |bencher| {
         let (messages, network) = &*messages;
-        let take = |()| {
-            messages
-                .iter()
-                .map(|bytes| intake(bytes, *network, &Secp256k1))
-        };
         bencher.iter_custom(|iterations| {
             time_each(
                 iterations,
                 || (),
-                |()| {
-                    take(())
-                        .collect::<Result<Vec<_>, _>>()
-                        .expect("they are well-formed")
-                },
-                |taken| assert_eq!(taken.iter().map(ids_of).sum::<usize>(), txs),
+                |()| taken_in(messages, *network),
+                |taken| assert_eq!(ids(taken.iter().map(|it| &**it)), txs),
             )
         });
     });
     group.finish();
 }
 
-fn ids_of(taken: &Intake) -> usize {
-    match taken {
-        Intake::Parcel(prepared) => ids(std::slice::from_ref(&**prepared)),
-        other => panic!("not a parcel: {other:?}"),
-    }
+/// The block's parcels as they come from the network.
+fn messages(next: &NextBlock) -> Vec<Bytes> {
+    let parcels = next.parcels().into_iter();
+    let messages = parcels.map(|parcel| Message::Parcel(parcel.encoded().clone()));
+    messages.map(|message| message.encode()).collect()
 }
 
-fn ids(prepared: &[Prepared]) -> usize {
-    prepared.iter().map(|prepared| prepared.ids.len()).sum()
+fn taken_in(messages: &[Bytes], network: NetworkId) -> Vec<Arc<Prepared>> {
+    let taken = messages.iter().map(|bytes| {
+        match intake(bytes, network, &Secp256k1).expect("they are well-formed") {
+            Intake::Parcel(prepared) => prepared,
+            other => panic!("not a parcel: {other:?}"),
+        }
+    });
+    taken.collect()
+}
+
+fn ids<'a>(prepared: impl IntoIterator<Item = &'a Prepared>) -> usize {
+    prepared.into_iter().map(|prepared| prepared.ids.len()).sum()
+}
+
+/// A block from the parcels' bytes on: what is done when they arrive, `order`, the window's advance.
+fn everything(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("bundle::everything");
+    let Workload {
+        transactions: txs,
+        bundled_percent: bundled,
+        ..
+    } = Workload::CENTRE;
+    let next = LazyCell::new(|| NextBlock::new(Workload::CENTRE));
+    let messages = LazyCell::new(|| messages(&next));
+    let looked_in = LazyCell::new(|| filled_window(WINDOW_IDS));
+    let advancing = LazyCell::new(|| std::cell::RefCell::new(AdvancingWindow::new(txs)));
+    let expected = LazyCell::new(|| next.checked(&looked_in).block.header);
+    group.throughput(elements(txs));
+    group.bench_function(
+        format!("txs={txs} bundled={bundled} window={WINDOW_IDS}"),
+        |bencher| {
+            bencher.iter_custom(|iterations| {
+                time_each(
+                    iterations,
+                    || advancing.borrow().next_keys(),
+                    |keys| {
+                        let lanes = next.lanes_of(taken_in(&messages, next.parent.network()));
+                        let ordered = next.order_lanes(&lanes, &looked_in);
+                        // As many ids as the block's: its own are in it after the first time.
+                        let placed = ordered.keys();
+                        advancing.borrow_mut().push(keys);
+                        (ordered, placed)
+                    },
+                    |(ordered, placed)| {
+                        assert_eq!(ordered.block.header, *expected);
+                        assert_eq!(placed.len(), txs);
+                    },
+                )
+            });
+        },
+    );
+    group.finish();
 }
 
 fn advance(criterion: &mut Criterion) {
@@ -182,6 +222,6 @@ fn look_for_repeats(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = order, prepare, take_in, advance, look_for_repeats
+    targets = order, prepare, take_in, everything, advance, look_for_repeats
 }
 criterion_main!(benches);

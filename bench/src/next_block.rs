@@ -96,6 +96,20 @@ impl NextBlock {
         order(&self.parent, window, &self.plan, &self.lanes)
     }
 
+    /// The lanes of parcels that came in, lane by lane.
+    #[must_use]
+    pub fn lanes_of(&self, parcels: Vec<Arc<Prepared>>) -> Vec<LaneSlice> {
+        let mut parcels = parcels.into_iter();
+        let lane = |lane: &LaneSlice| parcels.by_ref().take(lane.len()).collect();
+        self.lanes.iter().map(lane).collect()
+    }
+
+    /// Orders parcels of its plan.
+    #[must_use]
+    pub fn order_lanes(&self, lanes: &[LaneSlice], window: &Window) -> Ordered {
+        order(&self.parent, window, &self.plan, lanes)
+    }
+
     /// Orders it, and checks everything about the outcome: the count, the order and the roots. What is
     /// timed is then compared with this block's header, which commits to all of it.
     ///
