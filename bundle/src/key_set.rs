@@ -20,11 +20,12 @@ pub(crate) struct KeySet {
 }
 
 impl KeySet {
-    /// An empty set whose hashes are those of another, with room for so many.
-    pub(crate) fn beside(other: &Self, capacity: usize) -> Self {
-        Self {
-            secret: other.secret.clone(),
-            keys: HashTable::with_capacity(capacity),
+    /// An empty list whose hashes are this set's, with room for so many.
+    pub(crate) fn list_beside(&self, capacity: usize) -> KeyList {
+        KeyList {
+            secret: self.secret.clone(),
+            keys: Vec::with_capacity(capacity),
+            positions: HashTable::with_capacity(capacity),
         }
     }
 
@@ -61,4 +62,37 @@ impl KeySet {
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
+}
+
+/// Transactions in the order in which they were added, each once. Its table holds positions alone, so
+/// that a block's fits a core's own cache.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyList {
+    secret: RandomState,
+    keys: Vec<TransactionKey>,
+    positions: HashTable<u32>,
+}
+
+impl KeyList {
+    /// True if the transaction with this hash is in the list.
+    pub(crate) fn contains(&self, hash: KeyHash, key: &TransactionKey) -> bool {
+        let is_it = |position: &u32| at(&self.keys, *position) == key;
+        self.positions.find(hash.0, is_it).is_some()
+    }
+
+    /// Adds the transaction with this hash at the end; false if it was there.
+    pub(crate) fn insert(&mut self, hash: KeyHash, key: TransactionKey) -> bool {
+        let is_it = |position: &u32| *at(&self.keys, *position) == key;
+        let hash_of = |position: &u32| self.secret.hash_one(at(&self.keys, *position));
+        let Entry::Vacant(place) = self.positions.entry(hash.0, is_it, hash_of) else {
+            return false;
+        };
+        place.insert(u32::try_from(self.keys.len()).expect("a block's weight bounds its count"));
+        self.keys.push(key);
+        true
+    }
+}
+
+fn at(keys: &[TransactionKey], position: u32) -> &TransactionKey {
+    &keys[usize::try_from(position).expect("an address has 32 bits at least")]
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use cloverleaf_types::item::{bundle_hash, leg_hash};
-use cloverleaf_types::merkle::leaf_hash;
+use cloverleaf_types::merkle::leaf_hashes;
 use cloverleaf_types::weight::{leg_weight, transaction_weight};
 use cloverleaf_types::{
-    ChainId, Item, Parcel, Terms, Transaction, TransactionId, Verified, transaction_id,
+    ChainId, Item, Parcel, Terms, Transaction, TransactionId, Verified, transaction_ids,
 };
 
 /// A parcel with its items' ids, leaves and weights.
@@ -115,24 +115,29 @@ struct Preparation {
     prepared: Prepared,
     /// Where each rollup is in the list of rollups.
     positions: BTreeMap<ChainId, usize>,
+    /// How many transactions the legs have so far.
+    transactions: usize,
 }
 
 impl Preparation {
     fn of(parcel: Arc<Verified<Parcel>>) -> Prepared {
         let count = parcel.items().len();
+        let raws = parcel.items().iter().flat_map(Item::transactions);
+        let ids = transaction_ids(raws.map(|(_, transaction)| &*transaction.raw));
         let prepared = Prepared {
             parcel: Arc::clone(&parcel),
             items: Vec::with_capacity(count),
             bundles: Vec::new(),
             legs: Vec::with_capacity(count),
-            ids: Vec::with_capacity(count),
-            leaves: Vec::with_capacity(count),
+            leaves: leaf_hashes(&ids),
+            ids,
             rollups: Vec::new(),
         };
         let positions = BTreeMap::new();
         let mut preparation = Self {
             prepared,
             positions,
+            transactions: 0,
         };
         for item in parcel.items() {
             preparation.add(item);
@@ -164,22 +169,17 @@ impl Preparation {
 
     fn add_leg(&mut self, chain_id: ChainId, weight: u64, transactions: &[Transaction]) {
         let rollup = self.rollup(chain_id, transactions.len());
-        let prepared = &mut self.prepared;
-        let first = prepared.ids.len();
-        for transaction in transactions {
-            let id = transaction_id(&transaction.raw);
-            prepared.ids.push(id);
-            prepared.leaves.push(leaf_hash(id.as_slice()));
-        }
+        let first = self.transactions;
+        self.transactions += transactions.len();
         let lengths = transactions.iter().map(|transaction| transaction.raw.len());
         let longest = lengths.max().unwrap_or(0);
-        prepared.legs.push(PreparedLeg {
+        self.prepared.legs.push(PreparedLeg {
             chain_id,
             rollup,
             weight,
             longest_bytes: u64::try_from(longest).unwrap_or(u64::MAX),
             unchecked: transactions.iter().position(|it| !it.checked),
-            transactions: first..prepared.ids.len(),
+            transactions: first..self.transactions,
         });
     }
 

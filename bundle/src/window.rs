@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use cloverleaf_types::limits::REPLAY_WINDOW_BLOCKS_MIN;
 use cloverleaf_types::{Block, Height, TransactionKey};
 
-use crate::key_set::{KeyHash, KeySet};
+use crate::key_set::{KeyHash, KeyList, KeySet};
 
 /// What one block placed.
 #[derive(Clone, Debug)]
@@ -47,9 +47,9 @@ impl Window {
         (hash, self.keys.contains(hash, key))
     }
 
-    /// An empty set whose hashes are the window's, with room for so many.
-    pub(crate) fn set_beside(&self, capacity: usize) -> KeySet {
-        KeySet::beside(&self.keys, capacity)
+    /// An empty list whose hashes are the window's, with room for so many.
+    pub(crate) fn list_beside(&self, capacity: usize) -> KeyList {
+        self.keys.list_beside(capacity)
     }
 
     /// How many ids it holds.
@@ -77,7 +77,7 @@ impl Window {
     /// it (W1, B7). As much work as taking the block in.
     #[must_use]
     pub fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
-        let mut placed = self.set_beside(keys.len());
+        let mut placed = self.list_beside(keys.len());
         let mut keys = keys.iter();
         let is_repeated = |key: &&TransactionKey| {
             let (hash, is_known) = self.look_up(key);
@@ -134,7 +134,10 @@ impl Window {
 pub fn keys(block: &Block) -> Vec<TransactionKey> {
     let batches = block.batches.iter();
     batches
-        .flat_map(|batch| batch.ids().map(|id| (batch.header().chain_id, id)))
+        .flat_map(|batch| {
+            let ids = batch.ids().into_iter();
+            ids.map(|id| (batch.header().chain_id, id))
+        })
         .collect()
 }
 

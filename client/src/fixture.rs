@@ -379,6 +379,7 @@ impl Block {
             let (first, count) = (leg.first as usize, leg.count as usize);
             self.batches[&leg.chain_id]
                 .ids()
+                .into_iter()
                 .skip(first)
                 .take(count)
                 .collect()
@@ -410,7 +411,7 @@ impl Block {
             spans: spans
                 .map(|span| JsonSpan::of(span, &self.manifests))
                 .collect(),
-            transactions: batch.ids().map(executed).collect(),
+            transactions: batch.ids().into_iter().map(executed).collect(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn built(batch: &Batch, at: impl FnOnce(&mut BatchDraft)) -> Batch {
         full: header.full,
     };
     at(&mut draft);
-    let ids: Vec<B256> = batch.ids().collect();
+    let ids: Vec<B256> = batch.ids();
     let raws = batch.transactions().to_vec();
     Batch::build(draft, batch.spans().to_vec(), raws, &ids).into_inner()
 }
@@ -104,6 +104,7 @@ fn placed(block: &Block, index: u32, manifest: &Manifest) -> Manifest {
         };
         let ids = batch
             .ids()
+            .into_iter()
             .skip(leg.first as usize)
             .take(leg.count as usize);
         leg.leg_hash = leg_hash(leg.chain_id, &ids.collect::<Vec<_>>());

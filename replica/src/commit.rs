@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloverleaf_bundle::{Ordered, State};
 use cloverleaf_consensus::{Input as Drive, SyncInput};
 use cloverleaf_types::merkle::Branch;
-use cloverleaf_types::{DecidedBlock, Height, TransactionKey};
+use cloverleaf_types::{Batch, DecidedBlock, Height, TransactionKey};
 
 use crate::config::Halt;
 use crate::output::{Commit, Output};
@@ -40,7 +40,7 @@ impl Replica {
             .clone()
             .map(|batch| branch(batch.header().chain_id))
             .collect();
-        let ids = batches.map(|batch| batch.ids().collect()).collect();
+        let ids = batches.map(Batch::ids).collect();
         let commit = Commit {
             block,
             ids,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cut::L1Ref;
 use crate::error::{DecodeError, Mismatch};
-use crate::hash::{Preimage, Tag, transaction_id};
+use crate::hash::{Preimage, Tag, transaction_ids};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, TRANSACTION_BYTES_MAX};
 use crate::merkle;
 use crate::unchecked::{Unchecked, Verified};
@@ -125,12 +125,7 @@ pub fn empty_head(network: NetworkId, chain_id: ChainId) -> B256 {
 /// The tree over transaction ids (M2).
 #[must_use]
 pub fn transactions_root(ids: &[TransactionId]) -> B256 {
-    merkle::root(leaves(ids))
-}
-
-fn leaves(ids: &[TransactionId]) -> Vec<B256> {
-    let leaves = ids.iter().map(|id| merkle::leaf_hash(id.as_slice()));
-    leaves.collect()
+    merkle::root(merkle::leaf_hashes(ids))
 }
 
 /// `spans_hash` of a batch.
@@ -163,7 +158,7 @@ impl Batch {
         ids: &[TransactionId],
     ) -> Verified<Self> {
         let raws: Vec<&[u8]> = transactions.iter().map(|raw| &**raw).collect();
-        Self::build_over(draft, spans, &raws, leaves(ids))
+        Self::build_over(draft, spans, &raws, merkle::leaf_hashes(ids))
     }
 
     /// The same where the caller knows the leaves of the transactions' tree (M2).
@@ -268,8 +263,9 @@ impl Batch {
     }
 
     /// The ids of the transactions, computed here.
-    pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
-        self.transactions().iter().map(|raw| transaction_id(raw))
+    #[must_use]
+    pub fn ids(&self) -> Vec<TransactionId> {
+        transaction_ids(self.transactions().iter().map(|raw| &**raw))
     }
 
     /// The bytes it is stored and streamed as.
@@ -291,7 +287,7 @@ impl Unchecked<Batch> {
         if u64::try_from(bytes) != Ok(batch.header.bytes) {
             return mismatch("batch's length", "bytes");
         }
-        if transactions_root(&batch.ids().collect::<Vec<_>>()) != batch.header.txs_root {
+        if transactions_root(&batch.ids()) != batch.header.txs_root {
             return mismatch("batch's transactions", "txs_root");
         }
         if spans_hash(&batch.spans) != batch.header.spans_hash {

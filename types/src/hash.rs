@@ -135,6 +135,12 @@ pub fn transaction_id(raw: &[u8]) -> TransactionId {
     keccak256(raw)
 }
 
+/// The ids of many transactions, in their order.
+#[must_use]
+pub fn transaction_ids<'a>(raws: impl Iterator<Item = &'a [u8]>) -> Vec<TransactionId> {
+    cloverleaf_hashing::keccak256_each(&raws.collect::<Vec<_>>())
+}
+
 fn list_header(payload_length: usize) -> Vec<u8> {
     let mut header = Vec::with_capacity(9);
     Header {

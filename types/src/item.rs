@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
-use crate::hash::{Preimage, Tag, transaction_id};
+use crate::hash::{Preimage, Tag, transaction_ids};
 use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX};
 use crate::{ChainId, Height, TransactionId};
 
@@ -136,10 +136,9 @@ impl Terms {
 
 impl Leg {
     /// The ids of its transactions.
-    pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
-        self.transactions
-            .iter()
-            .map(|transaction| transaction_id(&transaction.raw))
+    #[must_use]
+    pub fn ids(&self) -> Vec<TransactionId> {
+        transaction_ids(self.transactions.iter().map(|it| &*it.raw))
     }
 }
 
@@ -168,7 +167,7 @@ impl Bundle {
         let legs: Vec<B256> = self
             .legs
             .iter()
-            .map(|leg| leg_hash(leg.chain_id, &leg.ids().collect::<Vec<_>>()))
+            .map(|leg| leg_hash(leg.chain_id, &leg.ids()))
             .collect();
         bundle_hash(self.terms.hash(), &legs)
     }
@@ -227,7 +226,7 @@ impl Bundle {
             {
                 return Err(BundleError::DuplicateRollup { chain_id });
             }
-            let mut ids: Vec<TransactionId> = leg.ids().collect();
+            let mut ids = leg.ids();
             ids.sort_unstable();
             if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(BundleError::DuplicateTransaction { id: pair[0] });

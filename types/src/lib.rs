@@ -65,7 +65,7 @@ pub use certificate::{CommitCertificate, CommitSignature};
 pub use control::{Action, ControlDraft, ControlTransaction};
 pub use cut::{Cut, CutEntry, Header, L1Ref, Plan, Value};
 pub use genesis::{Genesis, GenesisValidator, Parameters};
-pub use hash::transaction_id;
+pub use hash::{transaction_id, transaction_ids};
 pub use head::Head;
 pub use item::{Atomicity, Bundle, Item, Leg, Terms, Transaction};
 pub use manifest::{Manifest, ManifestLeg};

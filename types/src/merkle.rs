@@ -35,6 +35,12 @@ pub fn leaf_hash(data: &[u8]) -> B256 {
     )
 }
 
+/// The hashes of leaves whose data are 32 bytes each.
+#[must_use]
+pub fn leaf_hashes(data: &[B256]) -> Vec<B256> {
+    cloverleaf_hashing::leaves(data)
+}
+
 /// The root that a leaf and its branch lead to.
 #[must_use]
 pub fn root_of_branch(leaf: B256, branch: &[BranchStep]) -> B256 {
@@ -54,7 +60,7 @@ pub fn root(mut level: Vec<B256>) -> B256 {
         return empty_root();
     }
     while level.len() > 1 {
-        level = parents(&level);
+        level = cloverleaf_hashing::parents(&level);
     }
     level[0]
 }
@@ -72,7 +78,7 @@ impl Tree {
     pub fn new(leaves: Vec<B256>) -> Self {
         let mut levels = vec![leaves];
         while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-            let above = parents(level);
+            let above = cloverleaf_hashing::parents(level);
             levels.push(above);
         }
         Self { levels }
@@ -145,16 +151,6 @@ impl Tree {
         }
         Some(branch)
     }
-}
-
-fn parents(level: &[B256]) -> Vec<B256> {
-    level
-        .chunks(2)
-        .map(|pair| match pair {
-            [left, right] => node_hash(*left, *right),
-            alone => alone[0],
-        })
-        .collect()
 }
 
 fn node_hash(left: B256, right: B256) -> B256 {

@@ -78,7 +78,7 @@ impl Batch {
     #[must_use]
     pub fn of(batch: &cloverleaf_types::Batch, manifests: &[Manifest]) -> Self {
         let header = batch.header();
-        let transactions = batch.ids().zip(batch.transactions());
+        let transactions = batch.ids().into_iter().zip(batch.transactions());
         Self {
             chain_id: header.chain_id,
             seq: header.seq,

@@ -1,6 +1,6 @@
 //! The lints of STYLE.md are on where it says so.
 
-use crate::source::read;
+use crate::source::{blanked, read, sources};
 
 const CASTS: [&str; 3] = [
     "clippy::cast_possible_truncation",
@@ -29,6 +29,7 @@ fn has(path: &str, level: &str, lint: &str) -> bool {
 #[test]
 fn every_crate_takes_the_workspaces_lints_or_has_its_own_table() {
     for name in [
+        "hashing",
         "types",
         "bundle",
         "api",
@@ -66,7 +67,7 @@ fn crates_whose_numbers_are_agreed_on_deny_lossy_casts() {
 
 #[test]
 fn crates_that_others_read_document_everything() {
-    for name in ["types", "bundle", "api", "client"] {
+    for name in ["hashing", "types", "bundle", "api", "client"] {
         let root = format!("{name}/src/lib.rs");
         let documented = has(&root, "warn", "missing_docs") || has(&root, "deny", "missing_docs");
         assert!(documented, "{root} needs #![warn(missing_docs)]");
@@ -78,6 +79,18 @@ fn pure_crates_forbid_unsafe_code() {
     for name in ["types", "bundle", "api"] {
         let root = format!("{name}/src/lib.rs");
         assert!(has(&root, "forbid", "unsafe_code"), "{root}");
+    }
+}
+
+#[test]
+fn only_hashing_has_unsafe_code() {
+    for source in sources() {
+        let is_hashing = source.path.starts_with("hashing/");
+        assert!(
+            is_hashing || !blanked(&source.text).contains("unsafe "),
+            "{}",
+            source.path
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use cloverleaf_types::{Atomicity, DropReason, Height, Plan, Terms};
 use super::DropPlace;
 use super::linear::LinearParcel;
 use super::room::{Room, Rooms};
-use crate::key_set::{KeyHash, KeySet};
+use crate::key_set::{KeyHash, KeyList};
 use crate::prepare::{Prepared, PreparedBundle, PreparedItem, PreparedLeg};
 use crate::state::State;
 use crate::window::Window;
@@ -38,7 +38,7 @@ pub(super) struct Candidate<'a, 'r> {
 pub(super) struct Checks<'a> {
     pub(super) parent: &'a State,
     pub(super) plan: &'a Plan,
-    pub(super) placed: &'a KeySet,
+    pub(super) placed: &'a KeyList,
     pub(super) rooms: &'a Rooms<'a>,
 }
 

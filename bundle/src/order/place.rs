@@ -11,7 +11,7 @@ use super::Dropped;
 use super::check::{Candidate, Candidates, Checks, Refusal};
 use super::room::{Draft, Rooms};
 use crate::error::ControlError;
-use crate::key_set::KeySet;
+use crate::key_set::KeyList;
 use crate::prepare::{PreparedBundle, PreparedLeg};
 use crate::state::{RollupState, State};
 
@@ -22,7 +22,7 @@ pub(super) struct Placement<'a> {
     controlled: Cow<'a, State>,
     plan: &'a Plan,
     rooms: Rooms<'a>,
-    placed: KeySet,
+    placed: KeyList,
     manifests: Vec<Manifest>,
     drops: Vec<Dropped>,
 }
@@ -36,7 +36,12 @@ pub(super) struct Placed<'a> {
 
 impl<'a> Placement<'a> {
     /// A block of which nothing is placed.
-    pub(super) fn new(parent: &'a State, plan: &'a Plan, rooms: Rooms<'a>, placed: KeySet) -> Self {
+    pub(super) fn new(
+        parent: &'a State,
+        plan: &'a Plan,
+        rooms: Rooms<'a>,
+        placed: KeyList,
+    ) -> Self {
         Self {
             parent,
             controlled: Cow::Borrowed(parent),

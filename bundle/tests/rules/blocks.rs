@@ -94,7 +94,7 @@ fn batch(block: &Block, chain_id: u64, seq: u64, prev_batch_hash: B256) -> Batch
         full: Vec::new(),
     };
     let raws = block.batches[0].transactions().to_vec();
-    let ids: Vec<B256> = block.batches[0].ids().collect();
+    let ids: Vec<B256> = block.batches[0].ids();
     Batch::build(draft, Vec::new(), raws, &ids).into_inner()
 }
 

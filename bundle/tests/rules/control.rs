@@ -444,7 +444,7 @@ fn renumbered(batch: &cloverleaf_types::Batch, head: Head) -> cloverleaf_types::
         l1: header.l1,
         full: Vec::new(),
     };
-    let ids: Vec<_> = batch.ids().collect();
+    let ids: Vec<_> = batch.ids();
     cloverleaf_types::Batch::build(draft, Vec::new(), batch.transactions().to_vec(), &ids)
         .into_inner()
 }

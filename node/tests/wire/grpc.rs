@@ -178,7 +178,7 @@ async fn batches_come_from_the_first_on_without_a_gap_and_each_with_its_proof() 
             let root = root_of_branch(bundle.manifest.leaf_hash(), &bundle.branch);
             assert_eq!(root, proof.header.bundles_root);
         }
-        if batch.ids().any(|id| id == hash(&raw)) {
+        if batch.ids().into_iter().any(|id| id == hash(&raw)) {
             break;
         }
         prev = Some(batch.hash());
@@ -190,7 +190,13 @@ async fn batches_come_from_the_first_on_without_a_gap_and_each_with_its_proof() 
         .unwrap();
     loop {
         let item = decode_item(items.message().await.unwrap().unwrap()).unwrap();
-        if item.batch.claimed().ids().any(|id| id == hash(&later)) {
+        if item
+            .batch
+            .claimed()
+            .ids()
+            .into_iter()
+            .any(|id| id == hash(&later))
+        {
             return;
         }
     }

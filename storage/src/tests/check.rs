@@ -115,13 +115,7 @@ fn block_that_is_gone_is_found_and_the_rest_is_checked_all_the_same() {
 fn places_that_are_wrong_missing_or_too_many_are_found() {
     let (_home, store, mut real) = real_store(3);
     let decided = real.commit_usual(&store);
-    let id = decided
-        .block
-        .batch(CHAINS[0])
-        .unwrap()
-        .ids()
-        .next()
-        .unwrap();
+    let id = decided.block.batch(CHAINS[0]).unwrap().ids()[0];
     let key = keys::transaction(CHAINS[0], id);
     let place = store.database().get(Column::Transactions, &key).unwrap();
     replace(&store, Column::Transactions, &key, |mut value| {

@@ -165,7 +165,7 @@ fn places_of_pruned_blocks_can_be_forgotten_and_the_others_stay() {
     let kept = store.block(Height(6)).unwrap().unwrap().block;
     let id = |block: &cloverleaf_types::Block| {
         let batch = block.batch(CHAINS[1]).unwrap();
-        batch.ids().next().unwrap()
+        batch.ids()[0]
     };
     store.prune(Height(6), Needed::ByNobody, u64::MAX).unwrap();
     // Blocks 1, 2, 4 and 5 with four transactions and a bundle, and block 3 with two transactions.

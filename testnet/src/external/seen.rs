@@ -205,7 +205,10 @@ impl Seen {
         let height = block.header.height.0;
         let transactions = block.batches.iter().flat_map(|batch| {
             let chain_id = batch.header().chain_id;
-            batch.ids().map(move |id| Name::Transaction((chain_id, id)))
+            batch
+                .ids()
+                .into_iter()
+                .map(move |id| Name::Transaction((chain_id, id)))
         });
         let bundles = block.manifests.iter();
         let bundles = bundles.map(|bundle| Name::Bundle(bundle.bundle_hash()));

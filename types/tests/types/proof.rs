@@ -33,7 +33,7 @@ pub(crate) fn bundle_proof() -> BundleProof {
         legs: bundle()
             .legs
             .iter()
-            .map(|leg| leg.ids().collect())
+            .map(cloverleaf_types::Leg::ids)
             .collect(),
     }
 }

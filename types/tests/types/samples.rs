@@ -227,7 +227,7 @@ pub(crate) fn manifest() -> Manifest {
                 seq: 1,
                 first,
                 count,
-                leg_hash: leg_hash(leg.chain_id, &leg.ids().collect::<Vec<_>>()),
+                leg_hash: leg_hash(leg.chain_id, &leg.ids()),
             })
             .collect(),
     }

@@ -124,7 +124,7 @@ fn parcels_and_bundles_are_pinned() {
 }
 
 fn leg(leg: &cloverleaf_types::Leg) -> Json {
-    let ids: Vec<TransactionId> = leg.ids().collect();
+    let ids: Vec<TransactionId> = leg.ids();
     json!({
         "chainId": leg.chain_id,
         "raws": leg.transactions.iter().map(|it| bytes(&it.raw)).collect::<Vec<_>>(),
@@ -151,7 +151,7 @@ fn values_batches_manifests_and_heads_are_pinned() {
 
     let batches = samples::batches();
     let batches = batches.iter().map(|batch| {
-        let ids: Vec<TransactionId> = batch.ids().collect();
+        let ids: Vec<TransactionId> = batch.ids();
         json!({
             "header": batch.header(),
             "headerEncoded": rlp(batch.header()),

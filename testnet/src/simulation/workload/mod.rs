@@ -178,7 +178,12 @@ impl Workload {
         let placed: BTreeSet<TransactionKey> = block
             .batches
             .iter()
-            .flat_map(|batch| batch.ids().map(|id| (batch.header().chain_id, id)))
+            .flat_map(|batch| {
+                batch
+                    .ids()
+                    .into_iter()
+                    .map(|id| (batch.header().chain_id, id))
+            })
             .collect();
         let dropped: BTreeSet<Name> = dropped.iter().copied().collect();
         for client in &mut self.clients {
