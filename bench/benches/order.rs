@@ -138,7 +138,10 @@ fn taken_in(messages: &[Bytes], network: NetworkId) -> Vec<Arc<Prepared>> {
 }
 
 fn ids<'a>(prepared: impl IntoIterator<Item = &'a Prepared>) -> usize {
-    prepared.into_iter().map(|prepared| prepared.ids.len()).sum()
+    prepared
+        .into_iter()
+        .map(|prepared| prepared.ids.len())
+        .sum()
 }
 
 /// A block from the parcels' bytes on: what is done when they arrive, `order`, the window's advance.
