@@ -26,6 +26,26 @@ type State = [__m256i; WORDS];
 /// A block as words, the lowest byte first.
 type Block = [i64; RATE_WORDS];
 
+/// A function's value for each column. Written out, so that every place and shift is a constant.
+macro_rules! five {
+    ($of:ident($($from:expr),*)) => {
+        [$of::<0>($($from),*), $of::<1>($($from),*), $of::<2>($($from),*), $of::<3>($($from),*), $of::<4>($($from),*)]
+    };
+}
+
+/// A function's value for each word.
+macro_rules! all_words {
+    ($of:ident($($from:expr),*)) => {
+        all_words!($of($($from),*) 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
+    };
+    ($of:ident $from:tt $($word:literal)*) => {
+        [$(all_words!(@one $of $word $from)),*]
+    };
+    (@one $of:ident $word:literal $from:tt) => {
+        $of::<$word> $from
+    };
+}
+
 /// The digests, or nothing if this machine cannot or one by one is as fast.
 #[expect(
     unsafe_code,
@@ -139,61 +159,60 @@ fn digests_of(state: &State) -> [B256; LANES] {
 #[target_feature(enable = "avx2")]
 fn permute(state: &mut State) {
     for constant in ROUND_CONSTANTS {
-        theta(state);
-        let moved = rho_and_pi(state);
-        chi(state, &moved);
+        let columns = five!(column(state));
+        let changes = five!(change(&columns));
+        let moved = all_words!(moved(state, &changes));
+        *state = all_words!(mixed(&moved));
         state[0] = _mm256_xor_si256(state[0], _mm256_set1_epi64x(constant));
     }
 }
 
+/// θ: the parity of a column.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn theta(state: &mut State) {
-    let mut columns = [_mm256_setzero_si256(); 5];
-    for (x, column) in columns.iter_mut().enumerate() {
-        let upper = _mm256_xor_si256(state[x], state[x + 5]);
-        let lower = _mm256_xor_si256(state[x + 10], state[x + 15]);
-        *column = _mm256_xor_si256(_mm256_xor_si256(upper, lower), state[x + 20]);
-    }
-    for x in 0..5 {
-        let right = rotate(columns[(x + 1) % 5], 1);
-        let change = _mm256_xor_si256(columns[(x + 4) % 5], right);
-        for y in 0..5 {
-            state[x + 5 * y] = _mm256_xor_si256(state[x + 5 * y], change);
-        }
-    }
+fn column<const X: usize>(state: &State) -> __m256i {
+    let upper = _mm256_xor_si256(state[X], state[X + 5]);
+    let lower = _mm256_xor_si256(state[X + 10], state[X + 15]);
+    _mm256_xor_si256(_mm256_xor_si256(upper, lower), state[X + 20])
 }
 
+/// θ: what is added to each word of a column.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rho_and_pi(state: &State) -> State {
-    let mut moved = *state;
-    for y in 0..5 {
-        for x in 0..5 {
-            let from = x + 5 * y;
-            moved[y + 5 * ((2 * x + 3 * y) % 5)] = rotate(state[from], ROTATIONS[from]);
-        }
-    }
-    moved
+fn change<const X: usize>(columns: &[__m256i; 5]) -> __m256i {
+    let right = rotated(columns[const { (X + 1) % 5 }], 1);
+    _mm256_xor_si256(columns[const { (X + 4) % 5 }], right)
 }
 
+/// The end of θ, ρ, π: the word that comes to a place.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn chi(state: &mut State, moved: &State) {
-    for y in 0..5 {
-        for x in 0..5 {
-            let next = moved[(x + 1) % 5 + 5 * y];
-            let after = moved[(x + 2) % 5 + 5 * y];
-            let change = _mm256_andnot_si256(next, after);
-            state[x + 5 * y] = _mm256_xor_si256(moved[x + 5 * y], change);
-        }
-    }
+fn moved<const TO: usize>(state: &State, changes: &[__m256i; 5]) -> __m256i {
+    let from = const { source(TO) };
+    let word = _mm256_xor_si256(state[from], changes[from % 5]);
+    rotated(word, const { ROTATIONS[source(TO)] })
+}
+
+/// π: from where a word comes to a place.
+const fn source(to: usize) -> usize {
+    let (x, y) = (to % 5, to / 5);
+    (x + 3 * y) % 5 + 5 * x
+}
+
+/// χ.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn mixed<const AT: usize>(moved: &State) -> __m256i {
+    let row = const { AT - AT % 5 };
+    let next = moved[row + const { (AT + 1) % 5 }];
+    let after = moved[row + const { (AT + 2) % 5 }];
+    _mm256_xor_si256(moved[AT], _mm256_andnot_si256(next, after))
 }
 
 /// To the left; a shift by 64 gives zero.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate(words: __m256i, bits: i64) -> __m256i {
+fn rotated(words: __m256i, bits: i64) -> __m256i {
     let left = _mm256_sllv_epi64(words, _mm256_set1_epi64x(bits));
     let right = _mm256_srlv_epi64(words, _mm256_set1_epi64x(64 - bits));
     _mm256_or_si256(left, right)
