@@ -170,7 +170,7 @@ fn everything(criterion: &mut Criterion) {
                         let ordered = next.order_lanes(&lanes, &looked_in);
                         // As many ids as the block's: its own are in it after the first time.
                         let placed = ordered.keys();
-                        advancing.borrow_mut().push(keys);
+                        advancing.borrow_mut().push(&keys);
                         (ordered, placed)
                     },
                     |(ordered, placed)| {
@@ -194,7 +194,7 @@ fn advance(criterion: &mut Criterion) {
             time_each(
                 iterations,
                 || window.borrow().next_keys(),
-                |keys| window.borrow_mut().push(keys),
+                |keys| window.borrow_mut().push(&keys),
                 |()| assert_eq!(window.borrow().ids(), WINDOW_IDS),
             )
         });

@@ -153,7 +153,7 @@ impl NextBlock {
 #[must_use]
 pub fn filled_window(ids: usize) -> Window {
     let mut window = Window::new(Parameters::default().replay_window_ms);
-    window.push(Height::GENESIS, GENESIS_MS, foreign_keys(0, ids));
+    window.push(Height::GENESIS, GENESIS_MS, &foreign_keys(0, ids));
     assert_eq!(window.len(), ids);
     window
 }
@@ -176,7 +176,7 @@ impl AdvancingWindow {
             per_block,
         };
         for _ in 0..WINDOW_BLOCKS {
-            advancing.push(advancing.next_keys());
+            advancing.push(&advancing.next_keys());
         }
         advancing
     }
@@ -189,7 +189,7 @@ impl AdvancingWindow {
     }
 
     /// Takes in the ids of the next block.
-    pub fn push(&mut self, keys: Vec<TransactionKey>) {
+    pub fn push(&mut self, keys: &[TransactionKey]) {
         self.tip += 1;
         self.window
             .push(Height(self.tip), self.tip * BLOCK_MS, keys);

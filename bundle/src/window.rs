@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use cloverleaf_types::limits::REPLAY_WINDOW_BLOCKS_MIN;
 use cloverleaf_types::{Block, Height, TransactionKey};
 
-use crate::key_set::{KeyHash, KeyList, KeySet};
+use crate::key_set::{KeyHash, KeySet};
 
 /// What one block placed.
 #[derive(Clone, Debug)]
 struct Placed {
     height: Height,
     timestamp_ms: u64,
-    keys: Vec<TransactionKey>,
+    count: usize,
 }
 
 /// The ids of the blocks of the last `replay_window_ms` of block time, and of at least the last 64
@@ -38,18 +38,21 @@ impl Window {
     /// True if the window holds the id.
     #[must_use]
     pub fn contains(&self, key: &TransactionKey) -> bool {
-        self.look_up(key).1
+        self.keys.contains(self.keys.hash(key), key)
     }
 
-    /// The hash of a transaction in the window and in sets beside it, and whether the window holds its id.
-    pub(crate) fn look_up(&self, key: &TransactionKey) -> (KeyHash, bool) {
-        let hash = self.keys.hash(key);
-        (hash, self.keys.contains(hash, key))
+    /// Of transactions the hashes in the window and in sets beside it, and whether the window holds their
+    /// ids.
+    pub(crate) fn look_up(
+        &self,
+        keys: impl Iterator<Item = TransactionKey> + Clone,
+    ) -> Vec<(KeyHash, bool)> {
+        self.keys.look_up(keys)
     }
 
-    /// An empty list whose hashes are the window's, with room for so many.
-    pub(crate) fn list_beside(&self, capacity: usize) -> KeyList {
-        self.keys.list_beside(capacity)
+    /// An empty set whose hashes are the window's, with room for so many.
+    pub(crate) fn set_beside(&self, capacity: usize) -> KeySet {
+        self.keys.beside(capacity)
     }
 
     /// How many ids it holds.
@@ -61,7 +64,7 @@ impl Window {
     /// True without an id.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.len() == 0
+        self.len() == 0
     }
 
     /// True if every id that was placed after `seen` is in the window, so that a parcel made with
@@ -77,49 +80,39 @@ impl Window {
     /// it (W1, B7). As much work as taking the block in.
     #[must_use]
     pub fn repeated(&self, keys: &[TransactionKey]) -> Option<TransactionKey> {
-        let mut placed = self.list_beside(keys.len());
-        let mut keys = keys.iter();
-        let is_repeated = |key: &&TransactionKey| {
-            let (hash, is_known) = self.look_up(key);
-            is_known || !placed.insert(hash, **key)
-        };
-        keys.find(is_repeated).copied()
+        let mut placed = self.set_beside(keys.len());
+        let looked_up = self.look_up(keys.iter().copied()).into_iter();
+        let mut looked_up = looked_up.zip(keys);
+        let repeated = looked_up.find(|((hash, is_known), key)| {
+            let is_repeated = *is_known || placed.contains(*hash, key);
+            placed.push(*hash, **key);
+            is_repeated
+        });
+        repeated.map(|(_, key)| *key)
     }
 
     /// Takes in a block's ids and forgets those that are no longer needed.
-    pub fn push(&mut self, height: Height, timestamp_ms: u64, keys: Vec<TransactionKey>) {
-        for key in &keys {
-            let _new = self.keys.insert(self.keys.hash(key), *key);
-        }
+    pub fn push(&mut self, height: Height, timestamp_ms: u64, keys: &[TransactionKey]) {
+        self.keys.push_all(keys);
         self.blocks.push_back(Placed {
             height,
             timestamp_ms,
-            keys,
+            count: keys.len(),
         });
-        while self.blocks.front().is_some_and(|oldest| {
-            !must_hold(
-                oldest.height,
-                oldest.timestamp_ms,
-                height,
-                timestamp_ms,
-                self.replay_window_ms,
-            )
-        }) {
-            for key in self
-                .blocks
-                .pop_front()
-                .into_iter()
-                .flat_map(|oldest| oldest.keys)
-            {
-                self.keys.remove(self.keys.hash(&key), &key);
-            }
+        let window_ms = self.replay_window_ms;
+        let is_over = |oldest: &mut Placed| {
+            let (of, at_ms) = (oldest.height, oldest.timestamp_ms);
+            !must_hold(of, at_ms, height, timestamp_ms, window_ms)
+        };
+        while let Some(oldest) = self.blocks.pop_front_if(is_over) {
+            self.keys.remove_oldest(oldest.count);
         }
     }
 
     /// Takes in a whole block, computing its ids.
     pub fn push_block(&mut self, block: &Block) {
         let header = &block.header;
-        self.push(header.height, header.timestamp_ms, keys(block));
+        self.push(header.height, header.timestamp_ms, &keys(block));
     }
 
     /// True if the window at a tip must hold a block: how far back a node reads at start.

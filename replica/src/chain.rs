@@ -86,7 +86,7 @@ impl Chain {
     }
 
     /// Takes a decided block as the new tip; all other candidates are void.
-    pub(crate) fn advance(&mut self, state: State, keys: Vec<TransactionKey>) {
+    pub(crate) fn advance(&mut self, state: State, keys: &[TransactionKey]) {
         self.window.push(state.height(), state.timestamp_ms(), keys);
         self.state = state;
         self.candidates.clear();

@@ -93,7 +93,7 @@ impl Replica {
             keys,
         } = committing;
         let took_part = self.may_vote();
-        self.chain.advance(state, keys.clone());
+        self.chain.advance(state, &keys);
         if took_part {
             self.check_own_cut();
         }

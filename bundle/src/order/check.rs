@@ -7,7 +7,7 @@ use cloverleaf_types::{Atomicity, DropReason, Height, Plan, Terms};
 use super::DropPlace;
 use super::linear::LinearParcel;
 use super::room::{Room, Rooms};
-use crate::key_set::{KeyHash, KeyList};
+use crate::key_set::{KeyHash, KeySet};
 use crate::prepare::{Prepared, PreparedBundle, PreparedItem, PreparedLeg};
 use crate::state::State;
 use crate::window::Window;
@@ -38,7 +38,7 @@ pub(super) struct Candidate<'a, 'r> {
 pub(super) struct Checks<'a> {
     pub(super) parent: &'a State,
     pub(super) plan: &'a Plan,
-    pub(super) placed: &'a KeyList,
+    pub(super) placed: &'a KeySet,
     pub(super) rooms: &'a Rooms<'a>,
 }
 
@@ -46,19 +46,18 @@ pub(super) struct Checks<'a> {
 pub(super) type Refusal = (DropReason, DropPlace);
 
 impl<'a> Candidates<'a> {
-    /// Looks up what depends on no other item. Look-ups of ids wait for memory; here they wait side by
-    /// side.
+    /// Looks up what depends on no other item.
     pub(super) fn of(parcel: LinearParcel<'a>, window: &Window) -> Self {
         let prepared = parcel.prepared;
-        let looked_up = prepared.legs.iter().flat_map(|leg| {
+        let keys = prepared.legs.iter().flat_map(|leg| {
             let ids = prepared.ids(leg).iter();
-            ids.map(|id| window.look_up(&(leg.chain_id, *id)))
+            ids.map(|id| (leg.chain_id, *id))
         });
         let seen = prepared.parcel.header().seen;
         Self {
             seen,
             is_stale: !window.covers(seen),
-            looked_up: looked_up.collect(),
+            looked_up: window.look_up(keys),
             parcel,
         }
     }

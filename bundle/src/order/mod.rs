@@ -83,7 +83,7 @@ pub fn order(parent: &State, window: &Window, plan: &Plan, lanes: &[LaneSlice]) 
         .collect();
     let transactions = parcels.iter().map(|it| it.prepared().ids.len()).sum();
     let place = |rooms| {
-        let mut placement = Placement::new(parent, plan, rooms, window.list_beside(transactions));
+        let mut placement = Placement::new(parent, plan, rooms, window.set_beside(transactions));
         for parcel in &parcels {
             placement.take(parcel);
         }

@@ -11,7 +11,7 @@ use super::Dropped;
 use super::check::{Candidate, Candidates, Checks, Refusal};
 use super::room::{Draft, Rooms};
 use crate::error::ControlError;
-use crate::key_set::KeyList;
+use crate::key_set::KeySet;
 use crate::prepare::{PreparedBundle, PreparedLeg};
 use crate::state::{RollupState, State};
 
@@ -22,7 +22,7 @@ pub(super) struct Placement<'a> {
     controlled: Cow<'a, State>,
     plan: &'a Plan,
     rooms: Rooms<'a>,
-    placed: KeyList,
+    placed: KeySet,
     manifests: Vec<Manifest>,
     drops: Vec<Dropped>,
 }
@@ -36,12 +36,7 @@ pub(super) struct Placed<'a> {
 
 impl<'a> Placement<'a> {
     /// A block of which nothing is placed.
-    pub(super) fn new(
-        parent: &'a State,
-        plan: &'a Plan,
-        rooms: Rooms<'a>,
-        placed: KeyList,
-    ) -> Self {
+    pub(super) fn new(parent: &'a State, plan: &'a Plan, rooms: Rooms<'a>, placed: KeySet) -> Self {
         Self {
             parent,
             controlled: Cow::Borrowed(parent),
@@ -148,7 +143,7 @@ impl<'a> Placement<'a> {
             let ids = prepared.ids(leg);
             for (transaction, id) in leg.transactions.clone().zip(ids) {
                 let hash = item.of.hash(transaction);
-                let _new = self.placed.insert(hash, (leg.chain_id, *id));
+                self.placed.push(hash, (leg.chain_id, *id));
             }
             let room = item.room_of(leg).expect("B2: the rollup is registered");
             let room = self.rooms.room_mut(room);

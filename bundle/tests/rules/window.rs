@@ -18,7 +18,7 @@ fn key(height: u64) -> TransactionKey {
 fn window(tip: u64, block_ms: u64) -> Window {
     let mut window = Window::new(WINDOW_MS);
     for height in 1..=tip {
-        window.push(Height(height), height * block_ms, vec![key(height)]);
+        window.push(Height(height), height * block_ms, &[key(height)]);
     }
     window
 }
@@ -69,7 +69,7 @@ fn node_that_reads_back_as_far_as_the_window_reaches_has_the_same_window() {
         });
         let first = first.last().expect("the tip");
         for height in first..=tip {
-            read.push(Height(height), height * block_ms, vec![key(height)]);
+            read.push(Height(height), height * block_ms, &[key(height)]);
         }
         assert_eq!(oldest(&read, tip), oldest(&grown, tip));
         for seen in 0..=tip {

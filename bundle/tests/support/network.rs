@@ -214,7 +214,7 @@ impl Network {
         }
         let header = &ordered.block.header;
         self.window
-            .push(header.height, header.timestamp_ms, ordered.keys());
+            .push(header.height, header.timestamp_ms, &ordered.keys());
         self.state = ordered.state.clone();
         self.begin_lanes_of_joiners();
         ordered

@@ -139,7 +139,7 @@ impl Real {
         assert_eq!(ordered.drops.len(), 0, "{:?}", ordered.drops);
         let header = &ordered.block.header;
         self.window
-            .push(header.height, header.timestamp_ms, ordered.keys());
+            .push(header.height, header.timestamp_ms, &ordered.keys());
         self.state = ordered.state.clone();
         let certificate = CommitCertificate {
             height: header.height,

@@ -75,7 +75,7 @@ impl Replay {
         conserved(&ordered, &lanes).map_err(broken)?;
         let left = self.left(&ordered, &lanes);
         let keys = ordered.keys();
-        self.window.push(height, block.header.timestamp_ms, keys);
+        self.window.push(height, block.header.timestamp_ms, &keys);
         self.state = ordered.state;
         for prepared in lanes.iter().flatten() {
             self.parcels.remove(&prepared.parcel.hash());
