@@ -3,9 +3,11 @@
 
 use cloverleaf_types::limits::BUNDLE_LIFETIME_MAX_MS;
 use cloverleaf_types::{Address, ChainId, Height, Item, TransactionId, TransactionKey};
+use smallvec::SmallVec;
 
 use super::drain::RETRY_MAX_MS;
-use super::entry::{Claim, Entry, EntryId, SenderKey};
+use super::entries::EntryId;
+use super::entry::{Claim, Entry, SenderKey};
 use super::lifecycle::{Event, Name, State};
 use super::limits::REPLACEMENT_PERCENT;
 use super::queue::{NonceRefusal, Occupant, Queue};
@@ -89,7 +91,7 @@ impl Pool {
             self.end(old, Event::Evict, &mut displaced);
         }
         let id = self.insert(entry);
-        let state = self.entries[&id].state;
+        let state = self.entries[id].state;
         Ok(Admission::New { state, displaced })
     }
 
@@ -116,20 +118,21 @@ impl Pool {
 
     /// Takes in an entry that passed all checks.
     pub(super) fn insert(&mut self, entry: Entry) -> EntryId {
-        let id = self.next_id();
+        let id = self.entries.insert(entry);
+        let entry = &self.entries[id];
         self.holders.extend(entry.keys.iter().map(|key| (*key, id)));
         self.room.add(&entry.parts);
         if let Name::Bundle(hash) = entry.name {
             self.bundles.insert(hash, id);
         }
-        let (last_height, last_ms) = self.expiry(&entry);
+        let (last_height, last_ms) = self.expiry(entry);
         self.closing.insert(last_height, last_ms, id);
         if let Some(terms) = entry.terms() {
             // Sealed for the next height, once its window is open at the head.
             self.opening
                 .insert(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
-        let mut gaps = Vec::with_capacity(1);
+        let mut gaps: SmallVec<[(SenderKey, u64); 1]> = SmallVec::new();
         for claims in entry.by_sender() {
             let sender = claims[0].sender;
             if !self.queues.contains_key(&sender) {
@@ -146,11 +149,16 @@ impl Pool {
                 queue.insert(claim.nonce, id);
             }
         }
-        self.entries.insert(id, entry);
+        // A bundle is looked at when all its senders have it.
+        let is_of_one = gaps.len() == 1;
+        let mut is_reviewed = false;
         for (sender, gap_before) in gaps {
-            self.review_sender(sender, gap_before);
+            let reviewed = self.review_sender(sender, gap_before);
+            is_reviewed = is_of_one && reviewed.contains(&id);
         }
-        self.review(id);
+        if !is_reviewed {
+            self.review(id);
+        }
         id
     }
 
@@ -285,7 +293,7 @@ impl Pool {
         let Occupant::Pooled(id) = occupant else {
             return Err(used);
         };
-        let Some(old) = self.entries[&id].claim_of(new.sender, nonce) else {
+        let Some(old) = self.entries[id].claim_of(new.sender, nonce) else {
             return Err(used);
         };
         // More in any case: what costs nothing is not replaced for nothing.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use cloverleaf_bundle::{Dropped, LastCut};
 use cloverleaf_types::{ChainId, DropReason, Height, Slot, TransactionKey};
 
-use super::entry::{Entry, EntryId};
+use super::entries::EntryId;
+use super::entry::Entry;
 use super::lifecycle::{Event, Name, State};
 use super::{Change, Pool};
 
@@ -47,7 +48,7 @@ impl Pool {
         for expired in self.closing.take_due(self.height, self.time_ms) {
             let waits = self
                 .entries
-                .get(&expired)
+                .get(expired)
                 .is_some_and(|entry| !entry.state.is_sealed());
             if waits {
                 self.end(expired, Event::Expire, &mut changes); // B11
@@ -56,7 +57,7 @@ impl Pool {
         for opened in self.opening.take_due(self.height, self.time_ms) {
             let waits = self
                 .entries
-                .get(&opened)
+                .get(opened)
                 .is_some_and(|entry| !entry.state.is_sealed());
             if waits {
                 self.review(opened);
@@ -71,7 +72,7 @@ impl Pool {
         let Some(id) = self.holders.get(key).copied() else {
             return self.correct_ended(key, height, changes);
         };
-        let entry = self.entries.get_mut(&id).expect("a holder is an entry");
+        let entry = self.entries.get_mut(id).expect("a holder is an entry");
         if !entry.is_bundle() {
             return self.end(id, Event::Commit(height), changes);
         }
@@ -120,7 +121,7 @@ impl Pool {
             }
             self.throttle.release(slot);
             for (index, id) in ids.into_iter().enumerate() {
-                let Some(entry) = self.entries.get(&id) else {
+                let Some(entry) = self.entries.get(id) else {
                     continue; // another lane carried it
                 };
                 // L2: a cut of a later epoch leaves out what is left of the one before.
@@ -144,7 +145,7 @@ impl Pool {
             return self.end(id, event, changes);
         }
         self.advance(id, event);
-        let entry = &self.entries[&id];
+        let entry = &self.entries[id];
         let (last_height, last_ms) = self.expiry(entry);
         self.closing.insert(last_height, last_ms, id);
         let mut gaps = Vec::with_capacity(1);
@@ -159,12 +160,12 @@ impl Pool {
             self.review_sender(sender, gap_before);
         }
         self.review(id);
-        changes.extend(self.entries[&id].changes());
+        changes.extend(self.entries[id].changes());
     }
 
     /// Ends an entry: it leaves the pool, and its end is remembered.
     pub(super) fn end(&mut self, id: EntryId, event: Event, changes: &mut Vec<Change>) {
-        let Some(mut entry) = self.entries.remove(&id) else {
+        let Some(mut entry) = self.entries.remove(id) else {
             return;
         };
         entry.state = entry

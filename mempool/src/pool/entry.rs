@@ -5,13 +5,12 @@ use cloverleaf_types::{
     Address, ChainId, Height, Item, Terms, Transaction, TransactionId, TransactionKey,
 };
 
+use smallvec::{SmallVec, smallvec};
+
+use super::entries::EntryId;
 use super::lifecycle::{Name, State};
 use super::ready::Ticket;
 use super::transaction::{PooledTransaction, Submission};
-
-/// Names an entry; rises with every admission, so it is also the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EntryId(pub(super) u64);
 
 /// Whose nonces are counted together.
 pub(super) type SenderKey = (ChainId, Address);
@@ -54,11 +53,11 @@ pub(super) struct Entry {
     pub(super) name: Name,
     pub(super) item: Item,
     /// Its transactions, in order.
-    pub(super) keys: Vec<TransactionKey>,
+    pub(super) keys: SmallVec<[TransactionKey; 1]>,
     /// The nonces that it takes, by sender and nonce.
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: SmallVec<[Claim; 1]>,
     /// One for each rollup, in order of its legs.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: SmallVec<[Part; 1]>,
     pub(super) weight: u64,
     pub(super) received_ms: u64,
     pub(super) state: State,
@@ -73,11 +72,12 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(submission: &Submission) -> Self {
         let item = submission.to_item();
-        let mut claims: Vec<Claim> = submission.transactions().filter_map(claim).collect();
+        let mut claims: SmallVec<[Claim; 1]> =
+            submission.transactions().filter_map(claim).collect();
         claims.sort_unstable_by_key(|claim| (claim.sender, claim.nonce));
         let parts = match submission {
             Submission::Transaction(found) => {
-                vec![part(found.chain_id, core::slice::from_ref(found))]
+                smallvec![part(found.chain_id, core::slice::from_ref(found))]
             }
             Submission::Bundle(bundle) => {
                 let legs = bundle.legs.iter();
@@ -138,7 +138,7 @@ impl Entry {
     }
 
     /// Its senders, each once.
-    pub(super) fn senders(&self) -> Vec<SenderKey> {
+    pub(super) fn senders(&self) -> SmallVec<[SenderKey; 1]> {
         self.by_sender().map(|claims| claims[0].sender).collect()
     }
 

@@ -30,8 +30,10 @@ mod decide;
 mod decode;
 mod draft;
 mod drain;
+mod entries;
 mod entry;
 mod gas;
+mod nonces;
 mod queue;
 mod ready;
 mod recent;
@@ -55,7 +57,10 @@ use std::ops::Bound::{Excluded, Included};
 use bytes::Bytes;
 use cloverleaf_types::{Address, B256, Bound, ChainId, Height, Slot, TransactionKey};
 
-use entry::{Entry, EntryId, SenderKey};
+use smallvec::SmallVec;
+
+use entries::{Entries, EntryId};
+use entry::{Entry, SenderKey};
 use queue::Queue;
 use ready::Ready;
 use recent::Recent;
@@ -75,6 +80,9 @@ pub use limits::Limits;
 pub use rules::Rules;
 pub use transaction::{PooledBundle, PooledLeg, PooledTransaction, Submission};
 
+/// Asked often, and never gone through.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// A transaction or bundle that came to another state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -90,12 +98,11 @@ pub struct Pool {
     limits: Limits,
     height: Height,
     time_ms: u64,
-    next_entry: u64,
-    entries: BTreeMap<EntryId, Entry>,
+    entries: Entries,
     /// Which entry holds a transaction; a transaction is in the pool once.
-    holders: HashMap<TransactionKey, EntryId>,
-    bundles: HashMap<B256, EntryId>,
-    queues: BTreeMap<SenderKey, Queue>,
+    holders: Map<TransactionKey, EntryId>,
+    bundles: Map<B256, EntryId>,
+    queues: Map<SenderKey, Queue>,
     /// The senders that wait behind a gap.
     gapped: BTreeSet<SenderKey>,
     /// The next nonce of senders without a queue.
@@ -121,11 +128,10 @@ impl Pool {
         Self {
             height,
             time_ms,
-            next_entry: 0,
-            entries: BTreeMap::new(),
-            holders: HashMap::new(),
-            bundles: HashMap::new(),
-            queues: BTreeMap::new(),
+            entries: Entries::default(),
+            holders: Map::default(),
+            bundles: Map::default(),
+            queues: Map::default(),
             gapped: BTreeSet::new(),
             idle: Recent::new(limits.senders_max),
             ready: Ready::default(),
@@ -205,7 +211,7 @@ impl Pool {
             Name::Transaction(key) => self.holders.get(key),
             Name::Bundle(hash) => self.bundles.get(hash),
         };
-        let held = entry.and_then(|entry| self.entries.get(entry));
+        let held = entry.and_then(|entry| self.entries.get(*entry));
         let state = held.map(|entry| match (entry.state, self.gap_of(entry)) {
             // What is missing first may have come meanwhile, and something behind it not.
             (State::Parked { .. }, Some(gap)) => State::Parked { gap },
@@ -217,7 +223,7 @@ impl Pool {
     /// The bytes of a transaction that is in the pool, alone or in a bundle.
     #[must_use]
     pub fn raw(&self, key: &TransactionKey) -> Option<Bytes> {
-        let entry = self.entries.get(self.holders.get(key)?)?;
+        let entry = self.entries.get(*self.holders.get(key)?)?;
         let position = entry.keys.iter().position(|held| held == key)?;
         let (_, held) = entry.item.transactions().nth(position)?;
         Some(held.raw.clone())
@@ -262,16 +268,12 @@ impl Pool {
         senders.take(count_max).map(gap).collect()
     }
 
-    fn next_id(&mut self) -> EntryId {
-        self.next_entry += 1;
-        EntryId(self.next_entry)
-    }
-
-    /// Looks again at what a change at a sender may mean something for; `gap_before` is the first
-    /// nonce that nobody took before. Forgets queues that ended, but not their next nonce.
-    fn review_sender(&mut self, sender: SenderKey, gap_before: u64) {
+    /// Looks again at what a change at a sender may mean something for, and says what that is;
+    /// `gap_before` is the first nonce that nobody took before. Forgets queues that ended, but not their
+    /// next nonce.
+    fn review_sender(&mut self, sender: SenderKey, gap_before: u64) -> SmallVec<[EntryId; 4]> {
         let Some(queue) = self.queues.get(&sender) else {
-            return;
+            return SmallVec::new();
         };
         if queue.has_gap() {
             self.gapped.insert(sender);
@@ -283,21 +285,23 @@ impl Pool {
                 self.idle.insert(sender, queue.expected());
             }
             self.queues.remove(&sender);
-            return;
+            return SmallVec::new();
         }
-        for entry in queue.touched(gap_before) {
-            self.review(entry);
+        let touched = queue.touched(gap_before);
+        for entry in &touched {
+            self.review(*entry);
         }
+        touched
     }
 
     /// Parks, unparks, and puts in line or takes out of it what is not sealed.
     fn review(&mut self, id: EntryId) {
-        let Some(entry) = self.entries.get(&id) else {
+        let Some(entry) = self.entries.get(id) else {
             return;
         };
         let event = self.gap_of(entry).map_or(Event::Admit, Event::Park);
         self.advance(id, event);
-        let entry = &self.entries[&id];
+        let entry = &self.entries[id];
         let ticket = entry.ticket(id);
         if self.may_be_sealed(id, entry) {
             self.ready.insert(ticket);
@@ -309,7 +313,7 @@ impl Pool {
 
     /// Whether it may give way in a full pool.
     fn review_room(&mut self, id: EntryId) {
-        let entry = &self.entries[&id];
+        let entry = &self.entries[id];
         let is_rest = |claims: &[entry::Claim]| {
             let queue = &self.queues[&claims[0].sender];
             queue.is_rest(claims[0].nonce, id)
@@ -325,7 +329,7 @@ impl Pool {
         if let Some(now) = now {
             self.room.insert(id, &entry.parts, now);
         }
-        if let Some(entry) = self.entries.get_mut(&id) {
+        if let Some(entry) = self.entries.get_mut(id) {
             entry.yields = now;
         }
     }
@@ -362,7 +366,7 @@ impl Pool {
     fn advance(&mut self, id: EntryId, event: Event) {
         let entry = self
             .entries
-            .get_mut(&id)
+            .get_mut(id)
             .expect("only entries here come to another state");
         entry.state = entry
             .state

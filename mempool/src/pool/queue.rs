@@ -8,9 +8,10 @@
 //!   undecided, in parcels      pending: 7 next                parked
 //! ```
 
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
 
-use super::entry::EntryId;
+use super::entries::EntryId;
+use super::nonces::Nonces;
 
 /// Who takes which nonce. Nonces below `expected` are decided, as far as this node knows.
 #[derive(Clone, Debug)]
@@ -20,8 +21,8 @@ pub(super) struct Queue {
     guessed: bool,
     /// The first nonce from `expected` on that nobody takes.
     first_gap: u64,
-    pooled: BTreeMap<u64, EntryId>,
-    sealed: BTreeMap<u64, Sealed>,
+    pooled: Nonces<EntryId>,
+    sealed: Nonces<Sealed>,
     /// How many of the sealed ones are part of a bundle.
     sealed_legs: usize,
 }
@@ -53,8 +54,8 @@ impl Queue {
             expected,
             guessed: false,
             first_gap: expected,
-            pooled: BTreeMap::new(),
-            sealed: BTreeMap::new(),
+            pooled: Nonces::default(),
+            sealed: Nonces::default(),
             sealed_legs: 0,
         }
     }
@@ -105,9 +106,8 @@ impl Queue {
 
     /// True when somebody waits behind a gap.
     pub(super) fn has_gap(&self) -> bool {
-        self.pooled
-            .last_key_value()
-            .is_some_and(|(last, _)| *last > self.first_gap)
+        let last = self.pooled.last();
+        last.is_some_and(|(last, _)| last > self.first_gap)
     }
 
     /// Whether a nonce may be taken: not below the expected one, and not further ahead than a sender
@@ -122,10 +122,7 @@ impl Queue {
                     expected: self.expected,
                 });
             }
-            let last = self
-                .pooled
-                .last_key_value()
-                .map_or(nonce, |(last, _)| *last);
+            let last = self.pooled.last().map_or(nonce, |(last, _)| last);
             return if last - nonce < count_max {
                 Ok(())
             } else {
@@ -140,12 +137,10 @@ impl Queue {
     }
 
     pub(super) fn occupant(&self, nonce: u64) -> Option<Occupant> {
-        if self.sealed.contains_key(&nonce) {
+        if self.sealed.get(nonce).is_some() {
             return Some(Occupant::Sealed);
         }
-        self.pooled
-            .get(&nonce)
-            .map(|entry| Occupant::Pooled(*entry))
+        self.pooled.get(nonce).map(Occupant::Pooled)
     }
 
     /// Takes a free nonce.
@@ -163,7 +158,7 @@ impl Queue {
         if committed {
             self.raise(nonce.saturating_add(1));
         }
-        self.pooled.remove(&nonce);
+        self.pooled.remove(nonce);
         self.unseal(nonce);
         if nonce >= self.expected {
             self.first_gap = self.first_gap.min(nonce);
@@ -172,7 +167,7 @@ impl Queue {
 
     /// The nonce goes into a parcel.
     pub(super) fn seal(&mut self, nonce: u64, leg: bool) {
-        if let Some(entry) = self.pooled.remove(&nonce) {
+        if let Some(entry) = self.pooled.remove(nonce) {
             self.sealed.insert(nonce, Sealed { entry, leg });
             self.sealed_legs += usize::from(leg);
             self.guessed = false;
@@ -201,15 +196,15 @@ impl Queue {
     /// The pooled entries of which a change at this sender may mean something: the two lowest, of
     /// which one may be next; the two highest, of which one may give way; and those between the gap
     /// of before and the gap of now, which are parked or come back.
-    pub(super) fn touched(&self, gap_before: u64) -> Vec<EntryId> {
+    pub(super) fn touched(&self, gap_before: u64) -> SmallVec<[EntryId; 4]> {
         let (low, high) = (
             gap_before.min(self.first_gap),
             gap_before.max(self.first_gap),
         );
-        let moved = self.pooled.range(low..high).map(|(_, entry)| *entry);
+        let moved = self.pooled.between(low, high);
         let lowest = two_of(self.pooled.values());
         let highest = two_of(self.pooled.values().rev());
-        let mut touched: Vec<EntryId> = moved.chain(lowest).chain(highest).collect();
+        let mut touched: SmallVec<[EntryId; 4]> = moved.chain(lowest).chain(highest).collect();
         touched.sort_unstable();
         touched.dedup();
         touched
@@ -217,51 +212,38 @@ impl Queue {
 
     /// The pooled entries below a nonce.
     pub(super) fn below(&self, nonce: u64) -> Vec<EntryId> {
-        self.pooled
-            .range(..nonce)
-            .map(|(_, entry)| *entry)
-            .collect()
+        self.pooled.between(0, nonce).collect()
     }
 
     /// True when from a nonce on there is nothing here, pooled or sealed, but this entry.
     pub(super) fn is_rest(&self, nonce: u64, entry: EntryId) -> bool {
-        let sealed = self.sealed.last_key_value();
-        sealed.is_none_or(|(last, _)| *last < nonce)
-            && self.pooled.range(nonce..).all(|(_, found)| *found == entry)
+        let sealed = self.sealed.last();
+        sealed.is_none_or(|(last, _)| last < nonce)
+            && self.pooled.from(nonce).all(|found| found == entry)
     }
 
     /// The pooled entry with the lowest nonce.
     pub(super) fn front(&self) -> Option<EntryId> {
-        self.pooled.first_key_value().map(|(_, entry)| *entry)
+        self.pooled.first().map(|(_, entry)| entry)
     }
 
     /// True when a transaction alone may be sealed: it has the lowest pooled nonce, all sealed ones
     /// are lower, and no bundle's fate is open (O4).
     pub(super) fn is_next(&self, nonce: u64) -> bool {
-        let lowest = self
-            .pooled
-            .first_key_value()
-            .is_some_and(|(first, _)| *first == nonce);
-        let sealed_below = self
-            .sealed
-            .last_key_value()
-            .is_none_or(|(last, _)| *last < nonce);
+        let lowest = self.pooled.first().is_some_and(|(first, _)| first == nonce);
+        let sealed = self.sealed.last();
+        let sealed_below = sealed.is_none_or(|(last, _)| last < nonce);
         lowest && sealed_below && self.sealed_legs == 0
     }
 
     /// True when a bundle with `count` nonces here may be sealed: nothing is undecided, and its
     /// nonces are the lowest (O4).
     pub(super) fn is_clear_for(&self, entry: EntryId, count: usize) -> bool {
-        self.sealed.is_empty()
-            && self
-                .pooled
-                .values()
-                .take(count)
-                .all(|first| *first == entry)
+        self.sealed.is_empty() && self.pooled.values().take(count).all(|first| first == entry)
     }
 
     fn unseal(&mut self, nonce: u64) -> Option<Sealed> {
-        let sealed = self.sealed.remove(&nonce)?;
+        let sealed = self.sealed.remove(nonce)?;
         self.sealed_legs -= usize::from(sealed.leg);
         Some(sealed)
     }
@@ -281,9 +263,9 @@ impl Queue {
 }
 
 /// The first two entries, of those that take several nonces each once.
-fn two_of<'a>(entries: impl Iterator<Item = &'a EntryId>) -> impl Iterator<Item = EntryId> {
+fn two_of(entries: impl Iterator<Item = EntryId>) -> impl Iterator<Item = EntryId> {
     let mut found: [Option<EntryId>; 2] = [None, None];
-    for entry in entries.copied() {
+    for entry in entries {
         match found {
             [None, _] => found[0] = Some(entry),
             [Some(first), None] if first != entry => {

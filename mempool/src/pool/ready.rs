@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloverleaf_types::ChainId;
 use cloverleaf_types::rollup::Policy;
 
-use super::entry::EntryId;
+use super::entries::EntryId;
 
 /// The turn that one unit of weight costs a line of share 1. Larger shares pay a part of it, so this
 /// is far above any share that means something.
@@ -238,7 +238,7 @@ mod tests {
     fn ticket(line: ChainId, entry: u64, price: u128, weight: u64) -> Ticket {
         Ticket {
             line,
-            entry: EntryId(entry),
+            entry: EntryId::of(entry),
             price,
             weight,
         }
@@ -254,7 +254,7 @@ mod tests {
             let found = tickets.iter().find(|it| it.entry == entry).copied();
             let ticket = found.expect("it was given");
             ready.serve(ticket, ticket.weight);
-            served.push(entry.0);
+            served.push(entry.arrival);
         }
         served
     }
@@ -301,12 +301,12 @@ mod tests {
         for (entry, price) in [(0, 1), (1, 2)] {
             ready.insert(ticket(line, entry, price, 100));
         }
-        assert_eq!(ready.first(), Some((line, EntryId(0))));
+        assert_eq!(ready.first(), Some((line, EntryId::of(0))));
         ready.set_rules(line, Policy::Priority, 1);
-        assert_eq!(ready.first(), Some((line, EntryId(1))));
+        assert_eq!(ready.first(), Some((line, EntryId::of(1))));
         ready.remove(ticket(line, 1, 2, 100));
         ready.set_rules(line, Policy::Fifo, 1);
-        assert_eq!(ready.first(), Some((line, EntryId(0))));
+        assert_eq!(ready.first(), Some((line, EntryId::of(0))));
         assert_eq!(ready.weight(), 100);
     }
 
@@ -319,11 +319,11 @@ mod tests {
         ready.insert(ticket(chained, 0, 0, 10));
         let mut served = Vec::new();
         while let Some((line, entry)) = ready.first() {
-            ready.serve(ticket(line, entry.0, 0, 10), 10);
-            if line == chained && entry.0 < 5 {
-                ready.insert(ticket(chained, entry.0 + 1, 0, 10));
+            ready.serve(ticket(line, entry.arrival, 0, 10), 10);
+            if line == chained && entry.arrival < 5 {
+                ready.insert(ticket(chained, entry.arrival + 1, 0, 10));
             }
-            served.push(entry.0);
+            served.push(entry.arrival);
         }
         assert_eq!(served, [0, 100, 1, 101, 2, 3, 4, 5]);
     }
@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(ready.lengths().collect::<Vec<_>>(), [(line, 2)]);
         ready.remove(both[1]);
         ready.resume(|_| false);
-        assert_eq!(ready.first(), Some((line, EntryId(0))));
+        assert_eq!(ready.first(), Some((line, EntryId::of(0))));
         assert_eq!(ready.weight(), 100);
     }
 }

@@ -1,12 +1,14 @@
 //! A map that forgets its oldest entries.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
+
+use super::Map;
 
 /// Values by key, at most `entries_max` of them; the one written longest ago goes first.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
-    values: HashMap<K, (V, u64)>,
+    values: Map<K, (V, u64)>,
     /// Keys in the order of their writes, with the number of the write; older writes are stale.
     order: VecDeque<(K, u64)>,
     writes: u64,
@@ -16,7 +18,7 @@ pub(super) struct Recent<K, V> {
 impl<K: Copy + Eq + Hash, V: Copy> Recent<K, V> {
     pub(super) fn new(entries_max: usize) -> Self {
         Self {
-            values: HashMap::new(),
+            values: Map::default(),
             order: VecDeque::new(),
             writes: 0,
             entries_max,

@@ -19,7 +19,7 @@ impl Pool {
             leg: None,
             transaction: None,
         };
-        while let Some(id) = self.entries.keys().next().copied() {
+        for id in self.entries.ids_of(|_| true) {
             self.end(id, event, &mut changes);
         }
         changes
@@ -32,7 +32,7 @@ impl Pool {
         while let Some((slot, ids)) = self.sealed.pop_first() {
             self.throttle.release(slot);
             for id in ids {
-                if self.entries.contains_key(&id) {
+                if self.entries.get(id).is_some() {
                     self.decide(id, Event::Retry, &mut changes);
                 }
             }

@@ -12,7 +12,8 @@ use cloverleaf_types::ChainId;
 
 use super::Pool;
 use super::drain::Drain;
-use super::entry::{Claim, Entry, EntryId, Part};
+use super::entries::EntryId;
+use super::entry::{Claim, Entry, Part};
 use super::limits::GIVE_WAY_MAX;
 use crate::error::Refusal;
 
@@ -143,7 +144,7 @@ impl Pool {
         entry: &Entry,
         replaced: &[EntryId],
     ) -> Result<Vec<EntryId>, Refusal> {
-        let gone = || replaced.iter().filter_map(|id| self.entries.get(id));
+        let gone = || replaced.iter().filter_map(|id| self.entries.get(*id));
         let freed = gone().flat_map(|old| &old.parts);
         let freed = freed.fold(Held::default(), plus);
         let added = entry.parts.iter().fold(Held::default(), plus);
@@ -166,7 +167,7 @@ impl Pool {
         gone().for_each(|old| pressure.remove(&old.parts));
         while pressure.count > limits.transactions_max || pressure.bytes > limits.bytes_max {
             let victim = self.victim(&pressure)?;
-            pressure.remove(&self.entries[&victim].parts);
+            pressure.remove(&self.entries[victim].parts);
             pressure.leaving.push(victim);
         }
         Ok(pressure.leaving.split_off(replaced.len()))
@@ -185,7 +186,7 @@ impl Pool {
         let chain_id = self.most_over(pressure, by_bytes).ok_or_else(full)?;
         let holding = self.room.rollups.get(&chain_id);
         let stays = |id: &EntryId| {
-            pressure.leaving.contains(id) || self.entries[id].shares_sender(pressure.entry)
+            pressure.leaving.contains(id) || self.entries[*id].shares_sender(pressure.entry)
         };
         let first = holding
             .and_then(|holding| holding.yielding.iter().find(|(.., id)| !stays(&id.0)))

@@ -1,12 +1,15 @@
 //! What the registry says of a rollup, as far as a pool acts on it.
 
+use std::collections::BTreeMap;
+
 use cloverleaf_bundle::State;
 use cloverleaf_types::rollup::Policy;
 use cloverleaf_types::{ChainId, Rollup};
 
 use super::Pool;
 use super::draft::is_checked;
-use super::entry::{Entry, EntryId};
+use super::entries::EntryId;
+use super::entry::Entry;
 
 /// How the pool treats a rollup: its registry entry in the applied state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +70,9 @@ impl Pool {
         if before.unwrap_or_default().checked == rules.checked {
             return;
         }
-        let concerned = self.entries.iter().filter(|(_, entry)| {
+        let concerned = self.entries.ids_of(|entry| {
             !entry.state.is_sealed() && entry.parts.iter().any(|part| part.chain_id == chain_id)
         });
-        let concerned: Vec<EntryId> = concerned.map(|(id, _)| *id).collect();
         for id in concerned {
             self.mark_again(id);
         }
@@ -81,28 +83,31 @@ impl Pool {
     }
 
     /// Marks the transactions of a newcomer as its rollups want it.
-    pub(super) fn mark(&self, entry: &mut Entry) -> bool {
-        let mut changed = false;
-        for position in 0..entry.parts.len() {
-            let chain_id = entry.parts[position].chain_id;
-            if let Some(rules) = self.rules.get(&chain_id) {
-                changed |= entry.mark(chain_id, rules.checked);
-            }
-        }
-        changed
+    pub(super) fn mark(&self, entry: &mut Entry) {
+        let _is_changed = mark(&self.rules, entry);
     }
 
     /// The same for what is in the pool and not sealed: its weight changes, its place does not.
     pub(super) fn mark_again(&mut self, id: EntryId) {
-        let Some(mut entry) = self.entries.remove(&id) else {
+        let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
         let ticket = entry.ticket(id);
-        let changed = self.mark(&mut entry);
-        self.entries.insert(id, entry);
-        if changed {
+        if mark(&self.rules, entry) {
             self.ready.remove(ticket);
             self.review(id);
         }
     }
+}
+
+/// Returns whether that changed anything.
+fn mark(rules: &BTreeMap<ChainId, Rules>, entry: &mut Entry) -> bool {
+    let mut changed = false;
+    for position in 0..entry.parts.len() {
+        let chain_id = entry.parts[position].chain_id;
+        if let Some(rules) = rules.get(&chain_id) {
+            changed |= entry.mark(chain_id, rules.checked);
+        }
+    }
+    changed
 }

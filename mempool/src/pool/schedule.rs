@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cloverleaf_types::Height;
 
-use super::entry::EntryId;
+use super::entries::EntryId;
 
 /// Entries by the height and the time that matter to them.
 #[derive(Debug, Default)]

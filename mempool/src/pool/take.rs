@@ -3,7 +3,8 @@
 
 use cloverleaf_types::{ChainId, Item, Slot};
 
-use super::entry::{Entry, EntryId, Part};
+use super::entries::EntryId;
+use super::entry::{Entry, Part};
 use super::lifecycle::Event;
 use super::{Change, Pool, Submission};
 
@@ -29,7 +30,7 @@ impl Pool {
         let mut taken = Vec::new();
         let mut items = Vec::new();
         while let Some((line, id)) = self.ready.first() {
-            let entry = &self.entries[&id];
+            let entry = &self.entries[id];
             let weight = entry.weight;
             match self.fit(entry, line, left) {
                 Fit::Yes => {
@@ -55,14 +56,14 @@ impl Pool {
         for id in self.sealed.get(&slot).cloned().unwrap_or_default() {
             let held = self
                 .entries
-                .get(&id)
+                .get(id)
                 .and_then(|entry| entry.state.after(Event::Hold));
             if held.is_some() {
                 self.advance(id, Event::Hold);
-                if let Some(entry) = self.entries.get_mut(&id) {
+                if let Some(entry) = self.entries.get_mut(id) {
                     entry.promised = true;
                 }
-                changes.extend(self.entries[&id].changes());
+                changes.extend(self.entries[id].changes());
             }
         }
         changes
@@ -78,7 +79,7 @@ impl Pool {
             entry.promised = true;
             let known = entry.keys.iter().any(|key| self.holders.contains_key(key));
             let id = if known {
-                self.next_id()
+                self.entries.nothing()
             } else {
                 self.insert(entry)
             };
@@ -124,7 +125,7 @@ impl Pool {
 
     fn seal(&mut self, id: EntryId, slot: Slot) {
         self.advance(id, Event::Seal(slot));
-        let entry = &self.entries[&id];
+        let entry = &self.entries[id];
         let weight = entry.parts.iter().map(|part| part.weight).sum();
         self.ready.serve(entry.ticket(id), weight);
         for part in &entry.parts {

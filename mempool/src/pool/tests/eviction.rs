@@ -294,7 +294,7 @@ proptest! {
                 id: transaction_id(format!("{chain_id}/{sender}/{nonce}/{tip}").as_bytes()),
                 ..paying(chain_id, sender, nonce, tip)
             };
-            let count = pool.entries.values().filter(|entry| entry.keys[0].0 == chain_id).count();
+            let count = pool.entries.iter().filter(|(_, entry)| entry.keys[0].0 == chain_id).count();
             let admitted = pool.admit(&alone(&sent), unknown);
             prop_assert!(pool.len() <= 12);
             if let Err(refusal) = admitted {
@@ -305,7 +305,7 @@ proptest! {
                 next.insert((rollup, sender), nonce + 1);
             }
             let mut last: BTreeMap<SenderKey, u64> = BTreeMap::new();
-            let claims = pool.entries.values().flat_map(|entry| &entry.claims);
+            let claims = pool.entries.iter().flat_map(|(_, entry)| &entry.claims);
             let mut claims: Vec<_> = claims.map(|claim| (claim.sender, claim.nonce)).collect();
             claims.sort_unstable();
             for (sender, nonce) in claims {

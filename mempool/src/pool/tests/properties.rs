@@ -321,16 +321,16 @@ impl World {
             .map(|(sender, _)| *sender)
             .collect();
         assert_eq!(pool.gapped, gapped);
-        for (id, entry) in &pool.entries {
+        for (id, entry) in pool.entries.iter() {
             assert!(!entry.state.is_ended());
-            assert_eq!(sealed.contains(id), entry.state.is_sealed());
-            assert_eq!(ready.contains(id), pool.may_be_sealed(*id, entry));
+            assert_eq!(sealed.contains(&id), entry.state.is_sealed());
+            assert_eq!(ready.contains(&id), pool.may_be_sealed(id, entry));
             assert_eq!(
                 matches!(entry.state, State::Parked { .. }),
                 pool.gap_of(entry).is_some() && !entry.state.is_sealed()
             );
-            assert!(entry.keys.iter().all(|key| pool.holders[key] == *id));
-            assert_eq!(yielding.contains(id), self.may_give_way(*id, entry));
+            assert!(entry.keys.iter().all(|key| pool.holders[key] == id));
+            assert_eq!(yielding.contains(&id), self.may_give_way(id, entry));
             held += entry.keys.len();
             bytes += entry.parts.iter().map(|part| part.bytes).sum::<usize>();
         }
@@ -341,7 +341,7 @@ impl World {
 
     /// Nothing here has a later nonce of one of its senders, and no promise holds it.
     fn may_give_way(&self, id: EntryId, entry: &Entry) -> bool {
-        let others = self.pool.entries.iter().filter(|(other, _)| **other != id);
+        let others = self.pool.entries.iter().filter(|(other, _)| *other != id);
         let mut later = others.flat_map(|(_, other)| &other.claims);
         let is_before = |other: &entry::Claim| {
             let mut own = entry.claims.iter();
