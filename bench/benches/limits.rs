@@ -16,6 +16,9 @@ const TRANSACTION_BYTES: usize = 200;
 /// What a tree hashes for a leaf: a byte and an id.
 const LEAF_BYTES: usize = 33;
 
+/// What it hashes for a node: a byte and two hashes.
+const NODE_BYTES: usize = 65;
+
 /// A small durable write, in bytes.
 const WRITE_BYTES: usize = 4 * 1024;
 
@@ -43,7 +46,7 @@ fn hash(criterion: &mut Criterion) {
     criterion.bench_function("limits::keccak/bytes=200", |bencher| {
         bencher.iter(|| transaction_id(black_box(&raw)));
     });
-    for bytes in [LEAF_BYTES, TRANSACTION_BYTES] {
+    for bytes in [LEAF_BYTES, NODE_BYTES, TRANSACTION_BYTES] {
         let data = vec![7; bytes];
         criterion.bench_function(&format!("limits::sha256/bytes={bytes}"), |bencher| {
             bencher.iter(|| Sha256::digest(black_box(&data)));

@@ -4,6 +4,7 @@
 //! ```text
 //!   Workload ─► NextBlock ─► benches/order.rs      what one block costs
 //!       └─────► Cluster ───► benches/height.rs     what a height costs four replicas, without I/O
+//!       └─────► Decided ───► benches/verify.rs     what a verifier does
 //!   Forwarded ─────────────► benches/pool.rs       what a pool takes in and seals
 //!   benches/limits.rs                              what this machine can do at best
 //!   src/bin/figures/                               a running network from outside; README.md
@@ -12,12 +13,14 @@
 #![forbid(unsafe_code)]
 
 mod cluster;
+mod decided;
 mod forwarded;
 mod next_block;
 mod stopwatch;
 mod workload;
 
 pub use cluster::{Burst, Cluster};
+pub use decided::Decided;
 pub use forwarded::{Forwarded, Pattern};
 pub use next_block::{AdvancingWindow, NextBlock, filled_window};
 pub use stopwatch::time_each;

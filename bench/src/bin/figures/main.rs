@@ -9,11 +9,13 @@
 mod blocks;
 mod connection;
 mod dev_network;
+mod goals;
 mod heights;
 mod latency;
 mod machine;
 mod micro;
 mod network;
+mod plot;
 mod readme;
 mod report;
 mod throughput;

@@ -1,23 +1,26 @@
-//! What criterion measured, as a table with the machine's limits beside it.
+//! What criterion measured, as a table with the machine's limits beside it, and as `results.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use eyre::{Result, WrapErr as _, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{machine, readme};
+use crate::goals::{self, Judged};
+use crate::{machine, plot, readme};
 
 /// Figures that are older than the newest one by more than this are of another run.
 const RUN_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// Which limit a bench's element cannot go below: how often what is done for it.
-const LIMITS: [(&str, f64, &str); 4] = [
-    // A leaf of the tree over ids, and a node.
-    ("bundle::order/", 2.0, "limits::sha256/bytes=33"),
+const LIMITS: [(&str, f64, &str); 8] = [
+    // A node of the tree over ids.
+    ("bundle::order/", 1.0, "limits::sha256/bytes=65"),
+    ("types::root/", 1.0, "limits::sha256/bytes=65"),
     // The id.
     ("bundle::prepare/", 1.0, "limits::keccak/bytes=200"),
+    ("bundle::everything/", 1.0, "limits::keccak/bytes=200"),
     ("replica::intake/", 1.0, "limits::keccak/bytes=200"),
     // Three parcels and proposals taken in, six votes by each of four.
     (
@@ -25,11 +28,14 @@ const LIMITS: [(&str, f64, &str); 4] = [
         30.0,
         "limits::recover",
     ),
+    // Three signatures.
+    ("types::verify/certificate", 3.0, "limits::recover"),
+    ("types::verify/bundle_proof", 3.0, "limits::recover"),
 ];
 
 /// One bench.
-struct Figure {
-    name: String,
+pub(crate) struct Figure {
+    pub(crate) name: String,
     written: SystemTime,
     /// Time of an iteration in the fastest sample, in nanoseconds: what others' work disturbed least.
     fastest_ns: f64,
@@ -39,6 +45,38 @@ struct Figure {
     high_ns: f64,
     /// What an iteration handles, and what that is.
     throughput: Option<(f64, String)>,
+}
+
+/// What a bench cannot go below.
+pub(crate) struct Limit {
+    /// How many times it an element takes.
+    pub(crate) ratio: f64,
+    /// What it is, and how often.
+    words: String,
+}
+
+impl Figure {
+    /// Time of an element in the fastest sample, in nanoseconds; of an iteration where it handles bytes or
+    /// one thing.
+    pub(crate) fn each_ns(&self) -> f64 {
+        match &self.throughput {
+            Some((count, kind)) if kind != "Bytes" => self.fastest_ns / count,
+            _ => self.fastest_ns,
+        }
+    }
+
+    fn json(&self, all: &[Self]) -> Value {
+        let limit = limit_of(self, all);
+        let mean_ns = [self.mean_ns, self.low_ns, self.high_ns].map(goals::round);
+        json!({
+            "name": self.name,
+            "value": goals::round(self.each_ns()),
+            "unit": if self.throughput.is_some() { "ns an element" } else { "ns" },
+            "mean_ns": mean_ns,
+            "limit": limit.as_ref().map(|limit| limit.words.clone()),
+            "ratio": limit.map(|limit| goals::round(limit.ratio)),
+        })
+    }
 }
 
 /// Writes the figures of the latest run into the README.
@@ -68,8 +106,19 @@ pub(crate) fn write(criterion: &Path) -> Result<()> {
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(figures.iter().map(|figure| row(figure, &figures)));
-    let text = format!("{}; profile `bench`.\n\n", machine::sentence()?);
-    readme::replace("micro", &(text + &readme::table(&rows)))
+    let on = format!("{}; profile `bench`.\n\n", machine::sentence()?);
+    readme::replace("micro", &(on.clone() + &readme::table(&rows)))?;
+    let judged = Judged::all(&figures);
+    readme::replace("goals", &(on.clone() + &goals::table(&judged)))?;
+    plot::write(&judged)?;
+    let results = json!({
+        "machine": on.trim(),
+        "command": "cargo bench -p cloverleaf-bench",
+        "benches": figures.iter().map(|it| it.json(&figures)).collect::<Vec<_>>(),
+        "goals": judged.iter().map(Judged::json).collect::<Vec<_>>(),
+    });
+    let results = serde_json::to_string_pretty(&results)? + "\n";
+    Ok(fs::write(readme::beside("results.json"), results)?)
 }
 
 /// The folders of measured benches: `…/new/estimates.json`.
@@ -143,7 +192,8 @@ fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
         }
         Some((count, _)) => (time(fastest_ns / count), rate(count * 1e9 / fastest_ns)),
     };
-    let limit = limit(figure, all).unwrap_or_default();
+    let limit = limit_of(figure, all).map(|limit| limit.words);
+    let limit = limit.unwrap_or_default();
     vec![
         format!("`{name}`"),
         mean,
@@ -154,15 +204,15 @@ fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
     ]
 }
 
-/// How many times its limit an element takes, fastest against fastest.
-fn limit(figure: &Figure, all: &[Figure]) -> Option<String> {
+/// What an element cannot go below, fastest against fastest.
+pub(crate) fn limit_of(figure: &Figure, all: &[Figure]) -> Option<Limit> {
     let mut limits = LIMITS.iter();
     let (_, times, name) = limits.find(|(bench, ..)| figure.name.starts_with(bench))?;
     let limit = all.iter().find(|other| other.name == *name)?;
-    let (count, _) = figure.throughput.as_ref()?;
-    let ratio = figure.fastest_ns / count / (times * limit.fastest_ns);
+    let ratio = figure.each_ns() / (times * limit.fastest_ns);
     let (_, short) = name.split_once("::")?;
-    Some(format!("{ratio:.1} × ({times} {short})"))
+    let words = format!("{ratio:.2} × ({times} {short})");
+    Some(Limit { ratio, words })
 }
 
 fn time(ns: f64) -> String {
@@ -173,7 +223,7 @@ fn time(ns: f64) -> String {
     }
 }
 
-fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         rate if rate >= 1e6 => format!("{:.2} M", rate / 1e6),
         rate if rate >= 1e3 => format!("{:.1} k", rate / 1e3),

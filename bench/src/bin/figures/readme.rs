@@ -7,11 +7,16 @@ use eyre::{Result, WrapErr as _, eyre};
 
 /// Replaces what stands between the markers of a section.
 pub(crate) fn replace(section: &str, figures: &str) -> Result<()> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = beside("README.md");
     let text = fs::read_to_string(&path).wrap_err("bench/README.md")?;
     let text = replaced(&text, section, figures)
         .ok_or_else(|| eyre!("bench/README.md has no markers for {section}"))?;
     Ok(fs::write(&path, text)?)
+}
+
+/// A file of this folder.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn replaced(text: &str, section: &str, figures: &str) -> Option<String> {
