@@ -247,8 +247,8 @@ mod tests {
             steps in prop::collection::vec((prop::collection::vec(0..2_000_u16, 0..300), 0..300_usize), 1..20),
             before_the_last_number in 0..600_u32,
         ) {
-            let mut set = KeySet::default();
-            set.oldest = u32::MAX - before_the_last_number;
+            let oldest = u32::MAX - before_the_last_number;
+            let mut set = KeySet { oldest, ..KeySet::default() };
             let mut queue = VecDeque::new();
             for (added, removed) in steps {
                 let added: Vec<TransactionKey> = added.into_iter().map(key).collect();
