@@ -314,11 +314,10 @@ impl World {
             assert!(is_shut, "{full} may have room, and something waits for it");
         }
         let yielding = pool.room.yielding();
-        let gapped: BTreeSet<SenderKey> = pool
-            .queues
-            .iter()
-            .filter(|(_, queue)| queue.has_gap())
-            .map(|(sender, _)| *sender)
+        let claims = pool.entries.iter().flat_map(|(_, entry)| &entry.claims);
+        let senders = claims.map(|claim| claim.sender);
+        let gapped: BTreeSet<SenderKey> = senders
+            .filter(|sender| pool.queues[sender].has_gap())
             .collect();
         assert_eq!(pool.gapped, gapped);
         for (id, entry) in pool.entries.iter() {
