@@ -58,7 +58,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A file of the store cannot be read or locked: the disk's fault.
-    #[error("the file {path} cannot be read or locked: {source}; check space and disk")]
+    #[error(
+        "the file {path} cannot be read or locked: {source}; check space, disk and permissions"
+    )]
     File {
         /// The file.
         path: PathBuf,

@@ -31,6 +31,9 @@ const BLOCK_BYTES: usize = 32 * 1024;
 /// Checksum, length, type.
 const HEADER_BYTES: usize = 7;
 
+/// A log's shortest record, in bytes: the number of a write and of its parts.
+const WRITE_BYTES_MIN: usize = 12;
+
 /// What a disk writes at once, in bytes.
 const SECTOR_BYTES: usize = 512;
 
@@ -168,13 +171,18 @@ struct Fragment {
     end: usize,
     begins: bool,
     ends: bool,
-    is_empty: bool,
+    length: usize,
 }
 
 impl Fragment {
-    /// True for a record without a byte. A log has none; who writes seven bytes over and over makes many.
-    fn is_empty_record(&self) -> bool {
-        self.begins && self.ends && self.is_empty
+    /// True for a whole record that is shorter than any that RocksDB writes. Somebody's payload may be full
+    /// of them, one after the other.
+    fn is_too_short(&self, kind: Kind) -> bool {
+        let least = match kind {
+            Kind::Manifest => 0,
+            Kind::LastLog | Kind::OlderLog => WRITE_BYTES_MIN,
+        };
+        self.begins && self.ends && self.length < least
     }
 }
 
@@ -205,7 +213,7 @@ fn fragment(bytes: &[u8], at: usize) -> Option<Fragment> {
         end,
         begins,
         ends,
-        is_empty: length == 0,
+        length,
     })
 }
 
@@ -263,7 +271,7 @@ fn is_torn(bytes: &[u8], Bad { at, record }: Bad, kind: Kind) -> bool {
         Kind::LastLog => true,
         Kind::OlderLog => false,
     };
-    may_be && lacks_some && !begins_again(bytes, at)
+    may_be && lacks_some && !begins_again(bytes, at, kind)
 }
 
 /// Where the fragment at a place ends by what its header says, if that is in the file.
@@ -287,19 +295,19 @@ fn lacks_sector(bytes: &[u8], at: usize) -> bool {
 }
 
 /// True if a record begins behind a place.
-fn begins_again(bytes: &[u8], at: usize) -> bool {
+fn begins_again(bytes: &[u8], at: usize, kind: Kind) -> bool {
     let next_block = (at - at % BLOCK_BYTES + BLOCK_BYTES).min(bytes.len());
     // A payload may contain what looks like a record, but not one after the other up to the end.
     let begins = |at: usize| fragment(bytes, at).is_some_and(|it| it.begins);
-    let in_block = (at + 1..next_block).any(|at| begins(at) && leads_to_the_end(bytes, at));
+    let in_block = (at + 1..next_block).any(|at| begins(at) && leads_to_the_end(bytes, at, kind));
     // Each block begins with a fragment.
     let mut blocks = (next_block..bytes.len()).step_by(BLOCK_BYTES);
     in_block || blocks.any(|block| record_begins_in(bytes, block))
 }
 
-fn leads_to_the_end(bytes: &[u8], at: usize) -> bool {
+fn leads_to_the_end(bytes: &[u8], at: usize, kind: Kind) -> bool {
     let last = fragments(bytes, at)
-        .take_while(|it| !it.is_empty_record())
+        .take_while(|it| !it.is_too_short(kind))
         .last();
     last.is_some_and(|last| behind_padding(last.end) >= bytes.len())
 }
@@ -405,14 +413,10 @@ mod tests {
         let mut crafted = payload(3_000);
         let inner = file(&[payload(40)]);
         crafted[700..700 + inner.len()].copy_from_slice(&inner);
-        // Whole and empty, one after the other up to where the file is cut.
-        let empty = [
-            masked(CASTAGNOLI.checksum(&[1])).to_le_bytes().as_slice(),
-            &[0, 0, 1],
-        ]
-        .concat();
-        for place in crafted[1_000..2_400].chunks_exact_mut(empty.len()) {
-            place.copy_from_slice(&empty);
+        // Whole and short, one after the other up to where the file is cut.
+        let short = file(&[payload(1)]);
+        for place in crafted[1_000..2_400].chunks_exact_mut(short.len()) {
+            place.copy_from_slice(&short);
         }
         let synced = file(&[payload(50)]);
         let mut torn = file(&[payload(50), crafted]);
