@@ -175,13 +175,16 @@ impl Worker {
                 Ok(Step::Unverified(rest)) => rest,
                 Err(error) => return Ok(Err(error)),
             };
-            let _turn = self.turns.acquire().await?;
+            let turn = self.turns.acquire().await?;
             let (network, lately) = (self.network, Arc::clone(&self.lately));
             let work = move || {
                 let mut lately = lately.lock().unwrap_or_else(PoisonError::into_inner);
                 rest.verify_next(network, &Secp256k1, &mut lately)
             };
             step = off_async_threads(work).await?;
+            drop(turn);
+            // Work that is done before it is waited for would let nobody else ask for a turn.
+            tokio::task::yield_now().await;
         }
     }
 }
