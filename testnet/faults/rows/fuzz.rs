@@ -106,6 +106,10 @@ fn run(target: &str, units: &Range<u64>) -> Ended {
     let repeated = u64::try_from(crashed.len()).unwrap_or(u64::MAX);
     let executed = executed(&said, target).unwrap_or(repeated);
     tally.meet("executions", executed);
+    if !output.status.success() {
+        // It stops at the first input that crashes.
+        tally.stop_before(units.start + 1 + executed / EXECUTIONS);
+    }
     Ended::Done(tally)
 }
 

@@ -119,12 +119,16 @@ fn run(units: Range<u64>) -> Ended {
     let mut tally = Tally::default();
     let mut sum = Sum::default();
     let mut at = units.start;
-    while at < units.end {
+    while at < units.end && tally.not_run.is_none() {
         let until = units.end.min((at / all() + 1) * all());
         if let Err(problem) = attack_network(at..until, &mut tally, &mut sum) {
             tally.break_at(at, problem);
+            tally.stop_before(at + 1);
         }
         at = until;
+        if at < units.end && tally.not_run.is_some() {
+            tally.stop_before(at);
+        }
     }
     sum.note(&mut tally);
     Ended::Done(tally)

@@ -81,6 +81,9 @@ fn run(units: Range<u64>) -> Ended {
     let Ended::Done(mut tally) = ended else {
         return ended;
     };
+    if !tally.violations.is_empty() {
+        tally.stop_before(units.start + 1);
+    }
     for (node, looks) in soak.looks.iter().enumerate() {
         judge(node, looks, units.clone(), &mut tally);
     }
