@@ -1,7 +1,7 @@
 //! Transactions in the order in which they were added, which can be asked for.
 //!
 //! ```text
-//! hash ─► slots: tag, number │ tag, number │ …     16 bytes a transaction, one line of cache a look-up
+//! hash ─► slots: tag, number │ tag, number │ …     16 to 32 bytes a transaction, one line of cache a look-up
 //!                     └─► keys: a queue            numbers rise by one, the oldest leaves first
 //! ```
 //! Slots are probed one after the other; of a slot's tag its home follows, so that growing and removing

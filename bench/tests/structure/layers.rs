@@ -7,6 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 /// The crates of the workspace that a crate may name, tests included.
 const EDGES: &[(&str, &[&str])] = &[
     ("hashing", &[]),
+    // Leaves and nodes of trees, ids of transactions.
     ("types", &["hashing"]),
     ("bundle", &["types"]),
     ("api", &["types"]),

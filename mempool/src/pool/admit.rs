@@ -149,12 +149,9 @@ impl Pool {
                 queue.insert(claim.nonce, id);
             }
         }
-        // A bundle is looked at when all its senders have it.
-        let is_of_one = gaps.len() == 1;
         let mut is_reviewed = false;
         for (sender, gap_before) in gaps {
-            let reviewed = self.review_sender(sender, gap_before);
-            is_reviewed = is_of_one && reviewed.contains(&id);
+            is_reviewed |= self.review_sender(sender, gap_before).contains(&id);
         }
         if !is_reviewed {
             self.review(id);

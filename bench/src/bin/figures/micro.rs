@@ -13,7 +13,7 @@ use crate::{machine, plot, readme};
 /// Figures that are older than the newest one by more than this are of another run.
 const RUN_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// Which limit a bench's element cannot go below: how often what is done for it.
+/// What an element is compared with: how often what is done for it, one at a time.
 const LIMITS: [(&str, f64, &str); 8] = [
     // A node of the tree over ids.
     ("bundle::order/", 1.0, "limits::sha256/bytes=65"),
@@ -47,7 +47,7 @@ pub(crate) struct Figure {
     throughput: Option<(f64, String)>,
 }
 
-/// What a bench cannot go below.
+/// What a bench is compared with.
 pub(crate) struct Limit {
     /// How many times it an element takes.
     pub(crate) ratio: f64,
@@ -59,9 +59,13 @@ impl Figure {
     /// Time of an element in the fastest sample, in nanoseconds; of an iteration where it handles bytes or
     /// one thing.
     pub(crate) fn each_ns(&self) -> f64 {
+        self.fastest_ns / self.elements()
+    }
+
+    fn elements(&self) -> f64 {
         match &self.throughput {
-            Some((count, kind)) if kind != "Bytes" => self.fastest_ns / count,
-            _ => self.fastest_ns,
+            Some((count, kind)) if kind != "Bytes" => *count,
+            _ => 1.0,
         }
     }
 
@@ -71,8 +75,9 @@ impl Figure {
         json!({
             "name": self.name,
             "value": goals::round(self.each_ns()),
-            "unit": if self.throughput.is_some() { "ns an element" } else { "ns" },
-            "mean_ns": mean_ns,
+            "unit": "ns",
+            "elements": self.elements(),
+            "iteration_mean_low_high_ns": mean_ns,
             "limit": limit.as_ref().map(|limit| limit.words.clone()),
             "ratio": limit.map(|limit| goals::round(limit.ratio)),
         })
@@ -204,7 +209,7 @@ fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
     ]
 }
 
-/// What an element cannot go below, fastest against fastest.
+/// What an element is compared with, fastest against fastest.
 pub(crate) fn limit_of(figure: &Figure, all: &[Figure]) -> Option<Limit> {
     let mut limits = LIMITS.iter();
     let (_, times, name) = limits.find(|(bench, ..)| figure.name.starts_with(bench))?;
