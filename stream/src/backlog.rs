@@ -55,17 +55,21 @@ impl<T: Positioned> Backlog<T> {
     /// Dropping the future loses nothing but the page: the read itself runs to its end.
     #[expect(
         clippy::disallowed_methods,
-        reason = "awaited in the next line: the subscriber owns it"
+        reason = "awaited below; it goes on by itself, since a place that is kept for a subscriber whom \
+                  nobody polls would be kept from all others"
     )]
     pub(crate) async fn page(&self, from: u64) -> Result<Page<T>, StreamError> {
         let permits = Arc::clone(&self.readers.permits);
-        let permit = permits.acquire_owned().await;
-        let permit = permit.map_err(|_closed| StreamError::Closed)?;
         let (read, bytes_max) = (Arc::clone(&self.read), self.pages().page_bytes_max());
-        let reading = tokio::task::spawn_blocking(move || {
-            let page = read(from, bytes_max);
-            drop(permit); // only when the disk is free again, whether or not anybody still waits
-            page
+        let reading = tokio::spawn(async move {
+            let permit = permits.acquire_owned().await;
+            let permit = permit.map_err(|_closed| StreamError::Closed)?;
+            let reading = tokio::task::spawn_blocking(move || {
+                let page = read(from, bytes_max);
+                drop(permit); // only when the disk is free again, whether or not anybody still waits
+                page
+            });
+            Ok::<_, StreamError>(reading.await.map_err(SourceError::new)??)
         });
         match reading.await.map_err(SourceError::new)?? {
             Read::Items(items) if !items.is_empty() => Ok(self.pages().page(items)),

@@ -154,10 +154,14 @@ impl JsonStreams {
         let with_proof = proofs.include(item.seq);
         let key = Key::Batch(item.chain_id, item.seq, with_proof);
         let (position, bytes) = (item.seq, item.memory_bytes());
-        let render = self.desk.read(move |_store| {
-            let shape = streamed_batch(&item, with_proof)?;
-            written(Some(&shape))
-        });
+        let desk = self.desk.clone();
+        let render = async move {
+            let read = desk.read(move |_store| {
+                let shape = streamed_batch(&item, with_proof)?;
+                written(Some(&shape))
+            });
+            read.await
+        };
         let text = self.rendered.text(key, bytes, render).await?;
         Ok(JsonItem { position, text })
     }
@@ -169,10 +173,14 @@ impl JsonStreams {
         shape: fn(&DecidedBlock) -> Option<S>,
     ) -> Result<JsonItem, RpcError> {
         let (key, position, bytes) = (key(item.height), item.height.0, item.memory_bytes());
-        let render = self.desk.read(move |_store| {
-            let decided = DecidedBlock::decode(item.encoded.clone()).map_err(broken)?;
-            written(shape(decided.claimed()).as_ref())
-        });
+        let desk = self.desk.clone();
+        let render = async move {
+            let read = desk.read(move |_store| {
+                let decided = DecidedBlock::decode(item.encoded.clone()).map_err(broken)?;
+                written(shape(decided.claimed()).as_ref())
+            });
+            read.await
+        };
         let text = self.rendered.text(key, bytes, render).await?;
         Ok(JsonItem { position, text })
     }

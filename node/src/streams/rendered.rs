@@ -1,12 +1,12 @@
 //! Items as JSON, written once for all who read them at about the same time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cloverleaf_api::error::RpcError;
 use cloverleaf_types::{ChainId, Height};
-use tokio::sync::OnceCell;
+use futures::future::{BoxFuture, FutureExt as _, Shared};
 
 /// Most bytes that are kept, as estimated: some blocks, since readers at the tip read the same ones.
 /// Texts that a reader still sends live on until it has.
@@ -26,7 +26,9 @@ pub(super) enum Key {
     Bundles(Height),
 }
 
-type Text = Arc<OnceCell<Bytes>>;
+/// Whoever waits for it moves it on: one that is not polled, since its reader takes nothing, keeps nobody
+/// waiting.
+type Text = Shared<BoxFuture<'static, Result<Bytes, RpcError>>>;
 
 /// The latest texts.
 #[derive(Debug, Default)]
@@ -51,10 +53,15 @@ impl Rendered {
         &self,
         key: Key,
         item_bytes: usize,
-        render: impl Future<Output = Result<Bytes, RpcError>>,
+        render: impl Future<Output = Result<Bytes, RpcError>> + Send + 'static,
     ) -> Result<Bytes, RpcError> {
-        let text = self.lock().text(key, item_bytes.saturating_mul(GROWTH));
-        text.get_or_try_init(|| render).await.cloned()
+        let bytes = item_bytes.saturating_mul(GROWTH);
+        let text = self.lock().text(key, bytes, || render.boxed().shared());
+        let rendered = text.await;
+        if rendered.is_err() {
+            self.lock().texts.remove(&key);
+        }
+        rendered
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {
@@ -63,12 +70,12 @@ impl Rendered {
 }
 
 impl Latest {
-    fn text(&mut self, key: Key, bytes: usize) -> Text {
+    fn text(&mut self, key: Key, bytes: usize, begin: impl FnOnce() -> Text) -> Text {
         if let Some(text) = self.texts.get(&key) {
-            return Arc::clone(text);
+            return text.clone();
         }
-        let text = Text::default();
-        self.texts.insert(key, Arc::clone(&text));
+        let text = begin();
+        self.texts.insert(key, text.clone());
         self.oldest_first.push_back((key, bytes));
         self.bytes += bytes;
         while self.bytes > KEPT_BYTES_MAX
@@ -83,16 +90,18 @@ impl Latest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
     #[tokio::test]
     async fn text_is_rendered_once_for_all_who_ask() {
-        let (rendered, renders) = (Rendered::default(), AtomicUsize::new(0));
+        let (rendered, renders) = (Rendered::default(), Arc::new(AtomicUsize::new(0)));
         let key = Key::Batch(ChainId(901), 7, false);
         let ask = || {
-            rendered.text(key, 100, async {
+            let renders = Arc::clone(&renders);
+            rendered.text(key, 100, async move {
                 tokio::task::yield_now().await;
                 renders.fetch_add(1, Ordering::SeqCst);
                 Ok(Bytes::from_static(b"{}"))
@@ -103,16 +112,32 @@ mod tests {
         assert_eq!(renders.load(Ordering::SeqCst), 1);
     }
 
+    #[tokio::test]
+    async fn reader_that_has_asked_and_is_not_polled_keeps_nobody_waiting() {
+        let rendered = Rendered::default();
+        let ask = || {
+            rendered.text(Key::Block(Height(1)), 100, async {
+                tokio::task::yield_now().await;
+                Ok(Bytes::from_static(b"{}"))
+            })
+        };
+        let mut stalled = Box::pin(ask());
+        assert!(futures::poll!(&mut stalled).is_pending());
+        assert_eq!(ask().await.as_deref(), Ok(b"{}".as_slice()));
+        drop(stalled);
+    }
+
     #[test]
     fn oldest_texts_are_forgotten_when_there_are_too_many_bytes() {
         let mut latest = Latest::default();
+        let never = || futures::future::pending().boxed().shared();
         for height in 1..=100 {
-            let _text = latest.text(Key::Block(Height(height)), KEPT_BYTES_MAX / 10);
+            let _text = latest.text(Key::Block(Height(height)), KEPT_BYTES_MAX / 10, never);
             assert!(latest.bytes <= KEPT_BYTES_MAX);
         }
         assert_eq!(latest.texts.len(), 10);
         assert!(latest.texts.contains_key(&Key::Block(Height(100))));
-        let _larger_than_all = latest.text(Key::Bundles(Height(1)), KEPT_BYTES_MAX + 1);
+        let _larger_than_all = latest.text(Key::Bundles(Height(1)), KEPT_BYTES_MAX + 1, never);
         assert_eq!((latest.texts.len(), latest.bytes), (0, 0));
     }
 }

@@ -26,22 +26,24 @@ impl Workers {
     /// The work did not come to its end: the node is at fault.
     #[expect(
         clippy::disallowed_methods,
-        reason = "awaited in the same line: the caller owns it"
+        reason = "awaited below; it goes on by itself, since a place that is kept for a caller whom \
+                  nobody polls would be kept from all others"
     )]
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RpcError> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(failed)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(permit); // only when the thread is free again, whether or not anybody still waits
-            done
+        let permits = Arc::clone(&self.permits);
+        let done = tokio::spawn(async move {
+            let permit = permits.acquire_owned().await.map_err(failed)?;
+            let done = tokio::task::spawn_blocking(move || {
+                let done = work();
+                drop(permit); // only when the thread is free again, whether or not anybody still waits
+                done
+            });
+            done.await.map_err(failed)
         });
-        done.await.map_err(failed)
+        done.await.map_err(failed)?
     }
 }
 
