@@ -1,6 +1,6 @@
 //! Taking transactions into a pool and sealing them into parcels.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 
 use cloverleaf_bench::{Forwarded, Pattern, time_each};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -19,12 +19,16 @@ fn insert_and_seal(criterion: &mut Criterion) {
             u64::try_from(txs).expect("fits 64 bits"),
         ));
         group.bench_function(format!("txs={txs} pattern={}", pattern.name()), |bencher| {
+            let pool = RefCell::new(forwarded.pool());
             bencher.iter_custom(|iterations| {
                 time_each(
                     iterations,
-                    || forwarded.pool(),
-                    |mut pool| (forwarded.insert_and_seal(&mut pool), pool),
-                    |(sealed, _pool)| assert_eq!(sealed, forwarded.sealed()),
+                    || pool.borrow_mut(),
+                    |mut pool| forwarded.insert_and_seal(&mut pool),
+                    |sealed| {
+                        assert_eq!(sealed, forwarded.sealed());
+                        forwarded.decide(&mut pool.borrow_mut());
+                    },
                 )
             });
         });

@@ -1,7 +1,8 @@
 //! What users forward to one pool: the usual, and what a pool may be bad at.
 
-use cloverleaf_mempool::{Admission, Limits, Pool, PooledTransaction, Submission};
-use cloverleaf_types::{Address, ChainId, Epoch, Height, Slot, transaction_id};
+use cloverleaf_bundle::LastCut;
+use cloverleaf_mempool::{Admission, Decision, Limits, Pool, PooledTransaction, Submission};
+use cloverleaf_types::{Address, B256, ChainId, Epoch, Height, Slot, transaction_id};
 
 use crate::workload::raw;
 
@@ -103,9 +104,17 @@ impl Forwarded {
         }
     }
 
-    /// An empty pool for them.
+    /// An empty pool for them, as it is in service: it has held as many before, so it asks for little
+    /// memory. It has forgotten what those were, so that the same may come again.
     #[must_use]
     pub fn pool(&self) -> Pool {
+        let mut pool = self.new_pool();
+        self.insert_and_seal(&mut pool);
+        self.decide(&mut pool);
+        pool
+    }
+
+    fn new_pool(&self) -> Pool {
         let count = self.submissions.len();
         let limits = Limits {
             transactions_max: match self.pattern {
@@ -114,6 +123,8 @@ impl Forwarded {
             },
             bytes_max: usize::MAX,
             sender_transactions_max: u64::MAX,
+            ended_max: 0,
+            senders_max: 0,
             ..Limits::default()
         };
         Pool::new(limits, Height::GENESIS, 1)
@@ -141,12 +152,35 @@ impl Forwarded {
             );
             assert!(is_in, "{admitted:?}");
         }
-        let slots = (0..).map(|seq| Slot {
-            author: Address::ZERO,
-            epoch: Epoch(0),
-            seq,
-        });
+        let slots = (0..).map(slot);
         let parcels = slots.map(|slot| pool.take(PARCEL_WEIGHT, slot).len());
         parcels.take_while(|items| *items > 0).sum()
+    }
+
+    /// A block that holds whatever the pool has sealed.
+    pub fn decide(&self, pool: &mut Pool) {
+        let cut = LastCut {
+            epoch: Epoch(0),
+            seq: u64::MAX,
+            hash: B256::ZERO,
+            seen: Height::GENESIS,
+        };
+        pool.on_decided(&Decision {
+            height: Height::GENESIS.next(),
+            time_ms: 1,
+            placed: &[],
+            own_cut: Some(&cut),
+            drops: Some(&[]),
+            full: &[],
+        });
+        assert!(pool.is_empty(), "it holds what no parcel does");
+    }
+}
+
+fn slot(seq: u64) -> Slot {
+    Slot {
+        author: Address::ZERO,
+        epoch: Epoch(0),
+        seq,
     }
 }

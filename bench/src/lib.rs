@@ -6,6 +6,7 @@
 //!       └─────► Cluster ───► benches/height.rs     what a height costs four replicas, without I/O
 //!       └─────► Decided ───► benches/verify.rs     what a verifier does
 //!   Forwarded ─────────────► benches/pool.rs       what a pool takes in and seals
+//!   Wallet ────────────────► benches/ingest.rs     what is done for what wallets send
 //!   benches/limits.rs                              what this machine can do at best
 //!   src/bin/figures/                               a running network from outside; README.md
 //! ```
@@ -17,6 +18,7 @@ mod decided;
 mod forwarded;
 mod next_block;
 mod stopwatch;
+mod wallet;
 mod workload;
 
 pub use cluster::{Burst, Cluster};
@@ -24,4 +26,5 @@ pub use decided::Decided;
 pub use forwarded::{Forwarded, Pattern};
 pub use next_block::{AdvancingWindow, NextBlock, filled_window};
 pub use stopwatch::time_each;
+pub use wallet::Wallet;
 pub use workload::{Workload, keys, network};

@@ -8,11 +8,12 @@
 //! look at no key. Where many are asked for at once, the slots of all are read before any is looked at:
 //! then they wait for memory side by side.
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher as _, Hasher as _};
 use core::hint::black_box;
 use std::collections::VecDeque;
 
 use cloverleaf_types::TransactionKey;
+use cloverleaf_types::words_of;
 use foldhash::fast::RandomState;
 
 /// Fewest slots.
@@ -89,7 +90,11 @@ impl KeySet {
 
     /// The hash of a transaction here, and in the sets beside this one.
     pub(crate) fn hash(&self, key: &TransactionKey) -> KeyHash {
-        let upper = self.secret.hash_one(key) >> 32;
+        let mut hasher = self.secret.build_hasher();
+        for word in words_of(key.0, &key.1.0) {
+            hasher.write_u64(word);
+        }
+        let upper = hasher.finish() >> 32;
         KeyHash(u32::try_from(upper).expect("the upper half") | TAKEN)
     }
 

@@ -68,51 +68,61 @@ impl Tag {
     }
 }
 
+/// Longest header of an RLP list: a byte for the length of a length of 8 bytes.
+const HEADER_BYTES_MAX: usize = 9;
+
 /// A list of fields under a tag, on its way to being hashed.
 #[derive(Clone, Debug)]
 pub struct Preimage {
-    fields: Vec<u8>,
+    /// The fields, behind room for the header of their list: so all is in one piece when it is hashed.
+    bytes: Vec<u8>,
 }
 
 impl Preimage {
     /// Starts a preimage in the tag's domain.
     #[must_use]
     pub fn new(tag: Tag) -> Self {
-        let mut fields = Vec::with_capacity(128);
-        tag.0.encode(&mut fields);
-        Self { fields }
+        let mut bytes = Vec::with_capacity(128);
+        bytes.resize(HEADER_BYTES_MAX, 0);
+        tag.0.encode(&mut bytes);
+        Self { bytes }
     }
 
     /// Appends a field.
     #[must_use]
     pub fn with<T: Encodable + ?Sized>(mut self, field: &T) -> Self {
-        field.encode(&mut self.fields);
+        field.encode(&mut self.bytes);
         self
     }
 
     /// Appends a list of items.
     #[must_use]
     pub fn with_list<T: Encodable>(mut self, items: &[T]) -> Self {
-        alloy_rlp::encode_list(items, &mut self.fields);
+        alloy_rlp::encode_list(items, &mut self.bytes);
         self
     }
 
     /// The bytes that are hashed: `rlp([tag, …])`.
     #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = list_header(self.fields.len());
-        bytes.extend_from_slice(&self.fields);
-        bytes
+    pub fn bytes(mut self) -> Vec<u8> {
+        let start = self.write_header();
+        self.bytes.split_off(start)
     }
 
     /// Hashes the preimage.
     #[must_use]
-    pub fn hash(&self) -> B256 {
-        let digest = Sha256::new()
-            .chain_update(list_header(self.fields.len()))
-            .chain_update(&self.fields)
-            .finalize();
-        B256::from_slice(&digest)
+    pub fn hash(mut self) -> B256 {
+        let start = self.write_header();
+        B256::from_slice(&Sha256::digest(&self.bytes[start..]))
+    }
+
+    /// Writes the list's header before its fields, and returns where it begins.
+    fn write_header(&mut self) -> usize {
+        let mut buffer = [0; HEADER_BYTES_MAX];
+        let header = list_header(self.bytes.len() - HEADER_BYTES_MAX, &mut buffer);
+        let start = HEADER_BYTES_MAX - header.len();
+        self.bytes[start..HEADER_BYTES_MAX].copy_from_slice(header);
+        start
     }
 }
 
@@ -122,7 +132,10 @@ pub fn hash_encoded(tag: Tag, encoded: &[u8]) -> B256 {
     let mut start = Vec::with_capacity(16);
     tag.0.encode(&mut start);
     let digest = Sha256::new()
-        .chain_update(list_header(start.len() + encoded.len()))
+        .chain_update(list_header(
+            start.len() + encoded.len(),
+            &mut [0; HEADER_BYTES_MAX],
+        ))
         .chain_update(&start)
         .chain_update(encoded)
         .finalize();
@@ -141,14 +154,14 @@ pub fn transaction_ids<'a>(raws: impl Iterator<Item = &'a [u8]>) -> Vec<Transact
     cloverleaf_hashing::keccak256_each(&raws.collect::<Vec<_>>())
 }
 
-fn list_header(payload_length: usize) -> Vec<u8> {
-    let mut header = Vec::with_capacity(9);
-    Header {
+/// A list's header, written into a buffer: small hashes are many, and an allocation costs as much.
+fn list_header(payload_length: usize, buffer: &mut [u8; HEADER_BYTES_MAX]) -> &[u8] {
+    let header = Header {
         list: true,
         payload_length,
-    }
-    .encode(&mut header);
-    header
+    };
+    header.encode(&mut buffer.as_mut_slice());
+    &buffer[..header.length()]
 }
 
 #[cfg(test)]
@@ -177,7 +190,8 @@ mod tests {
     fn leg_of_one_transaction_fits_one_sha_block() {
         let leg = Preimage::new(Tag::LEG)
             .with(&u64::MAX)
-            .with_list(&[B256::ZERO]);
-        assert!(leg.bytes().len() <= 55, "K1: {}", leg.bytes().len());
+            .with_list(&[B256::ZERO])
+            .bytes();
+        assert!(leg.len() <= 55, "K1: {}", leg.len());
     }
 }

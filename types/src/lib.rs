@@ -57,7 +57,9 @@ pub mod trust;
 
 pub use alloy_primitives::{Address, B256};
 pub use bound::Bound;
-pub use ids::{ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, TransactionKey};
+pub use ids::{
+    ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, TransactionKey, words_of,
+};
 
 pub use batch::{Batch, BatchDraft, BatchHeader, Span};
 pub use block::{Block, DecidedBlock};

@@ -18,7 +18,13 @@ pub fn item_weight(item: &Item) -> u64 {
 /// The weight of a transaction against its rollup's limit.
 #[must_use]
 pub fn transaction_weight(transaction: &Transaction) -> u64 {
-    length(transaction.raw.len()) + surcharge(transaction)
+    transaction_weight_of(transaction.raw.len(), transaction.checked)
+}
+
+/// The same by its length in bytes, and whether every validator verifies it.
+#[must_use]
+pub fn transaction_weight_of(raw_bytes: usize, checked: bool) -> u64 {
+    length(raw_bytes) + surcharge_of(checked)
 }
 
 /// The weight of a leg against its rollup's limit: its own transactions', and one entry more.
@@ -28,12 +34,11 @@ pub fn leg_weight(leg: &Leg) -> u64 {
 }
 
 fn surcharge(transaction: &Transaction) -> u64 {
-    TRANSACTION_WEIGHT
-        + if transaction.checked {
-            CHECKED_WEIGHT
-        } else {
-            0
-        }
+    surcharge_of(transaction.checked)
+}
+
+fn surcharge_of(checked: bool) -> u64 {
+    TRANSACTION_WEIGHT + if checked { CHECKED_WEIGHT } else { 0 }
 }
 
 fn length(bytes: usize) -> u64 {

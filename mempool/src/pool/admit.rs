@@ -5,12 +5,14 @@ use cloverleaf_types::limits::BUNDLE_LIFETIME_MAX_MS;
 use cloverleaf_types::{Address, ChainId, Height, Item, TransactionId, TransactionKey};
 use smallvec::SmallVec;
 
+use super::accounts::AccountId;
 use super::drain::RETRY_MAX_MS;
 use super::entries::EntryId;
 use super::entry::{Claim, Entry, SenderKey};
 use super::lifecycle::{Event, Name, State};
 use super::limits::REPLACEMENT_PERCENT;
 use super::queue::{NonceRefusal, Occupant, Queue};
+use super::transaction::PooledTransaction;
 use super::{Change, Pool, Submission};
 use crate::error::Refusal;
 
@@ -102,27 +104,31 @@ impl Pool {
     pub fn expect(&mut self, chain_id: ChainId, sender: Address, nonce: u64) -> Vec<Change> {
         let key = (chain_id, sender);
         let mut changes = Vec::new();
-        let Some(queue) = self.queues.get_mut(&key) else {
+        let Some(account) = self.accounts.find(&key) else {
             let known = self.idle.get(&key).unwrap_or(0);
             self.idle.insert(key, known.max(nonce));
             return changes;
         };
+        let queue = &mut self.accounts[account].queue;
         let gap_before = queue.first_gap();
         queue.tell(nonce);
         for outdated in queue.below(nonce) {
             self.end(outdated, Event::Replace(None), &mut changes);
         }
-        self.review_sender(key, gap_before);
+        // The last of it may have ended.
+        if let Some(account) = self.accounts.find(&key) {
+            self.review_account(account, gap_before);
+        }
         changes
     }
 
     /// Takes in an entry that passed all checks.
     pub(super) fn insert(&mut self, entry: Entry) -> EntryId {
         let id = self.entries.insert(entry);
+        let accounts = self.take_nonces(id);
         let entry = &self.entries[id];
-        self.holders.extend(entry.keys.iter().map(|key| (*key, id)));
-        self.room.add(&entry.parts);
-        if let Name::Bundle(hash) = entry.name {
+        self.room.add(entry.parts());
+        if let Name::Bundle(hash) = entry.name() {
             self.bundles.insert(hash, id);
         }
         let (last_height, last_ms) = self.expiry(entry);
@@ -132,31 +138,42 @@ impl Pool {
             self.opening
                 .insert(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
-        let mut gaps: SmallVec<[(SenderKey, u64); 1]> = SmallVec::new();
-        for claims in entry.by_sender() {
-            let sender = claims[0].sender;
-            if !self.queues.contains_key(&sender) {
-                let queue = self.new_queue(sender, claims[0].nonce);
-                self.queues.insert(sender, queue);
-                self.idle.remove(&sender);
-            }
-            let queue = self
-                .queues
-                .get_mut(&sender)
-                .expect("it was inserted just now");
-            gaps.push((sender, queue.first_gap()));
-            for claim in claims {
-                queue.insert(claim.nonce, id);
-            }
-        }
         let mut is_reviewed = false;
-        for (sender, gap_before) in gaps {
-            is_reviewed |= self.review_sender(sender, gap_before).contains(&id);
+        for (account, gap_before) in accounts {
+            is_reviewed |= self.review_account(account, gap_before).contains(&id);
         }
         if !is_reviewed {
             self.review(id);
         }
         id
+    }
+
+    /// Takes the nonces of an entry at its senders' accounts; returns those, each with the first nonce
+    /// that nobody took before.
+    fn take_nonces(&mut self, id: EntryId) -> SmallVec<[(AccountId, u64); 1]> {
+        let mut claims = core::mem::take(&mut self.entry_mut(id).claims);
+        let mut accounts = SmallVec::new();
+        for claims in claims.chunk_by_mut(|left, right| left.sender == right.sender) {
+            let account = self.account_of(&claims[0]);
+            let queue = &mut self.accounts[account].queue;
+            accounts.push((account, queue.first_gap()));
+            for claim in claims {
+                claim.account = account;
+                queue.insert(claim.nonce, id);
+            }
+        }
+        self.entry_mut(id).claims = claims;
+        accounts
+    }
+
+    fn account_of(&mut self, claim: &Claim) -> AccountId {
+        let sender = claim.sender;
+        if let Some(account) = self.accounts.find(&sender) {
+            return account;
+        }
+        let queue = self.new_queue(sender, claim.nonce);
+        self.idle.remove(&sender);
+        self.accounts.open(sender, queue)
     }
 
     /// The state of what is here, or committed: then a submission changes nothing. What ended
@@ -199,7 +216,7 @@ impl Pool {
         }
         for transaction in submission.transactions() {
             let key = transaction.key();
-            if self.holders.contains_key(&key) || placed(&key).is_some() {
+            if self.entries.holder_of(&key).is_some() || placed(&key).is_some() {
                 return Err(Refusal::DuplicateTransaction { id: key.1 }); // B7, W2
             }
         }
@@ -208,7 +225,7 @@ impl Pool {
 
     /// An item that no block could hold is not held here either.
     fn check_weight(&self, entry: &Entry) -> Result<(), Refusal> {
-        for part in &entry.parts {
+        for part in entry.parts() {
             let limit = self.rules_of(part.chain_id).weight_limit;
             if part.weight > limit {
                 let (chain_id, weight) = (part.chain_id, part.weight);
@@ -229,7 +246,7 @@ impl Pool {
         for claims in entry.by_sender() {
             let sender = claims[0].sender;
             let fresh;
-            let queue = match self.queues.get(&sender) {
+            let queue = match self.accounts.queue_of(&sender) {
                 Some(queue) => queue,
                 None => {
                     fresh = self.new_queue(sender, claims[0].nonce);
@@ -246,9 +263,10 @@ impl Pool {
                 }
                 self.check_nonce(queue, claim, entry)?;
                 if let Some(occupant) = queue.occupant(claim.nonce) {
-                    let old = self.check_replacement(claim, occupant)?;
+                    let new = entry.transaction_of(claim);
+                    let old = self.check_replacement(claim, new, occupant)?;
                     if replaced.iter().all(|(known, _)| *known != old) {
-                        replaced.push((old, claim.id));
+                        replaced.push((old, new.id));
                     }
                 }
             }
@@ -273,7 +291,7 @@ impl Pool {
                     RETRY_MAX_MS // nothing leaves before its sender sends it
                 } else {
                     let drain = self.room.drain();
-                    drain.wait_ms(self.len(), entry.received_ms)
+                    drain.wait_ms(self.len(), entry.received_ms())
                 },
             },
         })
@@ -281,8 +299,13 @@ impl Pool {
 
     /// B8: both fees at least 10 % higher, whether the nonce is a bundle's or not. A bundle that loses
     /// one nonce ends whole.
-    fn check_replacement(&self, new: &Claim, occupant: Occupant) -> Result<EntryId, Refusal> {
-        let nonce = new.nonce;
+    fn check_replacement(
+        &self,
+        claim: &Claim,
+        new: &PooledTransaction,
+        occupant: Occupant,
+    ) -> Result<EntryId, Refusal> {
+        let nonce = claim.nonce;
         let used = Refusal::NonceTooLow {
             nonce,
             expected: nonce.saturating_add(1),
@@ -290,7 +313,7 @@ impl Pool {
         let Occupant::Pooled(id) = occupant else {
             return Err(used);
         };
-        let Some(old) = self.entries[id].claim_of(new.sender, nonce) else {
+        let Some(old) = self.entries[id].taker(claim.sender, nonce) else {
             return Err(used);
         };
         // More in any case: what costs nothing is not replaced for nothing.
@@ -298,7 +321,9 @@ impl Pool {
             let more = old.saturating_mul(REPLACEMENT_PERCENT).div_ceil(100).max(1);
             new >= old.saturating_add(more)
         };
-        if enough(new.fees.cap, old.fees.cap) && enough(new.fees.tip, old.fees.tip) {
+        let cap = enough(new.max_fee_per_gas, old.max_fee_per_gas);
+        let tip = enough(new.max_priority_fee_per_gas, old.max_priority_fee_per_gas);
+        if cap && tip {
             Ok(id)
         } else {
             Err(Refusal::ReplacementUnderpriced { pooled: old.id })

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use cloverleaf_bundle::{Dropped, LastCut};
 use cloverleaf_types::{ChainId, DropReason, Height, Slot, TransactionKey};
+use smallvec::SmallVec;
 
+use super::accounts::AccountId;
 use super::entries::EntryId;
 use super::entry::Entry;
 use super::lifecycle::{Event, Name, State};
@@ -69,14 +71,14 @@ impl Pool {
 
     /// W2: a placed transaction leaves the pool. A bundle that waits with it can only be dropped.
     fn end_placed(&mut self, key: &TransactionKey, height: Height, changes: &mut Vec<Change>) {
-        let Some(id) = self.holders.get(key).copied() else {
+        let Some(id) = self.entries.holder_of(key) else {
             return self.correct_ended(key, height, changes);
         };
         let entry = self.entries.get_mut(id).expect("a holder is an entry");
         if !entry.is_bundle() {
             return self.end(id, Event::Commit(height), changes);
         }
-        entry.elsewhere.push((*key, height));
+        entry.carried_elsewhere(*key, height);
         if !entry.state.is_sealed() {
             let (leg, transaction) = entry.leg_of(key);
             let reason = DropReason::Duplicate; // B7
@@ -148,16 +150,15 @@ impl Pool {
         let entry = &self.entries[id];
         let (last_height, last_ms) = self.expiry(entry);
         self.closing.insert(last_height, last_ms, id);
-        let mut gaps = Vec::with_capacity(1);
+        let mut accounts: SmallVec<[(AccountId, u64); 1]> = SmallVec::new();
         for claims in entry.by_sender() {
-            if let Some(queue) = self.queues.get_mut(&claims[0].sender) {
-                gaps.push((claims[0].sender, queue.first_gap()));
-                claims.iter().for_each(|claim| queue.retry(claim.nonce));
-            }
+            let queue = &mut self.accounts[claims[0].account].queue;
+            accounts.push((claims[0].account, queue.first_gap()));
+            claims.iter().for_each(|claim| queue.retry(claim.nonce));
         }
         self.mark_again(id);
-        for (sender, gap_before) in gaps {
-            self.review_sender(sender, gap_before);
+        for (account, gap_before) in accounts {
+            self.review_account(account, gap_before);
         }
         self.review(id);
         changes.extend(self.entries[id].changes());
@@ -172,9 +173,11 @@ impl Pool {
             .state
             .after(event)
             .expect("the pool follows the table of states");
-        self.ready.remove(entry.ticket(id));
-        if let Some(pending) = entry.yields {
-            self.room.keep(id, &entry.parts, pending);
+        if entry.in_line {
+            self.ready.remove(entry.ticket(id));
+        }
+        if entry.yields.is_some() {
+            self.yielding.keep(entry.parts());
         }
         let (last_height, last_ms) = self.expiry(&entry);
         self.closing.remove(last_height, last_ms, id);
@@ -182,26 +185,22 @@ impl Pool {
             self.opening
                 .remove(terms.min_height.back(1), terms.min_timestamp_ms, id);
         }
-        for key in &entry.keys {
-            self.holders.remove(key);
-        }
-        if let Name::Bundle(hash) = entry.name {
+        if let Name::Bundle(hash) = entry.name() {
             self.bundles.remove(&hash);
         }
         let made_room = matches!(event, Event::Replace(_) | Event::Cancel | Event::Evict);
-        self.room.remove(&entry.parts, !made_room);
+        self.room.remove(entry.parts(), !made_room);
         let committed = matches!(entry.state, State::Committed { .. });
-        let mut gaps = Vec::with_capacity(1);
+        let mut accounts: SmallVec<[(AccountId, u64); 1]> = SmallVec::new();
         for claims in entry.by_sender() {
-            if let Some(queue) = self.queues.get_mut(&claims[0].sender) {
-                gaps.push((claims[0].sender, queue.first_gap()));
-                claims
-                    .iter()
-                    .for_each(|claim| queue.end(claim.nonce, committed));
-            }
+            let queue = &mut self.accounts[claims[0].account].queue;
+            accounts.push((claims[0].account, queue.first_gap()));
+            claims
+                .iter()
+                .for_each(|claim| queue.end(claim.nonce, committed));
         }
         let mut ended = entry.changes();
-        for (key, height) in &entry.elsewhere {
+        for (key, height) in entry.elsewhere() {
             let carried = ended
                 .iter_mut()
                 .find(|change| change.name == Name::Transaction(*key));
@@ -213,8 +212,8 @@ impl Pool {
             self.ended.insert(*name, *state);
         }
         changes.extend(ended);
-        for (sender, gap_before) in gaps {
-            self.review_sender(sender, gap_before);
+        for (account, gap_before) in accounts {
+            self.review_account(account, gap_before);
         }
     }
 }
@@ -248,7 +247,7 @@ impl<'a> Fates<'a> {
     fn of(&self, entry: &Entry, slot: Slot, index: usize) -> Event {
         let Some(drops) = &self.drops else {
             // A synced block does not say why it left something out: seal it again, and see.
-            let all = entry.keys.iter().all(|key| self.placed.contains(key));
+            let all = entry.keys().all(|key| self.placed.contains(&key));
             return if all {
                 Event::Commit(self.height)
             } else {
@@ -275,7 +274,7 @@ impl<'a> Fates<'a> {
 }
 
 fn count_placed(entry: &Entry, weights: &mut BTreeMap<ChainId, u64>) {
-    for part in &entry.parts {
+    for part in entry.parts() {
         *weights.entry(part.chain_id).or_default() += part.weight;
     }
 }

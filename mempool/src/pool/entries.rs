@@ -2,7 +2,11 @@
 
 use core::ops::Index;
 
+use cloverleaf_types::TransactionKey;
+use slab::Slab;
+
 use super::entry::Entry;
+use super::place::{self, Places};
 
 /// Names an entry; rises with every admission, so it is also the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,26 +16,27 @@ pub(super) struct EntryId {
     place: u32,
 }
 
-/// Entries by their ids. A place that became free is taken again.
+/// Entries by their ids, and by the transactions that they hold. A place that became free is taken again.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    places: Vec<Option<(EntryId, Box<Entry>)>>,
-    free: Vec<u32>,
+    entries: Slab<Entry>,
+    by_transaction: Places,
     arrivals: u64,
 }
 
 impl Entries {
     pub(super) fn is_empty(&self) -> bool {
-        self.free.len() == self.places.len()
+        self.entries.is_empty()
     }
 
-    pub(super) fn insert(&mut self, entry: Entry) -> EntryId {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            u32::try_from(self.places.len() - 1).expect("a pool has less than four billion entries")
-        });
+    pub(super) fn insert(&mut self, mut entry: Entry) -> EntryId {
+        let place = place::place(self.entries.vacant_key());
+        for key in entry.keys() {
+            self.by_transaction.insert(&key, place);
+        }
         let id = self.arrived(place);
-        self.places[index(place)] = Some((id, Box::new(entry)));
+        entry.arrival = id.arrival;
+        self.entries.insert(entry);
         id
     }
 
@@ -41,26 +46,40 @@ impl Entries {
     }
 
     pub(super) fn get(&self, id: EntryId) -> Option<&Entry> {
-        let (found, entry) = self.places.get(index(id.place))?.as_ref()?;
-        (*found == id).then_some(entry)
+        let entry = self.entries.get(place::index(id.place))?;
+        (entry.arrival == id.arrival).then_some(entry)
     }
 
     pub(super) fn get_mut(&mut self, id: EntryId) -> Option<&mut Entry> {
-        let (found, entry) = self.places.get_mut(index(id.place))?.as_mut()?;
-        (*found == id).then_some(entry)
+        let entry = self.entries.get_mut(place::index(id.place))?;
+        (entry.arrival == id.arrival).then_some(entry)
+    }
+
+    /// Which entry holds a transaction; a transaction is in the pool once.
+    pub(super) fn holder_of(&self, key: &TransactionKey) -> Option<EntryId> {
+        let at = |place| &self.entries[place::index(place)];
+        let is_at = |place| at(place).keys().any(|held| held == *key);
+        let place = self.by_transaction.find(key, is_at)?;
+        let arrival = at(place).arrival;
+        Some(EntryId { arrival, place })
     }
 
     pub(super) fn remove(&mut self, id: EntryId) -> Option<Entry> {
-        let place = self.places.get_mut(index(id.place))?;
-        let (_, entry) = place.take_if(|(found, _)| *found == id)?;
-        self.free.push(id.place);
-        Some(*entry)
+        self.get(id)?;
+        let entry = self.entries.remove(place::index(id.place));
+        for key in entry.keys() {
+            self.by_transaction.remove(&key, id.place);
+        }
+        Some(entry)
     }
 
     /// All entries, in the order of their places.
     pub(super) fn iter(&self) -> impl Iterator<Item = (EntryId, &Entry)> {
-        let taken = self.places.iter().flatten();
-        taken.map(|(id, entry)| (*id, &**entry))
+        let id = |(key, entry): (usize, &Entry)| EntryId {
+            arrival: entry.arrival,
+            place: place::place(key),
+        };
+        self.entries.iter().map(move |found| (id(found), found.1))
     }
 
     /// The ids of those that meet a condition, in the order of their arrival.
@@ -86,10 +105,6 @@ impl Index<EntryId> for Entries {
     fn index(&self, id: EntryId) -> &Entry {
         self.get(id).expect("what is named here is in the pool")
     }
-}
-
-fn index(place: u32) -> usize {
-    usize::try_from(place).expect("an address has 32 bits at least")
 }
 
 #[cfg(test)]
@@ -118,11 +133,14 @@ mod tests {
         let first = entries.insert(entry("first"));
         assert!(entries.remove(first).is_some() && entries.is_empty());
         let second = entries.insert(entry("second"));
-        assert_eq!((second.place, entries.places.len()), (first.place, 1));
+        assert_eq!((second.place, entries.entries.len()), (first.place, 1));
         assert!(second > first && entries.get(second).is_some());
         assert!(entries.get(first).is_none() && entries.remove(first).is_none());
         let nothing = entries.nothing();
         assert!(nothing > second && entries.get(nothing).is_none());
         assert_eq!(entries.ids_of(|_| true), [second]);
+        let held = entries[second].keys().next().unwrap();
+        assert_eq!(entries.holder_of(&held), Some(second));
+        assert_eq!(entries.by_transaction.len(), 1);
     }
 }

@@ -1,36 +1,28 @@
 //! What the pool keeps of a submission.
 
-use cloverleaf_types::weight::{item_weight, leg_weight, transaction_weight};
-use cloverleaf_types::{
-    Address, ChainId, Height, Item, Terms, Transaction, TransactionId, TransactionKey,
-};
+use cloverleaf_types::weight::item_weight;
+use cloverleaf_types::{Address, ChainId, Height, Item, Terms, TransactionId, TransactionKey};
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
+use super::accounts::AccountId;
 use super::entries::EntryId;
 use super::lifecycle::{Name, State};
 use super::ready::Ticket;
-use super::transaction::{PooledTransaction, Submission};
+use super::transaction::{PooledBundle, PooledLeg, PooledTransaction, Submission};
 
 /// Whose nonces are counted together.
 pub(super) type SenderKey = (ChainId, Address);
 
-/// What a transaction pays per gas, in wei, as it is written in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fees {
-    /// Most that it pays.
-    pub(super) cap: u128,
-    /// What of it is the tip: its price, to the pool.
-    pub(super) tip: u128,
-}
-
-/// A nonce that an entry takes, and what is paid for it.
+/// A nonce that an entry takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) sender: SenderKey,
+    /// Where the sender's queue is, once the entry is in the pool.
+    pub(super) account: AccountId,
     pub(super) nonce: u64,
-    pub(super) fees: Fees,
-    pub(super) id: TransactionId,
+    /// The position in the entry of the transaction that takes it.
+    pub(super) transaction: u32,
 }
 
 /// What an entry brings to one rollup.
@@ -50,76 +42,144 @@ pub(super) struct Part {
 /// An admitted submission.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) name: Name,
-    pub(super) item: Item,
-    /// Its transactions, in order.
-    pub(super) keys: SmallVec<[TransactionKey; 1]>,
+    content: Content,
+    /// Its number among all that arrived, once it is in the pool.
+    pub(super) arrival: u64,
     /// The nonces that it takes, by sender and nonce.
     pub(super) claims: SmallVec<[Claim; 1]>,
-    /// One for each rollup, in order of its legs.
-    pub(super) parts: SmallVec<[Part; 1]>,
     pub(super) weight: u64,
-    pub(super) received_ms: u64,
     pub(super) state: State,
     /// Power f + 1 held it once: it must end committed or dropped, so it never gives way.
     pub(super) promised: bool,
+    /// It stands in its rollup's line.
+    pub(super) in_line: bool,
     /// It may give way in a full pool, as one that is pending or not.
     pub(super) yields: Option<bool>,
-    /// Transactions of this bundle that another lane carried while it was sealed.
-    pub(super) elsewhere: Vec<(TransactionKey, Height)>,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Alone(PooledTransaction),
+    Bundle(Box<Legs>),
+}
+
+/// A bundle, and what is looked up of it.
+#[derive(Clone, Debug)]
+struct Legs {
+    bundle: PooledBundle,
+    /// One for each leg.
+    parts: Vec<Part>,
+    /// Transactions that another lane carried while the bundle was sealed.
+    elsewhere: Vec<(TransactionKey, Height)>,
 }
 
 impl Entry {
     pub(super) fn new(submission: &Submission) -> Self {
-        let item = submission.to_item();
-        let mut claims: SmallVec<[Claim; 1]> =
-            submission.transactions().filter_map(claim).collect();
-        claims.sort_unstable_by_key(|claim| (claim.sender, claim.nonce));
-        let parts = match submission {
-            Submission::Transaction(found) => {
-                smallvec![part(found.chain_id, core::slice::from_ref(found))]
-            }
-            Submission::Bundle(bundle) => {
-                let legs = bundle.legs.iter();
-                legs.map(|leg| part(leg.chain_id, &leg.transactions))
-                    .collect()
-            }
+        let content = match submission {
+            Submission::Transaction(found) => Content::Alone(found.clone()),
+            Submission::Bundle(bundle) => Content::Bundle(Box::new(Legs {
+                parts: Vec::with_capacity(bundle.legs.len()),
+                elsewhere: Vec::new(),
+                bundle: bundle.clone(),
+            })),
         };
+        let mut claims: SmallVec<[Claim; 1]> = (0..)
+            .zip(submission.transactions())
+            .filter_map(|(position, found)| claim(position, found))
+            .collect();
+        if claims.len() > 1 {
+            claims.sort_unstable_by_key(|claim| (claim.sender, claim.nonce));
+        }
         let mut entry = Self {
-            name: submission.name(),
-            keys: submission
-                .transactions()
-                .map(PooledTransaction::key)
-                .collect(),
+            content,
+            arrival: 0,
             claims,
-            parts,
             weight: 0,
-            received_ms: submission.received_ms(),
             state: State::Received,
             promised: false,
+            in_line: false,
             yields: None,
-            elsewhere: Vec::new(),
-            item,
         };
         entry.weigh();
         entry
     }
 
+    pub(super) fn name(&self) -> Name {
+        match &self.content {
+            Content::Alone(found) => Name::Transaction(found.key()),
+            Content::Bundle(legs) => Name::Bundle(legs.bundle.hash),
+        }
+    }
+
     pub(super) fn is_bundle(&self) -> bool {
-        matches!(self.item, Item::Bundle(_))
+        matches!(self.content, Content::Bundle(_))
     }
 
     pub(super) fn terms(&self) -> Option<&Terms> {
-        match &self.item {
-            Item::Transaction { .. } => None,
-            Item::Bundle(bundle) => Some(&bundle.terms),
+        match &self.content {
+            Content::Alone(_) => None,
+            Content::Bundle(legs) => Some(&legs.bundle.terms),
+        }
+    }
+
+    pub(super) fn received_ms(&self) -> u64 {
+        match &self.content {
+            Content::Alone(found) => found.received_ms,
+            Content::Bundle(legs) => legs.bundle.received_ms,
+        }
+    }
+
+    /// What a parcel carries of it.
+    pub(super) fn to_item(&self) -> Item {
+        match &self.content {
+            Content::Alone(found) => found.to_item(),
+            Content::Bundle(legs) => Item::Bundle(legs.bundle.to_bundle()),
+        }
+    }
+
+    /// Its transactions, in order.
+    pub(super) fn transactions(&self) -> impl Iterator<Item = &PooledTransaction> {
+        let (alone, legs) = match &self.content {
+            Content::Alone(found) => (Some(found), &[][..]),
+            Content::Bundle(legs) => (None, &legs.bundle.legs[..]),
+        };
+        let in_legs = legs.iter().flat_map(|leg| &leg.transactions);
+        alone.into_iter().chain(in_legs)
+    }
+
+    /// Their names.
+    pub(super) fn keys(&self) -> impl Iterator<Item = TransactionKey> {
+        self.transactions().map(PooledTransaction::key)
+    }
+
+    /// What it brings to each rollup, in the order of its legs.
+    pub(super) fn parts(&self) -> impl DoubleEndedIterator<Item = Part> {
+        let (alone, legs) = match &self.content {
+            Content::Alone(found) => (Some(part_of(found)), &[][..]),
+            Content::Bundle(legs) => (None, &legs.parts[..]),
+        };
+        alone.into_iter().chain(legs.iter().copied())
+    }
+
+    /// Its transactions that another lane carried while it was sealed, and in which blocks.
+    pub(super) fn elsewhere(&self) -> &[(TransactionKey, Height)] {
+        match &self.content {
+            Content::Alone(_) => &[],
+            Content::Bundle(legs) => &legs.elsewhere,
+        }
+    }
+
+    /// Another lane carried a transaction of this bundle.
+    pub(super) fn carried_elsewhere(&mut self, key: TransactionKey, height: Height) {
+        if let Content::Bundle(legs) = &mut self.content {
+            legs.elsewhere.push((key, height));
         }
     }
 
     /// Where it waits to be sealed (A2): a bundle in the line of its heaviest leg, of equals the first.
     /// That line pays for all of it, so a small leg must not spend what a rollup has.
     pub(super) fn ticket(&self, id: EntryId) -> Ticket {
-        let last_first = self.parts.iter().rev();
+        let last_first = self.parts().rev();
         let heaviest = last_first
             .max_by_key(|part| part.weight)
             .expect("an entry is for a rollup at least");
@@ -137,15 +197,30 @@ impl Entry {
             .chunk_by(|left, right| left.sender == right.sender)
     }
 
+    /// Its senders' accounts, each once.
+    pub(super) fn accounts(&self) -> SmallVec<[AccountId; 1]> {
+        self.by_sender().map(|claims| claims[0].account).collect()
+    }
+
     /// Its senders, each once.
     pub(super) fn senders(&self) -> SmallVec<[SenderKey; 1]> {
         self.by_sender().map(|claims| claims[0].sender).collect()
     }
 
-    /// What it pays for a nonce, and with which transaction.
-    pub(super) fn claim_of(&self, sender: SenderKey, nonce: u64) -> Option<&Claim> {
+    /// The transaction that takes a nonce of a sender.
+    pub(super) fn taker(&self, sender: SenderKey, nonce: u64) -> Option<&PooledTransaction> {
         let mut claims = self.claims.iter();
-        claims.find(|claim| (claim.sender, claim.nonce) == (sender, nonce))
+        let claim = claims.find(|claim| (claim.sender, claim.nonce) == (sender, nonce))?;
+        Some(self.transaction_of(claim))
+    }
+
+    /// The transaction that takes a claimed nonce.
+    pub(super) fn transaction_of(&self, claim: &Claim) -> &PooledTransaction {
+        let position = usize::try_from(claim.transaction).expect("an address has 32 bits at least");
+        let mut transactions = self.transactions();
+        transactions
+            .nth(position)
+            .expect("a claim is of a transaction")
     }
 
     /// Marks the transactions of a rollup for everybody's verification, or takes the marks away (L1),
@@ -153,12 +228,12 @@ impl Entry {
     pub(super) fn mark(&mut self, chain_id: ChainId, checked: bool) -> bool {
         let claims = self.claims.iter();
         let recovered = claims.filter(|claim| claim.sender.0 == chain_id).count();
-        let part = self.parts.iter().find(|part| part.chain_id == chain_id);
-        if part.is_none_or(|part| part.count != recovered) {
+        let mut changed = false;
+        let transactions = self.transactions_of(chain_id);
+        if transactions.len() != recovered {
             return false;
         }
-        let mut changed = false;
-        for transaction in transactions_of(&mut self.item, chain_id) {
+        for transaction in transactions {
             changed |= transaction.checked != checked;
             transaction.checked = checked;
         }
@@ -170,10 +245,11 @@ impl Entry {
 
     /// The position of a transaction's leg, and its id.
     pub(super) fn leg_of(&self, key: &TransactionKey) -> (Option<usize>, Option<TransactionId>) {
-        match &self.item {
-            Item::Transaction { .. } => (None, None),
-            Item::Bundle(bundle) => {
-                let leg = bundle.legs.iter().position(|leg| leg.chain_id == key.0);
+        match &self.content {
+            Content::Alone(_) => (None, None),
+            Content::Bundle(legs) => {
+                let mut legs = legs.bundle.legs.iter();
+                let leg = legs.position(|leg| leg.chain_id == key.0);
                 (leg, Some(key.1))
             }
         }
@@ -181,70 +257,64 @@ impl Entry {
 
     /// The id of the transaction at a place of a bundle.
     pub(super) fn id_at(&self, leg: usize, transaction: usize) -> Option<TransactionId> {
-        let Item::Bundle(bundle) = &self.item else {
+        let Content::Bundle(legs) = &self.content else {
             return None;
         };
-        let before: usize = bundle
-            .legs
-            .iter()
-            .take(leg)
-            .map(|leg| leg.transactions.len())
-            .sum();
-        self.keys.get(before + transaction).map(|(_, id)| *id)
+        let before = legs.bundle.legs.iter().take(leg);
+        let before: usize = before.map(|leg| leg.transactions.len()).sum();
+        self.transactions()
+            .nth(before + transaction)
+            .map(|it| it.id)
+    }
+
+    fn transactions_of(&mut self, chain_id: ChainId) -> &mut [PooledTransaction] {
+        match &mut self.content {
+            Content::Alone(found) if found.chain_id == chain_id => core::slice::from_mut(found),
+            Content::Alone(_) => &mut [],
+            Content::Bundle(legs) => {
+                let mut legs = legs.bundle.legs.iter_mut();
+                let leg = legs.find(|leg| leg.chain_id == chain_id);
+                leg.map_or(&mut [], |leg| &mut leg.transactions)
+            }
+        }
     }
 
     /// W4.
     fn weigh(&mut self) {
-        self.weight = item_weight(&self.item);
-        match &self.item {
-            Item::Transaction { transaction, .. } => {
-                self.parts[0].weight = transaction_weight(transaction);
-            }
-            Item::Bundle(bundle) => {
-                for (part, leg) in self.parts.iter_mut().zip(&bundle.legs) {
-                    part.weight = leg_weight(leg);
-                }
-            }
+        self.weight = item_weight(&self.to_item());
+        if let Content::Bundle(legs) = &mut self.content {
+            legs.parts = legs.bundle.legs.iter().map(part_of_leg).collect();
         }
     }
 }
 
-fn claim(found: &PooledTransaction) -> Option<Claim> {
+fn claim(position: u32, found: &PooledTransaction) -> Option<Claim> {
     Some(Claim {
         sender: (found.chain_id, found.sender),
+        account: AccountId::NONE,
         nonce: found.nonce?,
-        fees: Fees {
-            cap: found.max_fee_per_gas,
-            tip: found.max_priority_fee_per_gas,
-        },
-        id: found.id,
+        transaction: position,
     })
 }
 
-fn part(chain_id: ChainId, transactions: &[PooledTransaction]) -> Part {
-    let prices = transactions
-        .iter()
-        .map(|found| found.max_priority_fee_per_gas);
+fn part_of(found: &PooledTransaction) -> Part {
     Part {
-        chain_id,
-        weight: 0,
-        count: transactions.len(),
-        bytes: transactions.iter().map(|found| found.raw.len()).sum(),
-        price: prices.min().unwrap_or(0),
+        chain_id: found.chain_id,
+        weight: found.weight(),
+        count: 1,
+        bytes: found.raw.len(),
+        price: found.max_priority_fee_per_gas,
     }
 }
 
-fn transactions_of(item: &mut Item, chain_id: ChainId) -> &mut [Transaction] {
-    match item {
-        Item::Transaction {
-            chain_id: own,
-            transaction,
-        } if *own == chain_id => core::slice::from_mut(transaction),
-        Item::Transaction { .. } => &mut [],
-        Item::Bundle(bundle) => {
-            let mut legs = bundle.legs.iter_mut();
-            let leg = legs.find(|leg| leg.chain_id == chain_id);
-            leg.map_or(&mut [], |leg| &mut leg.transactions)
-        }
+fn part_of_leg(leg: &PooledLeg) -> Part {
+    let found = || leg.transactions.iter();
+    let prices = found().map(|found| found.max_priority_fee_per_gas);
+    Part {
+        chain_id: leg.chain_id,
+        weight: leg.weight(),
+        count: leg.transactions.len(),
+        bytes: found().map(|found| found.raw.len()).sum(),
+        price: prices.min().unwrap_or(0),
     }
 }

@@ -24,6 +24,7 @@
 //! [`lifecycle`] is the table of states. A pool is memory only: what is `available` lives in the lane
 //! log and comes back with [`Pool::restore`].
 
+mod accounts;
 mod admit;
 mod control;
 mod decide;
@@ -34,16 +35,19 @@ mod entries;
 mod entry;
 mod gas;
 mod nonces;
+mod place;
 mod queue;
 mod ready;
 mod recent;
 mod removal;
+mod rising;
 mod room;
 mod rules;
 mod schedule;
 mod take;
 mod throttle;
 mod transaction;
+mod yielding;
 
 pub mod lifecycle;
 pub mod limits;
@@ -59,6 +63,7 @@ use cloverleaf_types::{Address, B256, Bound, ChainId, Height, Slot, TransactionK
 
 use smallvec::SmallVec;
 
+use accounts::{AccountId, Accounts};
 use entries::{Entries, EntryId};
 use entry::{Entry, SenderKey};
 use queue::Queue;
@@ -67,6 +72,7 @@ use recent::Recent;
 use room::Room;
 use schedule::Schedule;
 use throttle::Throttle;
+use yielding::Yielding;
 
 pub use admit::Admission;
 pub use control::verified_control;
@@ -99,13 +105,11 @@ pub struct Pool {
     height: Height,
     time_ms: u64,
     entries: Entries,
-    /// Which entry holds a transaction; a transaction is in the pool once.
-    holders: Map<TransactionKey, EntryId>,
     bundles: Map<B256, EntryId>,
-    queues: Map<SenderKey, Queue>,
+    accounts: Accounts,
     /// The senders that wait behind a gap.
     gapped: BTreeSet<SenderKey>,
-    /// The next nonce of senders without a queue.
+    /// The next nonce of senders without an account.
     idle: Recent<SenderKey, u64>,
     ready: Ready,
     /// When windows open, for bundles that wait for it.
@@ -118,6 +122,7 @@ pub struct Pool {
     /// What the registry says, of every rollup that it names.
     rules: BTreeMap<ChainId, Rules>,
     room: Room,
+    yielding: Yielding,
     ended: Recent<Name, State>,
 }
 
@@ -129,9 +134,8 @@ impl Pool {
             height,
             time_ms,
             entries: Entries::default(),
-            holders: Map::default(),
             bundles: Map::default(),
-            queues: Map::default(),
+            accounts: Accounts::default(),
             gapped: BTreeSet::new(),
             idle: Recent::new(limits.senders_max),
             ready: Ready::default(),
@@ -141,6 +145,7 @@ impl Pool {
             throttle: Throttle::default(),
             rules: BTreeMap::new(),
             room: Room::default(),
+            yielding: Yielding::default(),
             ended: Recent::new(limits.ended_max),
             limits,
         }
@@ -208,10 +213,10 @@ impl Pool {
     #[must_use]
     pub fn state(&self, name: &Name) -> Option<State> {
         let entry = match name {
-            Name::Transaction(key) => self.holders.get(key),
-            Name::Bundle(hash) => self.bundles.get(hash),
+            Name::Transaction(key) => self.entries.holder_of(key),
+            Name::Bundle(hash) => self.bundles.get(hash).copied(),
         };
-        let held = entry.and_then(|entry| self.entries.get(*entry));
+        let held = entry.and_then(|entry| self.entries.get(entry));
         let state = held.map(|entry| match (entry.state, self.gap_of(entry)) {
             // What is missing first may have come meanwhile, and something behind it not.
             (State::Parked { .. }, Some(gap)) => State::Parked { gap },
@@ -223,9 +228,9 @@ impl Pool {
     /// The bytes of a transaction that is in the pool, alone or in a bundle.
     #[must_use]
     pub fn raw(&self, key: &TransactionKey) -> Option<Bytes> {
-        let entry = self.entries.get(*self.holders.get(key)?)?;
-        let position = entry.keys.iter().position(|held| held == key)?;
-        let (_, held) = entry.item.transactions().nth(position)?;
+        let entry = &self.entries[self.entries.holder_of(key)?];
+        let mut transactions = entry.transactions();
+        let held = transactions.find(|found| found.key() == *key)?;
         Some(held.raw.clone())
     }
 
@@ -233,8 +238,8 @@ impl Pool {
     #[must_use]
     pub fn knows_sender(&self, chain_id: ChainId, sender: Address) -> bool {
         let key = (chain_id, sender);
-        self.queues
-            .get(&key)
+        self.accounts
+            .queue_of(&key)
             .is_some_and(|queue| !queue.is_guessed())
             || self.idle.get(&key).is_some()
     }
@@ -243,8 +248,8 @@ impl Pool {
     #[must_use]
     pub fn pending_nonce(&self, chain_id: ChainId, sender: Address) -> Option<u64> {
         let key = (chain_id, sender);
-        self.queues
-            .get(&key)
+        self.accounts
+            .queue_of(&key)
             .map(Queue::first_gap)
             .or_else(|| self.idle.get(&key))
     }
@@ -254,10 +259,13 @@ impl Pool {
     /// one list for the next comes to all.
     #[must_use]
     pub fn gaps(&self, chain_id: ChainId, after: Option<Address>, count_max: usize) -> Vec<Gap> {
-        let gap = |sender: &SenderKey| Gap {
-            chain_id: sender.0,
-            sender: sender.1,
-            expected: self.queues[sender].first_gap(),
+        let gap = |sender: &SenderKey| {
+            let queue = self.accounts.queue_of(sender)?;
+            Some(Gap {
+                chain_id: sender.0,
+                sender: sender.1,
+                expected: queue.first_gap(),
+            })
         };
         let [first, last] = [0x00, 0xff].map(|byte| (chain_id, Address::repeat_byte(byte)));
         let after = after.map(|sender| (chain_id, sender));
@@ -265,26 +273,28 @@ impl Pool {
         let behind = self.gapped.range((from, Included(last)));
         let again = after.map(|after| self.gapped.range(first..=after));
         let senders = behind.chain(again.into_iter().flatten());
-        senders.take(count_max).map(gap).collect()
+        senders.take(count_max).filter_map(gap).collect()
     }
 
     /// Looks again at what a change at a sender may mean something for, and says what that is;
-    /// `gap_before` is the first nonce that nobody took before. Forgets queues that ended, but not their
-    /// next nonce.
-    fn review_sender(&mut self, sender: SenderKey, gap_before: u64) -> SmallVec<[EntryId; 4]> {
-        let Some(queue) = self.queues.get(&sender) else {
-            return SmallVec::new();
-        };
-        if queue.has_gap() {
-            self.gapped.insert(sender);
-        } else {
-            self.gapped.remove(&sender);
+    /// `gap_before` is the first nonce that nobody took before. Closes an account of which nothing is
+    /// left, but remembers its next nonce.
+    fn review_account(&mut self, id: AccountId, gap_before: u64) -> SmallVec<[EntryId; 4]> {
+        let account = &mut self.accounts[id];
+        let (sender, queue) = (account.sender, &account.queue);
+        let is_gapped = queue.has_gap();
+        if core::mem::replace(&mut account.is_gapped, is_gapped) != is_gapped {
+            if is_gapped {
+                self.gapped.insert(sender);
+            } else {
+                self.gapped.remove(&sender);
+            }
         }
         if queue.is_empty() {
             if !queue.is_guessed() {
                 self.idle.insert(sender, queue.expected());
             }
-            self.queues.remove(&sender);
+            self.accounts.close(id);
             return SmallVec::new();
         }
         let touched = queue.touched(gap_before);
@@ -301,21 +311,31 @@ impl Pool {
         };
         let event = self.gap_of(entry).map_or(Event::Admit, Event::Park);
         self.advance(id, event);
+        self.review_line(id);
+        self.review_room(id);
+    }
+
+    /// Whether it stands in line.
+    fn review_line(&mut self, id: EntryId) {
         let entry = &self.entries[id];
+        let now = self.may_be_sealed(id, entry);
+        if entry.in_line == now {
+            return;
+        }
         let ticket = entry.ticket(id);
-        if self.may_be_sealed(id, entry) {
+        if now {
             self.ready.insert(ticket);
         } else {
             self.ready.remove(ticket);
         }
-        self.review_room(id);
+        self.entry_mut(id).in_line = now;
     }
 
     /// Whether it may give way in a full pool.
     fn review_room(&mut self, id: EntryId) {
         let entry = &self.entries[id];
         let is_rest = |claims: &[entry::Claim]| {
-            let queue = &self.queues[&claims[0].sender];
+            let queue = &self.accounts[claims[0].account].queue;
             queue.is_rest(claims[0].nonce, id)
         };
         let yields = !entry.promised && !entry.state.is_sealed() && entry.by_sender().all(is_rest);
@@ -323,20 +343,18 @@ impl Pool {
         if entry.yields == now {
             return;
         }
-        if let Some(before) = entry.yields {
-            self.room.keep(id, &entry.parts, before);
+        if entry.yields.is_some() {
+            self.yielding.keep(entry.parts());
         }
         if let Some(now) = now {
-            self.room.insert(id, &entry.parts, now);
+            self.yielding.insert(id, entry.parts(), now, &self.entries);
         }
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.yields = now;
-        }
+        self.entry_mut(id).yields = now;
     }
 
     fn gap_of(&self, entry: &Entry) -> Option<Gap> {
         entry.claims.iter().find_map(|claim| {
-            let queue = self.queues.get(&claim.sender)?;
+            let queue = &self.accounts[claim.account].queue;
             Some(Gap {
                 chain_id: claim.sender.0,
                 sender: claim.sender.1,
@@ -354,7 +372,7 @@ impl Pool {
             self.time_ms >= terms.min_timestamp_ms && self.height.next() >= terms.min_height
         });
         open && entry.by_sender().all(|claims| {
-            let queue = &self.queues[&claims[0].sender];
+            let queue = &self.accounts[claims[0].account].queue;
             if entry.is_bundle() {
                 queue.is_clear_for(id, claims.len())
             } else {
@@ -363,11 +381,13 @@ impl Pool {
         })
     }
 
+    fn entry_mut(&mut self, id: EntryId) -> &mut Entry {
+        let entry = self.entries.get_mut(id);
+        entry.expect("only entries here change")
+    }
+
     fn advance(&mut self, id: EntryId, event: Event) {
-        let entry = self
-            .entries
-            .get_mut(id)
-            .expect("only entries here come to another state");
+        let entry = self.entry_mut(id);
         entry.state = entry
             .state
             .after(event)
@@ -380,7 +400,7 @@ impl Pool {
             Some(terms) => (terms.max_height, terms.max_timestamp_ms),
             None => {
                 let end_ms = entry
-                    .received_ms
+                    .received_ms()
                     .saturating_add(self.limits.transaction_lifetime_ms);
                 (Height(u64::MAX), end_ms)
             }

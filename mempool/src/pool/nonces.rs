@@ -1,63 +1,96 @@
-//! Values by nonce: few, mostly added behind the last and taken from the first.
+//! Values by nonce: few, mostly added behind the last and taken from the first. A single one, which is all
+//! that most senders have, is kept here itself.
 
 use std::collections::VecDeque;
 
 /// Nonces rise.
 #[derive(Clone, Debug)]
-pub(super) struct Nonces<T>(VecDeque<(u64, T)>);
+pub(super) enum Nonces<T> {
+    /// At most one.
+    One(Option<(u64, T)>),
+    /// There were several.
+    Many(VecDeque<(u64, T)>),
+}
 
 impl<T> Default for Nonces<T> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self::One(None)
     }
 }
 
 impl<T: Copy> Nonces<T> {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.first().is_none()
     }
 
     pub(super) fn get(&self, nonce: u64) -> Option<T> {
         let at = self.place_of(nonce).ok()?;
-        Some(self.0[at].1)
+        self.pairs().nth(at).map(|(_, value)| *value)
     }
 
     pub(super) fn insert(&mut self, nonce: u64, value: T) {
-        match self.place_of(nonce) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (nonce, value)),
+        let place = self.place_of(nonce);
+        match (&mut *self, place) {
+            (Self::One(one @ None), _) | (Self::One(one), Ok(_)) => *one = Some((nonce, value)),
+            (Self::Many(many), Ok(at)) => many[at] = (nonce, value),
+            (Self::Many(many), Err(at)) => many.insert(at, (nonce, value)),
+            (Self::One(one), Err(at)) => {
+                let mut many = VecDeque::from_iter(one.take());
+                many.insert(at, (nonce, value));
+                *self = Self::Many(many);
+            }
         }
     }
 
     pub(super) fn remove(&mut self, nonce: u64) -> Option<T> {
         let at = self.place_of(nonce).ok()?;
-        let (_, value) = self.0.remove(at)?;
-        Some(value)
+        let removed = match self {
+            Self::One(one) => one.take(),
+            Self::Many(many) => many.remove(at),
+        };
+        removed.map(|(_, value)| value)
     }
 
     pub(super) fn first(&self) -> Option<(u64, T)> {
-        self.0.front().copied()
+        match self {
+            Self::One(one) => *one,
+            Self::Many(many) => many.front().copied(),
+        }
     }
 
     pub(super) fn last(&self) -> Option<(u64, T)> {
-        self.0.back().copied()
+        match self {
+            Self::One(one) => *one,
+            Self::Many(many) => many.back().copied(),
+        }
     }
 
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = T> {
-        self.0.iter().map(|(_, value)| *value)
+        self.pairs().map(|(_, value)| *value)
     }
 
     /// From one nonce on, up to before another.
     pub(super) fn between(&self, low: u64, high: u64) -> impl Iterator<Item = T> {
         let [low, high] = [low, high.max(low)].map(|nonce| self.first_from(nonce));
-        self.0.range(low..high).map(|(_, value)| *value)
+        self.pairs()
+            .skip(low)
+            .take(high - low)
+            .map(|(_, value)| *value)
     }
 
     /// From a nonce on.
     pub(super) fn from(&self, nonce: u64) -> impl Iterator<Item = T> {
-        self.0
-            .range(self.first_from(nonce)..)
+        self.pairs()
+            .skip(self.first_from(nonce))
             .map(|(_, value)| *value)
+    }
+
+    fn pairs(&self) -> impl DoubleEndedIterator<Item = &(u64, T)> {
+        let (front, back) = match self {
+            Self::One(one) => (one.as_slice(), &[][..]),
+            Self::Many(many) => many.as_slices(),
+        };
+        front.iter().chain(back)
     }
 
     fn first_from(&self, nonce: u64) -> usize {
@@ -66,9 +99,13 @@ impl<T: Copy> Nonces<T> {
 
     /// Where a nonce is, or would be.
     fn place_of(&self, nonce: u64) -> Result<usize, usize> {
-        match self.0.back() {
-            Some((last, _)) if *last >= nonce => self.0.binary_search_by_key(&nonce, |it| it.0),
-            _ => Err(self.0.len()),
+        let by_nonce = |pair: &(u64, T)| pair.0.cmp(&nonce);
+        match self {
+            Self::One(one) => one.as_slice().binary_search_by(by_nonce),
+            Self::Many(many) if many.back().is_some_and(|(last, _)| *last < nonce) => {
+                Err(many.len())
+            }
+            Self::Many(many) => many.binary_search_by(by_nonce),
         }
     }
 }

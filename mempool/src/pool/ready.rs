@@ -15,6 +15,7 @@ use cloverleaf_types::ChainId;
 use cloverleaf_types::rollup::Policy;
 
 use super::entries::EntryId;
+use super::rising::Rising;
 
 /// The turn that one unit of weight costs a line of share 1. Larger shares pay a part of it, so this
 /// is far above any share that means something.
@@ -50,7 +51,7 @@ struct Line {
     policy: Policy,
     share: u64,
     /// By rank, which the policy gives, then by arrival.
-    tickets: BTreeMap<(u128, EntryId), Ticket>,
+    standing: Rising<(u128, EntryId)>,
     /// Their weight.
     weight: u64,
     /// Its rollup is full, so the whole line waits.
@@ -65,7 +66,7 @@ impl Default for Line {
             turn: 0,
             policy: Policy::Fifo,
             share: 1,
-            tickets: BTreeMap::new(),
+            standing: Rising::default(),
             weight: 0,
             waits: false,
             aside: BTreeMap::new(),
@@ -75,12 +76,12 @@ impl Default for Line {
 
 impl Line {
     /// A2: among equal ranks, and everywhere under `fifo`, the first to come is the first to go.
-    fn place_of(&self, ticket: &Ticket) -> (u128, EntryId) {
+    fn place_of(&self, entry: EntryId, price: u128) -> (u128, EntryId) {
         let rank = match self.policy {
             Policy::Fifo => 0,
-            Policy::Priority => u128::MAX - ticket.price,
+            Policy::Priority => u128::MAX - price,
         };
-        (rank, ticket.entry)
+        (rank, entry)
     }
 }
 
@@ -93,26 +94,37 @@ impl Ready {
     /// How many entries stand in each line, those included that wait for a full rollup.
     pub(super) fn lengths(&self) -> impl Iterator<Item = (ChainId, usize)> {
         let lines = self.lines.iter();
-        lines.map(|(chain_id, line)| (*chain_id, line.tickets.len() + line.aside.len()))
+        lines.map(|(chain_id, line)| (*chain_id, line.standing.len() + line.aside.len()))
     }
 
-    /// Serves a rollup by another policy or share from now on; what stands in its line stays in it.
-    pub(super) fn set_rules(&mut self, chain_id: ChainId, policy: Policy, share: u64) {
+    /// Serves a rollup by another policy or share from now on; what stands in its line stays in it, at
+    /// its price.
+    pub(super) fn set_rules(
+        &mut self,
+        chain_id: ChainId,
+        policy: Policy,
+        share: u64,
+        price_of: impl Fn(EntryId) -> u128,
+    ) {
         let line = self.lines.entry(chain_id).or_default();
         line.share = share.max(1);
         if line.policy == policy {
             return;
         }
         line.policy = policy;
-        for ticket in core::mem::take(&mut line.tickets).into_values() {
-            line.tickets.insert(line.place_of(&ticket), ticket);
+        let mut entries: Vec<EntryId> = line.standing.iter().map(|(_, entry)| entry).collect();
+        entries.sort_unstable();
+        line.standing = Rising::default();
+        for entry in entries {
+            line.standing.insert(line.place_of(entry, price_of(entry)));
         }
     }
 
+    /// Puts an entry in line, unless it stands there.
     pub(super) fn insert(&mut self, ticket: Ticket) {
         let line = self.lines.entry(ticket.line).or_default();
-        let place = line.place_of(&ticket);
-        if line.aside.contains_key(&ticket.entry) || line.tickets.insert(place, ticket).is_some() {
+        let place = line.place_of(ticket.entry, ticket.price);
+        if line.aside.contains_key(&ticket.entry) || !line.standing.insert(place) {
             return;
         }
         line.weight += ticket.weight;
@@ -120,26 +132,28 @@ impl Ready {
             return;
         }
         self.weight += ticket.weight;
-        if line.tickets.len() == 1 {
+        if line.standing.len() == 1 {
             line.turn = line.turn.max(self.clock);
             self.turns.insert((line.turn, ticket.line));
         }
     }
 
+    /// Takes an entry out of its line, by the ticket with which it came.
     pub(super) fn remove(&mut self, ticket: Ticket) {
         let Some(line) = self.lines.get_mut(&ticket.line) else {
             return;
         };
         line.aside.remove(&ticket.entry);
-        let Some(removed) = line.tickets.remove(&line.place_of(&ticket)) else {
+        let place = line.place_of(ticket.entry, ticket.price);
+        if !line.standing.remove(&place) {
             return;
-        };
-        line.weight -= removed.weight;
+        }
+        line.weight -= ticket.weight;
         if line.waits {
             return;
         }
-        self.weight -= removed.weight;
-        if line.tickets.is_empty() {
+        self.weight -= ticket.weight;
+        if line.standing.is_empty() {
             self.turns.remove(&(line.turn, ticket.line));
         }
     }
@@ -148,9 +162,7 @@ impl Ready {
     pub(super) fn first(&self) -> Option<(ChainId, EntryId)> {
         let (_, chain_id) = self.turns.first()?;
         let line = self.lines.get(chain_id)?;
-        line.tickets
-            .first_key_value()
-            .map(|((_, entry), _)| (*chain_id, *entry))
+        line.standing.first().map(|(_, entry)| (*chain_id, entry))
     }
 
     /// Takes an entry out of its line: it is sealed. Its line pays for `weight`, that of all its legs.
@@ -191,7 +203,7 @@ impl Ready {
             if line.waits && !is_full(*chain_id) {
                 line.waits = false;
                 self.weight += line.weight;
-                if !line.tickets.is_empty() {
+                if !line.standing.is_empty() {
                     line.turn = line.turn.max(self.clock);
                     self.turns.insert((line.turn, *chain_id));
                 }
@@ -223,10 +235,9 @@ impl Ready {
         self.lines
             .values()
             .flat_map(|line| {
-                let standing = line.tickets.keys().map(|(_, entry)| entry);
-                standing.chain(line.aside.keys())
+                let standing = line.standing.iter().map(|(_, entry)| entry);
+                standing.chain(line.aside.keys().copied())
             })
-            .copied()
             .collect()
     }
 }
@@ -274,7 +285,7 @@ mod tests {
     fn line_of_three_shares_gives_three_for_one() {
         let (one, three) = (ChainId(1), ChainId(2));
         let mut ready = Ready::default();
-        ready.set_rules(three, Policy::Fifo, 3);
+        ready.set_rules(three, Policy::Fifo, 3, |_| 0);
         let tickets = (0..2).map(|entry| ticket(one, entry, 0, 100));
         let others = (10..16).map(|entry| ticket(three, entry, 0, 100));
         let served = serve_all(&mut ready, &tickets.chain(others).collect::<Vec<_>>());
@@ -285,7 +296,7 @@ mod tests {
     fn line_by_priority_gives_the_dearest_first_and_equals_as_they_came() {
         let line = ChainId(1);
         let mut ready = Ready::default();
-        ready.set_rules(line, Policy::Priority, 1);
+        ready.set_rules(line, Policy::Priority, 1, |_| 0);
         let prices = [5, 9, u128::MAX, 9, 0];
         let tickets = (0..)
             .zip(prices)
@@ -302,10 +313,11 @@ mod tests {
             ready.insert(ticket(line, entry, price, 100));
         }
         assert_eq!(ready.first(), Some((line, EntryId::of(0))));
-        ready.set_rules(line, Policy::Priority, 1);
+        let price_of = |entry: EntryId| u128::from(entry.arrival + 1);
+        ready.set_rules(line, Policy::Priority, 1, price_of);
         assert_eq!(ready.first(), Some((line, EntryId::of(1))));
         ready.remove(ticket(line, 1, 2, 100));
-        ready.set_rules(line, Policy::Fifo, 1);
+        ready.set_rules(line, Policy::Fifo, 1, price_of);
         assert_eq!(ready.first(), Some((line, EntryId::of(0))));
         assert_eq!(ready.weight(), 100);
     }

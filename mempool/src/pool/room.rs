@@ -5,20 +5,18 @@
 //! first, since it may never be worth anything, then the lowest price, and of equals the youngest. An
 //! earlier nonce never goes before a later one, and what was available once never goes.
 
-use core::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet};
+use core::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use cloverleaf_types::ChainId;
 
 use super::Pool;
 use super::drain::Drain;
-use super::entries::EntryId;
+use super::entries::{Entries, EntryId};
 use super::entry::{Claim, Entry, Part};
 use super::limits::GIVE_WAY_MAX;
+use super::yielding::Yielding;
 use crate::error::Refusal;
-
-/// In which order a rollup's entries give way: first what is parked, then by price, then the youngest.
-type Rank = (bool, u128, Reverse<EntryId>);
 
 /// What each rollup holds of the pool.
 #[derive(Debug, Default)]
@@ -34,8 +32,6 @@ pub(super) struct Room {
 struct Holding {
     share: u64,
     held: Held,
-    /// What may give way.
-    yielding: BTreeSet<Rank>,
     drain: Drain,
 }
 
@@ -66,7 +62,7 @@ impl Room {
         self.rollups.entry(chain_id).or_default().share = share;
     }
 
-    pub(super) fn add(&mut self, parts: &[Part]) {
+    pub(super) fn add(&mut self, parts: impl Iterator<Item = Part>) {
         for part in parts {
             let held = &mut self.rollups.entry(part.chain_id).or_default().held;
             held.count += part.count;
@@ -77,7 +73,7 @@ impl Room {
     }
 
     /// `drained` when a block or time took it, and not another transaction.
-    pub(super) fn remove(&mut self, parts: &[Part], drained: bool) {
+    pub(super) fn remove(&mut self, parts: impl Iterator<Item = Part>, drained: bool) {
         for part in parts {
             let holding = self.rollups.entry(part.chain_id).or_default();
             holding.held.count -= part.count;
@@ -97,28 +93,6 @@ impl Room {
         for holding in self.rollups.values_mut() {
             holding.drain.block(time_ms);
         }
-    }
-
-    /// An entry may give way, as one that is parked or pending.
-    pub(super) fn insert(&mut self, entry: EntryId, parts: &[Part], pending: bool) {
-        for part in parts {
-            let holding = self.rollups.entry(part.chain_id).or_default();
-            holding.yielding.insert(rank(entry, part, pending));
-        }
-    }
-
-    /// An entry may not give way any more.
-    pub(super) fn keep(&mut self, entry: EntryId, parts: &[Part], pending: bool) {
-        for part in parts {
-            let holding = self.rollups.entry(part.chain_id).or_default();
-            holding.yielding.remove(&rank(entry, part, pending));
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn yielding(&self) -> BTreeSet<EntryId> {
-        let all = self.rollups.values().flat_map(|it| &it.yielding);
-        all.map(|(_, _, Reverse(entry))| *entry).collect()
     }
 }
 
@@ -140,14 +114,14 @@ impl Pool {
     /// # Errors
     /// Nobody has to give way to it.
     pub(super) fn make_room(
-        &self,
+        &mut self,
         entry: &Entry,
         replaced: &[EntryId],
     ) -> Result<Vec<EntryId>, Refusal> {
         let gone = || replaced.iter().filter_map(|id| self.entries.get(*id));
-        let freed = gone().flat_map(|old| &old.parts);
+        let freed = gone().flat_map(Entry::parts);
         let freed = freed.fold(Held::default(), plus);
-        let added = entry.parts.iter().fold(Held::default(), plus);
+        let added = entry.parts().fold(Held::default(), plus);
         let count = self.room.count + added.count - freed.count;
         let bytes = self.room.bytes + added.bytes - freed.bytes;
         let limits = &self.limits;
@@ -163,71 +137,21 @@ impl Pool {
             bytes: self.room.bytes,
             leaving: replaced.to_vec(),
         };
-        pressure.add(&entry.parts);
-        gone().for_each(|old| pressure.remove(&old.parts));
+        pressure.add(entry.parts());
+        gone().for_each(|old| pressure.remove(old.parts()));
         while pressure.count > limits.transactions_max || pressure.bytes > limits.bytes_max {
-            let victim = self.victim(&pressure)?;
-            pressure.remove(&self.entries[victim].parts);
+            let victim =
+                pressure.victim(limits.transactions_max, &self.entries, &mut self.yielding)?;
+            pressure.remove(self.entries[victim].parts());
             pressure.leaving.push(victim);
         }
         Ok(pressure.leaving.split_off(replaced.len()))
     }
 
-    /// Who gives way next.
-    fn victim(&self, pressure: &Pressure<'_>) -> Result<EntryId, Refusal> {
-        let now_ms = pressure.entry.received_ms;
-        let full = || Refusal::PoolFull {
-            retry_after_ms: self.room.drain.wait_ms(hundredth(self.len()), now_ms),
-        };
-        if pressure.leaving.len() > GIVE_WAY_MAX {
-            return Err(full());
-        }
-        let by_bytes = pressure.count <= self.limits.transactions_max;
-        let chain_id = self.most_over(pressure, by_bytes).ok_or_else(full)?;
-        let holding = self.room.rollups.get(&chain_id);
-        let stays = |id: &EntryId| {
-            pressure.leaving.contains(id) || self.entries[*id].shares_sender(pressure.entry)
-        };
-        let first = holding
-            .and_then(|holding| holding.yielding.iter().find(|(.., id)| !stays(&id.0)))
-            .copied();
-        let own = pressure.entry.parts.iter();
-        let own = own.filter(|part| part.chain_id == chain_id);
-        let own = own.map(|part| (pressure.pending, part.price)).next();
-        match (first, own) {
-            (Some((pending, price, Reverse(victim))), Some(own)) if (pending, price) < own => {
-                Ok(victim)
-            }
-            (Some((.., Reverse(victim))), None) => Ok(victim),
-            (_, Some(_)) if pressure.has_others(chain_id) => Err(Refusal::RollupShareFull {
-                chain_id,
-                retry_after_ms: holding.map_or(0, |holding| {
-                    let count = hundredth(holding.held.count);
-                    holding.drain.wait_ms(count, now_ms)
-                }),
-            }),
-            _ => Err(full()),
-        }
-    }
-
-    /// The rollup that holds most for each unit of its share; of equals the newcomer's own.
-    fn most_over(&self, pressure: &Pressure<'_>, by_bytes: bool) -> Option<ChainId> {
-        let use_of = |(chain_id, held): (ChainId, Held)| {
-            let used = if by_bytes { held.bytes } else { held.count };
-            let share = self.room.rollups.get(&chain_id).map_or(1, |it| it.share);
-            let mut parts = pressure.entry.parts.iter();
-            let own = parts.any(|part| part.chain_id == chain_id);
-            (chain_id, (used, share.max(1), own))
-        };
-        let uses = pressure.held().map(use_of);
-        uses.max_by(|(_, left), (_, right)| compare(*left, *right))
-            .map(|(chain_id, _)| chain_id)
-    }
-
     fn would_be_pending(&self, entry: &Entry) -> bool {
         entry.by_sender().all(|claims| {
             let nonces = claims.iter().map(|claim: &Claim| claim.nonce);
-            match self.queues.get(&claims[0].sender) {
+            match self.accounts.queue_of(&claims[0].sender) {
                 Some(queue) => queue.would_reach(nonces),
                 None => self
                     .new_queue(claims[0].sender, claims[0].nonce)
@@ -238,7 +162,66 @@ impl Pool {
 }
 
 impl Pressure<'_> {
-    fn add(&mut self, parts: &[Part]) {
+    /// Who gives way next.
+    fn victim(
+        &self,
+        transactions_max: usize,
+        entries: &Entries,
+        yielding: &mut Yielding,
+    ) -> Result<EntryId, Refusal> {
+        if self.leaving.len() > GIVE_WAY_MAX {
+            return Err(self.pool_full());
+        }
+        let by_bytes = self.count <= transactions_max;
+        let chain_id = self.most_over(by_bytes).ok_or_else(|| self.pool_full())?;
+        let first = yielding.first(chain_id, entries, |id| {
+            self.leaving.contains(&id) || entries[id].shares_sender(self.entry)
+        });
+        let mut own = self.entry.parts();
+        let own = own.find(|part| part.chain_id == chain_id);
+        let own = own.map(|part| (self.pending, part.price));
+        match (first, own) {
+            (Some(rank), own) if own.is_none_or(|own| (rank.pending, rank.price) < own) => {
+                Ok(rank.entry())
+            }
+            (_, Some(_)) if self.has_others(chain_id) => Err(self.share_full(chain_id)),
+            _ => Err(self.pool_full()),
+        }
+    }
+
+    fn pool_full(&self) -> Refusal {
+        let count = hundredth(self.room.count);
+        let retry_after_ms = self.room.drain.wait_ms(count, self.entry.received_ms());
+        Refusal::PoolFull { retry_after_ms }
+    }
+
+    fn share_full(&self, chain_id: ChainId) -> Refusal {
+        let holding = self.room.rollups.get(&chain_id);
+        let retry_after_ms = holding.map_or(0, |holding| {
+            let count = hundredth(holding.held.count);
+            holding.drain.wait_ms(count, self.entry.received_ms())
+        });
+        Refusal::RollupShareFull {
+            chain_id,
+            retry_after_ms,
+        }
+    }
+
+    /// The rollup that holds most for each unit of its share; of equals the newcomer's own.
+    fn most_over(&self, by_bytes: bool) -> Option<ChainId> {
+        let use_of = |(chain_id, held): (ChainId, Held)| {
+            let used = if by_bytes { held.bytes } else { held.count };
+            let share = self.room.rollups.get(&chain_id).map_or(1, |it| it.share);
+            let mut parts = self.entry.parts();
+            let own = parts.any(|part| part.chain_id == chain_id);
+            (chain_id, (used, share.max(1), own))
+        };
+        let uses = self.held().map(use_of);
+        uses.max_by(|(_, left), (_, right)| compare(*left, *right))
+            .map(|(chain_id, _)| chain_id)
+    }
+
+    fn add(&mut self, parts: impl Iterator<Item = Part>) {
         for part in parts {
             let held = self.of(part.chain_id);
             *held = plus(*held, part);
@@ -247,7 +230,7 @@ impl Pressure<'_> {
         }
     }
 
-    fn remove(&mut self, parts: &[Part]) {
+    fn remove(&mut self, parts: impl Iterator<Item = Part>) {
         for part in parts {
             let held = self.of(part.chain_id);
             held.count -= part.count;
@@ -287,7 +270,7 @@ impl Entry {
     }
 }
 
-fn plus(held: Held, part: &Part) -> Held {
+fn plus(held: Held, part: Part) -> Held {
     Held {
         count: held.count + part.count,
         bytes: held.bytes + part.bytes,
@@ -306,8 +289,4 @@ fn compare(left: (usize, u64, bool), right: (usize, u64, bool)) -> Ordering {
     scaled(left.0, right.1)
         .cmp(&scaled(right.0, left.1))
         .then(left.2.cmp(&right.2))
-}
-
-fn rank(entry: EntryId, part: &Part, pending: bool) -> Rank {
-    (pending, part.price, Reverse(entry))
 }

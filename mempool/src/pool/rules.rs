@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cloverleaf_bundle::State;
 use cloverleaf_types::rollup::Policy;
 use cloverleaf_types::{ChainId, Rollup};
+use smallvec::SmallVec;
 
 use super::Pool;
 use super::draft::is_checked;
@@ -65,13 +66,15 @@ impl Pool {
         if before == Some(rules) {
             return;
         }
-        self.ready.set_rules(chain_id, rules.policy, rules.share);
+        let price_of = |id| self.entries[id].ticket(id).price;
+        let (policy, share) = (rules.policy, rules.share);
+        self.ready.set_rules(chain_id, policy, share, price_of);
         self.room.set_share(chain_id, rules.share);
         if before.unwrap_or_default().checked == rules.checked {
             return;
         }
         let concerned = self.entries.ids_of(|entry| {
-            !entry.state.is_sealed() && entry.parts.iter().any(|part| part.chain_id == chain_id)
+            !entry.state.is_sealed() && entry.parts().any(|part| part.chain_id == chain_id)
         });
         for id in concerned {
             self.mark_again(id);
@@ -94,7 +97,9 @@ impl Pool {
         };
         let ticket = entry.ticket(id);
         if mark(&self.rules, entry) {
-            self.ready.remove(ticket);
+            if core::mem::take(&mut entry.in_line) {
+                self.ready.remove(ticket);
+            }
             self.review(id);
         }
     }
@@ -103,8 +108,8 @@ impl Pool {
 /// Returns whether that changed anything.
 fn mark(rules: &BTreeMap<ChainId, Rules>, entry: &mut Entry) -> bool {
     let mut changed = false;
-    for position in 0..entry.parts.len() {
-        let chain_id = entry.parts[position].chain_id;
+    let rollups: SmallVec<[ChainId; 1]> = entry.parts().map(|part| part.chain_id).collect();
+    for chain_id in rollups {
         if let Some(rules) = rules.get(&chain_id) {
             changed |= entry.mark(chain_id, rules.checked);
         }

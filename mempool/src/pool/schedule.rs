@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use cloverleaf_types::Height;
 
 use super::entries::EntryId;
+use super::rising::Rising;
 
 /// Entries by the height and the time that matter to them.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     by_height: BTreeSet<(Height, EntryId)>,
-    by_time_ms: BTreeSet<(u64, EntryId)>,
+    /// What waits as long as all others rises as it comes.
+    by_time_ms: Rising<(u64, EntryId)>,
 }
 
 impl Schedule {
@@ -37,7 +39,7 @@ impl Schedule {
             self.by_height.pop_first();
             due.push(entry);
         }
-        while let Some((first, entry)) = self.by_time_ms.first().copied() {
+        while let Some((first, entry)) = self.by_time_ms.first() {
             if first > time_ms {
                 break;
             }

@@ -34,7 +34,7 @@ impl Pool {
             let weight = entry.weight;
             match self.fit(entry, line, left) {
                 Fit::Yes => {
-                    items.push(entry.item.clone());
+                    items.push(entry.to_item());
                     left -= weight;
                     self.seal(id, slot);
                     taken.push(id);
@@ -77,7 +77,8 @@ impl Pool {
             let mut entry = Entry::new(submission);
             // It may have been available before the restart.
             entry.promised = true;
-            let known = entry.keys.iter().any(|key| self.holders.contains_key(key));
+            let holder = |key| self.entries.holder_of(&key);
+            let known = entry.keys().any(|key| holder(key).is_some());
             let id = if known {
                 self.entries.nothing()
             } else {
@@ -114,8 +115,8 @@ impl Pool {
 
     fn fit(&self, entry: &Entry, line: ChainId, left: u64) -> Fit {
         let undecided = self.undecided();
-        let refused = |part: &&Part| self.throttle.refuses(part.chain_id, part.weight, undecided);
-        match entry.parts.iter().find(refused) {
+        let refused = |part: &Part| self.throttle.refuses(part.chain_id, part.weight, undecided);
+        match entry.parts().find(refused) {
             None if entry.weight > left => Fit::Full,
             None => Fit::Yes,
             Some(part) if part.chain_id == line => Fit::LineWaits,
@@ -125,21 +126,21 @@ impl Pool {
 
     fn seal(&mut self, id: EntryId, slot: Slot) {
         self.advance(id, Event::Seal(slot));
+        self.entry_mut(id).in_line = false;
         let entry = &self.entries[id];
-        let weight = entry.parts.iter().map(|part| part.weight).sum();
+        let weight = entry.parts().map(|part| part.weight).sum();
         self.ready.serve(entry.ticket(id), weight);
-        for part in &entry.parts {
+        for part in entry.parts() {
             self.throttle.charge(part.chain_id, part.weight);
         }
         for claim in &entry.claims {
-            if let Some(queue) = self.queues.get_mut(&claim.sender) {
-                queue.seal(claim.nonce, entry.is_bundle());
-            }
+            let queue = &mut self.accounts[claim.account].queue;
+            queue.seal(claim.nonce, entry.is_bundle());
         }
-        let senders = entry.senders();
+        let accounts = entry.accounts();
         self.review_room(id);
-        for sender in senders {
-            if let Some(front) = self.queues.get(&sender).and_then(|queue| queue.front()) {
+        for account in accounts {
+            if let Some(front) = self.accounts[account].queue.front() {
                 self.review(front);
             }
         }
@@ -151,12 +152,12 @@ impl Entry {
     pub(super) fn changes(&self) -> Vec<Change> {
         let state = self.state;
         let own = Change {
-            name: self.name,
+            name: self.name(),
             state,
         };
-        let legs = self.is_bundle().then_some(&self.keys).into_iter().flatten();
+        let legs = self.is_bundle().then(|| self.keys()).into_iter().flatten();
         let in_legs = legs.map(|key| Change {
-            name: super::Name::Transaction(*key),
+            name: super::Name::Transaction(key),
             state,
         });
         core::iter::once(own).chain(in_legs).collect()

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use cloverleaf_types::item::{bundle_hash, leg_hash};
+use cloverleaf_types::weight::{leg_weight, transaction_weight_of};
 use cloverleaf_types::{
     Address, B256, Bundle, ChainId, Item, Leg, Terms, Transaction, TransactionId, TransactionKey,
     transaction_id,
@@ -105,6 +106,19 @@ impl PooledTransaction {
         (self.chain_id, self.id)
     }
 
+    /// Its weight against its rollup's limit (W4).
+    pub(super) fn weight(&self) -> u64 {
+        transaction_weight_of(self.raw.len(), self.checked)
+    }
+
+    /// What a parcel carries of it.
+    pub(super) fn to_item(&self) -> Item {
+        Item::Transaction {
+            chain_id: self.chain_id,
+            transaction: self.to_transaction(),
+        }
+    }
+
     fn to_transaction(&self) -> Transaction {
         Transaction {
             sender: self.sender,
@@ -137,17 +151,26 @@ impl PooledBundle {
     /// The bundle as a parcel carries it.
     #[must_use]
     pub fn to_bundle(&self) -> Bundle {
-        let legs = self.legs.iter().map(|leg| Leg {
-            chain_id: leg.chain_id,
-            transactions: leg
-                .transactions
-                .iter()
-                .map(PooledTransaction::to_transaction)
-                .collect(),
-        });
         Bundle {
             terms: self.terms,
-            legs: legs.collect(),
+            legs: self.legs.iter().map(PooledLeg::to_leg).collect(),
+        }
+    }
+}
+
+impl PooledLeg {
+    /// Its weight against its rollup's limit (W4).
+    pub(super) fn weight(&self) -> u64 {
+        leg_weight(&self.to_leg())
+    }
+
+    fn to_leg(&self) -> Leg {
+        let transactions = self.transactions.iter();
+        Leg {
+            chain_id: self.chain_id,
+            transactions: transactions
+                .map(PooledTransaction::to_transaction)
+                .collect(),
         }
     }
 }
@@ -177,10 +200,7 @@ impl Submission {
     #[must_use]
     pub fn to_item(&self) -> Item {
         match self {
-            Self::Transaction(transaction) => Item::Transaction {
-                chain_id: transaction.chain_id,
-                transaction: transaction.to_transaction(),
-            },
+            Self::Transaction(transaction) => transaction.to_item(),
             Self::Bundle(bundle) => Item::Bundle(bundle.to_bundle()),
         }
     }

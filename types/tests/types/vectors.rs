@@ -56,7 +56,7 @@ fn domain_tags_and_trees_are_pinned() {
             let preimage = Preimage::new(*tag).with(&1_u64);
             json!({
                 "tag": tag.text(),
-                "preimageOfOne": bytes(&preimage.bytes()),
+                "preimageOfOne": bytes(&preimage.clone().bytes()),
                 "hashOfOne": preimage.hash(),
             })
         })

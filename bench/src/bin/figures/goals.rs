@@ -24,7 +24,7 @@ const SINGLES: &str = "bundle::order/txs=10000 bundled=0 window=1000000";
 const BUNDLES: &str = "bundle::order/txs=10000 bundled=100 window=1000000";
 const SENDERS: &str = "mempool::insert_seal/txs=100000 pattern=senders";
 
-const GOALS: [Goal; 16] = [
+const GOALS: [Goal; 18] = [
     (CENTRE, Ask::PerSecond(4e6)),
     (BUNDLES, Ask::PerSecond(2e6)),
     (BUNDLES, Ask::Of(3.0, SINGLES)),
@@ -61,6 +61,8 @@ const GOALS: [Goal; 16] = [
         "mempool::insert_seal/txs=100000 pattern=evictions",
         Ask::Of(1.5, SENDERS),
     ),
+    ("ingest::decode_recover/data=0", Ask::OfLimit(1.05)),
+    ("ingest::decode_recover/data=100", Ask::OfLimit(1.05)),
     ("types::root/leaves=1000", Ask::OfLimit(1.1)),
     ("types::root/leaves=100000", Ask::OfLimit(1.1)),
     ("types::verify/bundle_proof", Ask::PerSecond(1e3)),

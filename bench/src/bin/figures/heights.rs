@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::blocks::{self, BlockSize};
 use crate::connection::Connection;
 use crate::dev_network::DevNetwork;
-use crate::wallet::Wallet;
+use cloverleaf_bench::Wallet;
 
 /// How long is measured, and how long the load runs before.
 const RUN: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::connection::Connection;
-use crate::wallet::Wallet;
+use cloverleaf_bench::Wallet;
 
 /// Measured times, sorted.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ mod readme;
 mod report;
 mod throughput;
 mod usage;
-mod wallet;
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use crate::{machine, plot, readme};
 const RUN_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What an element is compared with: how often what is done for it, one at a time.
-const LIMITS: [(&str, f64, &str); 8] = [
+const LIMITS: [(&str, f64, &str); 9] = [
     // A node of the tree over ids.
     ("bundle::order/", 1.0, "limits::sha256/bytes=65"),
     ("types::root/", 1.0, "limits::sha256/bytes=65"),
@@ -22,6 +22,8 @@ const LIMITS: [(&str, f64, &str); 8] = [
     ("bundle::prepare/", 1.0, "limits::keccak/bytes=200"),
     ("bundle::everything/", 1.0, "limits::keccak/bytes=200"),
     ("replica::intake/", 1.0, "limits::keccak/bytes=200"),
+    // The sender.
+    ("ingest::decode_recover/", 1.0, "limits::recover"),
     // Three parcels and proposals taken in, six votes by each of four.
     (
         "replica::height/validators=4 block=small",

@@ -11,8 +11,8 @@ use crate::dev_network::{DevNetwork, ROLLUPS};
 use crate::heights::{self, Heights};
 use crate::latency::{self, Latencies};
 use crate::throughput::{self, Throughput};
-use crate::wallet::Wallet;
 use crate::{machine, readme, report};
+use cloverleaf_bench::Wallet;
 
 /// Transactions whose latency is measured, each way.
 pub(crate) const LATENCIES: usize = 600;

@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::dev_network::DevNetwork;
 use crate::heights::count;
 use crate::usage::Usage;
-use crate::wallet::Wallet;
+use cloverleaf_bench::Wallet;
 
 /// How long is measured.
 const RUN: Duration = Duration::from_secs(20);

@@ -294,7 +294,8 @@ proptest! {
                 id: transaction_id(format!("{chain_id}/{sender}/{nonce}/{tip}").as_bytes()),
                 ..paying(chain_id, sender, nonce, tip)
             };
-            let count = pool.entries.iter().filter(|(_, entry)| entry.keys[0].0 == chain_id).count();
+            let of_rollup = |entry: &Entry| entry.keys().any(|key| key.0 == chain_id);
+            let count = pool.entries.iter().filter(|(_, entry)| of_rollup(entry)).count();
             let admitted = pool.admit(&alone(&sent), unknown);
             prop_assert!(pool.len() <= 12);
             if let Err(refusal) = admitted {

@@ -313,13 +313,15 @@ impl World {
             let is_shut = pool.throttle.is_shut(full, pool.undecided());
             assert!(is_shut, "{full} may have room, and something waits for it");
         }
-        let yielding = pool.room.yielding();
+        let yielding = pool.yielding.holding(&pool.entries);
         let claims = pool.entries.iter().flat_map(|(_, entry)| &entry.claims);
         let senders = claims.map(|claim| claim.sender);
         let gapped: BTreeSet<SenderKey> = senders
-            .filter(|sender| pool.queues[sender].has_gap())
+            .filter(|sender| pool.accounts.queue_of(sender).unwrap().has_gap())
             .collect();
         assert_eq!(pool.gapped, gapped);
+        let open = pool.accounts.iter().all(|it| !it.queue.is_empty());
+        assert!(open, "an account of which nothing is left is closed");
         for (id, entry) in pool.entries.iter() {
             assert!(!entry.state.is_ended());
             assert_eq!(sealed.contains(&id), entry.state.is_sealed());
@@ -328,10 +330,13 @@ impl World {
                 matches!(entry.state, State::Parked { .. }),
                 pool.gap_of(entry).is_some() && !entry.state.is_sealed()
             );
-            assert!(entry.keys.iter().all(|key| pool.holders[key] == id));
+            let mut keys = entry.keys();
+            assert!(keys.all(|key| pool.entries.holder_of(&key) == Some(id)));
+            let mut claims = entry.claims.iter();
+            assert!(claims.all(|it| pool.accounts[it.account].sender == it.sender));
             assert_eq!(yielding.contains(&id), self.may_give_way(id, entry));
-            held += entry.keys.len();
-            bytes += entry.parts.iter().map(|part| part.bytes).sum::<usize>();
+            held += entry.transactions().count();
+            bytes += entry.parts().map(|part| part.bytes).sum::<usize>();
         }
         assert_eq!((held, bytes), (pool.len(), pool.bytes()));
         let placed_twice = self.placed.iter().collect::<BTreeSet<_>>().len() < self.placed.len();

@@ -11,6 +11,7 @@ use cloverleaf_types::Height;
 
 use super::super::faults::Lost;
 use super::super::files::{Files, Found};
+use super::super::memo::RememberedSigner;
 use super::heard::Heard;
 use super::streams::hub;
 use super::{Effect, Host, Running, Sighting, Store};
@@ -66,7 +67,7 @@ impl Host {
             false => votes,
         };
         let recovered = Recovered {
-            signer: Arc::<cloverleaf_consensus::LocalSigner>::clone(&self.signer),
+            signer: Arc::new(self.remembered_signer()),
             recover: Arc::<super::Memo>::clone(&surroundings.recover),
             state,
             window,
@@ -181,6 +182,13 @@ impl Host {
         if let Some(commit) = self.writing.take().filter(|_| self.random.chance(500)) {
             self.store.write(&commit);
             self.saw(Sighting::Decided(commit));
+        }
+    }
+
+    fn remembered_signer(&self) -> RememberedSigner {
+        RememberedSigner {
+            signer: Arc::clone(&self.signer),
+            memo: Arc::clone(&self.surroundings.recover),
         }
     }
 }

@@ -13,15 +13,16 @@ const DATA_BYTE_GAS: u64 = 40;
 
 /// An account on one rollup, and its next nonce.
 #[derive(Debug)]
-pub(crate) struct Wallet {
-    pub(crate) chain_id: ChainId,
+pub struct Wallet {
+    /// Its rollup.
+    pub chain_id: ChainId,
     signer: LocalSigner,
     nonce: u64,
 }
 
 impl Wallet {
     /// The account of a name; the same name gives the same account.
-    pub(crate) fn new(name: &str, chain_id: ChainId) -> Result<Self> {
+    pub fn new(name: &str, chain_id: ChainId) -> Result<Self> {
         Ok(Self {
             chain_id,
             signer: LocalSigner::new(&keccak256(name).0)?,
@@ -29,17 +30,19 @@ impl Wallet {
         })
     }
 
-    pub(crate) fn address(&self) -> Address {
+    /// Who signs.
+    #[must_use]
+    pub fn address(&self) -> Address {
         self.signer.address()
     }
 
     /// Its next transfer of 1 wei.
-    pub(crate) fn transfer(&mut self) -> Result<Bytes> {
+    pub fn transfer(&mut self) -> Result<Bytes> {
         self.sign(Bytes::new())
     }
 
     /// Its next transaction, with data that nothing can compress.
-    pub(crate) fn with_data(&mut self, bytes: usize) -> Result<Bytes> {
+    pub fn with_data(&mut self, bytes: usize) -> Result<Bytes> {
         let words = (0_u64..).map(|word| keccak256(word.to_be_bytes()).0);
         let data: Vec<u8> = words.flatten().take(bytes).collect();
         self.sign(data.into())
