@@ -9,7 +9,7 @@ use cloverleaf_types::ChainId;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// Bytes of data in a transaction: none, as in a transfer, up to the longest that a pool takes.
+/// Bytes of data in a transaction: none, as in a transfer, up to nearly as many as a pool takes.
 const DATA_BYTES: [usize; 4] = [0, 100, 1_000, 100_000];
 
 fn decode_and_recover(criterion: &mut Criterion) {

@@ -5,8 +5,8 @@
 //!   nothing is lost between pool, lane and block ([`pool`]).
 //! * A sender's nonces leave this node in order, whatever is dropped on the way (A2, O4).
 //! * One slot of the own lane has one parcel, and the same slot re-sends the same bytes (L3, [`lane`]).
-//! * At most one parcel of a slot is ever acknowledged here, and only once it is durable (L4, A1,
-//!   [`parcels`]).
+//! * Of the parcels of a slot that may still be ordered at most one is acknowledged here, and only once
+//!   it is durable (L4, A1, [`parcels`]).
 //! * Nothing here reads a clock, a socket, a disk or a random number: time comes in as an argument,
 //!   what must be durable is handed out first and confirmed later.
 //!

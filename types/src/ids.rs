@@ -116,13 +116,14 @@ impl core::fmt::Display for Slot {
         write!(formatter, "{}/{}/{}", self.author, self.epoch, self.seq)
     }
 }
-/// Words of a name on a rollup, for hash tables: of a hash or an address half tells it from all others, so
-/// the rest costs a table more than it gives. Whoever looks for two with one half needs 2^64 tries.
+
+/// What a hash table hashes of a name on a rollup: the first 16 bytes of a hash or an address tell it from
+/// all others, and whoever looks for two with the same needs 2^64 tries.
 ///
 /// # Panics
 /// The name is shorter than 16 bytes.
 #[must_use]
-pub fn words_of(ChainId(chain_id): ChainId, name: &[u8]) -> [u64; 3] {
+pub fn hash_words(ChainId(chain_id): ChainId, name: &[u8]) -> [u64; 3] {
     let word = |at: usize| {
         let bytes = name[at..].first_chunk().expect("16 bytes at least");
         u64::from_le_bytes(*bytes)

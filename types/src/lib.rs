@@ -58,7 +58,7 @@ pub mod trust;
 pub use alloy_primitives::{Address, B256};
 pub use bound::Bound;
 pub use ids::{
-    ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, TransactionKey, words_of,
+    ChainId, Epoch, Height, NetworkId, Round, Slot, TransactionId, TransactionKey, hash_words,
 };
 
 pub use batch::{Batch, BatchDraft, BatchHeader, Span};

@@ -14,7 +14,7 @@ pub enum Accept {
     Store,
     /// It is here already.
     Duplicate,
-    /// A block has taken its slot.
+    /// A block has taken its slot, or the one before it with another parcel than it follows.
     Old,
     /// Its author is no validator of the next height.
     Stranger,
@@ -58,6 +58,10 @@ impl Parcels {
         let chain = self.lanes.entry(slot.author).or_default();
         let weight = chain.weight().saturating_add(prepared.parcel.weight());
         let fits = weight <= self.config.outstanding_weight_max || slot.author == self.config.own;
+        // One that a proposal names is taken in to be judged, until the height is decided.
+        if chain.is_dead(prepared.parcel.header()) && !named {
+            return Accept::Old;
+        }
         match chain.place(slot) {
             Place::Old => Accept::Old,
             Place::Beyond => Accept::OutOfWindow,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::{LastCut, Prepared};
 use cloverleaf_types::limits::LANE_WINDOW_PARCELS;
-use cloverleaf_types::{B256, Epoch, Height, Slot};
+use cloverleaf_types::{B256, Epoch, Height, ParcelHeader, Slot};
 
 /// Most epochs of one lane that are held: the one that ends and the one that begins (L4).
 const EPOCHS_MAX: usize = 2;
@@ -32,7 +32,7 @@ pub(super) type Held256 = HashMap<B256, Held>;
 /// The parcels of one slot.
 #[derive(Clone, Debug)]
 struct Siblings {
-    /// The first well-formed one that came: the only one that is ever acked (L4).
+    /// The first well-formed one that came: the only one that is acked (L4).
     first: B256,
     /// Others, which a proposal names.
     others: Vec<B256>,
@@ -100,6 +100,14 @@ impl Chain {
             .flatten()
     }
 
+    /// True for a parcel that comes right after the last cut and does not follow it.
+    pub(super) fn is_dead(&self, header: &ParcelHeader) -> bool {
+        self.cut.as_ref().is_some_and(|cut| {
+            let is_next = (header.epoch, header.seq) == (cut.epoch, cut.seq + 1);
+            is_next && !follows(header, cut.hash, cut.seen)
+        })
+    }
+
     /// Where a slot stands (L2, L4): the window, and at most two epochs.
     pub(super) fn place(&self, slot: Slot) -> Place {
         let Some(base) = self.base(slot.epoch) else {
@@ -161,8 +169,7 @@ impl Chain {
         let hash = self.first(epoch, tip.count)?;
         let next = held.get(&hash).filter(|held| held.stored)?;
         let header = next.prepared.parcel.header();
-        let follows = header.prev == tip.hash && header.seen >= tip.seen;
-        follows.then_some(Tip {
+        follows(header, tip.hash, tip.seen).then_some(Tip {
             count: tip.count + 1,
             hash,
             seen: header.seen,
@@ -172,11 +179,33 @@ impl Chain {
     /// Follows a cut: forgets what it took and what it left behind in lower epochs. Returns what was
     /// forgotten.
     pub(super) fn cut_at(&mut self, cut: LastCut, held: &mut Held256) -> Vec<(Slot, B256)> {
-        if self.cut == Some(cut) {
-            return Vec::new();
+        let is_same = self.cut.replace(cut) == Some(cut);
+        let next = (cut.epoch, cut.seq + 1);
+        let mut forgotten = self.forget_dead(next, held);
+        if !is_same || !forgotten.is_empty() {
+            forgotten.extend(self.forget_below(next, held));
         }
-        self.cut = Some(cut);
-        self.forget_below((cut.epoch, cut.seq + 1), held)
+        forgotten
+    }
+
+    /// Forgets what stands in the slot after the cut and does not follow it, since an author that signed
+    /// twice has signed it: it can never be ordered, and would keep out what can.
+    fn forget_dead(&mut self, next: (Epoch, u64), held: &mut Held256) -> Vec<(Slot, B256)> {
+        let Some(siblings) = self.slots.remove(&next) else {
+            return Vec::new();
+        };
+        let all = core::iter::once(siblings.first).chain(siblings.others);
+        let may_follow = |hash: &B256| {
+            let held = held.get(hash);
+            held.is_some_and(|held| !self.is_dead(held.prepared.parcel.header()))
+        };
+        let (mut alive, dead): (Vec<B256>, Vec<B256>) = all.partition(may_follow);
+        if !alive.is_empty() {
+            let first = alive.remove(0);
+            let others = alive;
+            self.slots.insert(next, Siblings { first, others });
+        }
+        self.forget(dead, held)
     }
 
     fn forget_below(&mut self, first: (Epoch, u64), held: &mut Held256) -> Vec<(Slot, B256)> {
@@ -253,4 +282,9 @@ impl Chain {
             core::cmp::Ordering::Greater => Some(start(cut.seen)),
         }
     }
+}
+
+/// L2: whether a parcel may come after one with this hash and this `seen`.
+fn follows(header: &ParcelHeader, hash: B256, seen: Height) -> bool {
+    header.prev == hash && header.seen >= seen
 }

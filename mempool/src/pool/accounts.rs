@@ -5,7 +5,7 @@ use core::ops::{Index, IndexMut};
 use slab::Slab;
 
 use super::entry::SenderKey;
-use super::place::{self, Places};
+use super::places::{Places, to_index, to_place};
 use super::queue::Queue;
 
 /// Names a sender's account as long as something of the sender is in the pool.
@@ -35,7 +35,7 @@ pub(super) struct Accounts {
 
 impl Accounts {
     pub(super) fn find(&self, sender: &SenderKey) -> Option<AccountId> {
-        let is_at = |place| self.accounts[place::index(place)].sender == *sender;
+        let is_at = |place| self.accounts[to_index(place)].sender == *sender;
         self.by_sender.find(sender, is_at).map(AccountId)
     }
 
@@ -51,14 +51,14 @@ impl Accounts {
             queue,
             is_gapped: false,
         };
-        let place = place::place(self.accounts.insert(account));
+        let place = to_place(self.accounts.insert(account));
         self.by_sender.insert(&sender, place);
         AccountId(place)
     }
 
     /// Nothing of the sender is here any more.
     pub(super) fn close(&mut self, AccountId(place): AccountId) {
-        let closed = self.accounts.remove(place::index(place));
+        let closed = self.accounts.remove(to_index(place));
         self.by_sender.remove(&closed.sender, place);
     }
 
@@ -72,12 +72,12 @@ impl Index<AccountId> for Accounts {
     type Output = Account;
 
     fn index(&self, AccountId(place): AccountId) -> &Account {
-        &self.accounts[place::index(place)]
+        &self.accounts[to_index(place)]
     }
 }
 
 impl IndexMut<AccountId> for Accounts {
     fn index_mut(&mut self, AccountId(place): AccountId) -> &mut Account {
-        &mut self.accounts[place::index(place)]
+        &mut self.accounts[to_index(place)]
     }
 }

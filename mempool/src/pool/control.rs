@@ -27,6 +27,11 @@ impl PooledTransaction {
     ) -> Result<Self, Refusal> {
         let verified = verified_control(&raw, state.network(), recover)?;
         let (signer, nonce) = (verified.signer, verified.draft.nonce);
+        if nonce == u64::MAX {
+            return Err(Refusal::BadControl {
+                what: "no nonce can follow the highest".to_owned(),
+            });
+        }
         let known = state.authority() == signer
             || state
                 .rollups()

@@ -6,7 +6,7 @@ use cloverleaf_types::TransactionKey;
 use slab::Slab;
 
 use super::entry::Entry;
-use super::place::{self, Places};
+use super::places::{Places, to_index, to_place};
 
 /// Names an entry; rises with every admission, so it is also the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ impl Entries {
     }
 
     pub(super) fn insert(&mut self, mut entry: Entry) -> EntryId {
-        let place = place::place(self.entries.vacant_key());
+        let place = to_place(self.entries.vacant_key());
         for key in entry.keys() {
             self.by_transaction.insert(&key, place);
         }
@@ -46,18 +46,18 @@ impl Entries {
     }
 
     pub(super) fn get(&self, id: EntryId) -> Option<&Entry> {
-        let entry = self.entries.get(place::index(id.place))?;
+        let entry = self.entries.get(to_index(id.place))?;
         (entry.arrival == id.arrival).then_some(entry)
     }
 
     pub(super) fn get_mut(&mut self, id: EntryId) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(place::index(id.place))?;
+        let entry = self.entries.get_mut(to_index(id.place))?;
         (entry.arrival == id.arrival).then_some(entry)
     }
 
     /// Which entry holds a transaction; a transaction is in the pool once.
     pub(super) fn holder_of(&self, key: &TransactionKey) -> Option<EntryId> {
-        let at = |place| &self.entries[place::index(place)];
+        let at = |place| &self.entries[to_index(place)];
         let is_at = |place| at(place).keys().any(|held| held == *key);
         let place = self.by_transaction.find(key, is_at)?;
         let arrival = at(place).arrival;
@@ -66,7 +66,7 @@ impl Entries {
 
     pub(super) fn remove(&mut self, id: EntryId) -> Option<Entry> {
         self.get(id)?;
-        let entry = self.entries.remove(place::index(id.place));
+        let entry = self.entries.remove(to_index(id.place));
         for key in entry.keys() {
             self.by_transaction.remove(&key, id.place);
         }
@@ -77,7 +77,7 @@ impl Entries {
     pub(super) fn iter(&self) -> impl Iterator<Item = (EntryId, &Entry)> {
         let id = |(key, entry): (usize, &Entry)| EntryId {
             arrival: entry.arrival,
-            place: place::place(key),
+            place: to_place(key),
         };
         self.entries.iter().map(move |found| (id(found), found.1))
     }

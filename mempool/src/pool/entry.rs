@@ -51,7 +51,7 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// Power f + 1 held it once: it must end committed or dropped, so it never gives way.
     pub(super) promised: bool,
-    /// It stands in its rollup's line.
+    /// It stands in its rollup's line, or waits beside it for another rollup that is full.
     pub(super) in_line: bool,
     /// It may give way in a full pool, as one that is pending or not.
     pub(super) yields: Option<bool>,
@@ -60,12 +60,12 @@ pub(super) struct Entry {
 #[derive(Clone, Debug)]
 enum Content {
     Alone(PooledTransaction),
-    Bundle(Box<Legs>),
+    Bundle(Box<Bundled>),
 }
 
 /// A bundle, and what is looked up of it.
 #[derive(Clone, Debug)]
-struct Legs {
+struct Bundled {
     bundle: PooledBundle,
     /// One for each leg.
     parts: Vec<Part>,
@@ -77,8 +77,8 @@ impl Entry {
     pub(super) fn new(submission: &Submission) -> Self {
         let content = match submission {
             Submission::Transaction(found) => Content::Alone(found.clone()),
-            Submission::Bundle(bundle) => Content::Bundle(Box::new(Legs {
-                parts: Vec::with_capacity(bundle.legs.len()),
+            Submission::Bundle(bundle) => Content::Bundle(Box::new(Bundled {
+                parts: Vec::new(),
                 elsewhere: Vec::new(),
                 bundle: bundle.clone(),
             })),
@@ -107,7 +107,7 @@ impl Entry {
     pub(super) fn name(&self) -> Name {
         match &self.content {
             Content::Alone(found) => Name::Transaction(found.key()),
-            Content::Bundle(legs) => Name::Bundle(legs.bundle.hash),
+            Content::Bundle(bundled) => Name::Bundle(bundled.bundle.hash),
         }
     }
 
@@ -118,14 +118,14 @@ impl Entry {
     pub(super) fn terms(&self) -> Option<&Terms> {
         match &self.content {
             Content::Alone(_) => None,
-            Content::Bundle(legs) => Some(&legs.bundle.terms),
+            Content::Bundle(bundled) => Some(&bundled.bundle.terms),
         }
     }
 
     pub(super) fn received_ms(&self) -> u64 {
         match &self.content {
             Content::Alone(found) => found.received_ms,
-            Content::Bundle(legs) => legs.bundle.received_ms,
+            Content::Bundle(bundled) => bundled.bundle.received_ms,
         }
     }
 
@@ -133,7 +133,7 @@ impl Entry {
     pub(super) fn to_item(&self) -> Item {
         match &self.content {
             Content::Alone(found) => found.to_item(),
-            Content::Bundle(legs) => Item::Bundle(legs.bundle.to_bundle()),
+            Content::Bundle(bundled) => Item::Bundle(bundled.bundle.to_bundle()),
         }
     }
 
@@ -141,7 +141,7 @@ impl Entry {
     pub(super) fn transactions(&self) -> impl Iterator<Item = &PooledTransaction> {
         let (alone, legs) = match &self.content {
             Content::Alone(found) => (Some(found), &[][..]),
-            Content::Bundle(legs) => (None, &legs.bundle.legs[..]),
+            Content::Bundle(bundled) => (None, &bundled.bundle.legs[..]),
         };
         let in_legs = legs.iter().flat_map(|leg| &leg.transactions);
         alone.into_iter().chain(in_legs)
@@ -156,7 +156,7 @@ impl Entry {
     pub(super) fn parts(&self) -> impl DoubleEndedIterator<Item = Part> {
         let (alone, legs) = match &self.content {
             Content::Alone(found) => (Some(part_of(found)), &[][..]),
-            Content::Bundle(legs) => (None, &legs.parts[..]),
+            Content::Bundle(bundled) => (None, &bundled.parts[..]),
         };
         alone.into_iter().chain(legs.iter().copied())
     }
@@ -165,14 +165,14 @@ impl Entry {
     pub(super) fn elsewhere(&self) -> &[(TransactionKey, Height)] {
         match &self.content {
             Content::Alone(_) => &[],
-            Content::Bundle(legs) => &legs.elsewhere,
+            Content::Bundle(bundled) => &bundled.elsewhere,
         }
     }
 
     /// Another lane carried a transaction of this bundle.
     pub(super) fn carried_elsewhere(&mut self, key: TransactionKey, height: Height) {
-        if let Content::Bundle(legs) = &mut self.content {
-            legs.elsewhere.push((key, height));
+        if let Content::Bundle(bundled) = &mut self.content {
+            bundled.elsewhere.push((key, height));
         }
     }
 
@@ -247,8 +247,8 @@ impl Entry {
     pub(super) fn leg_of(&self, key: &TransactionKey) -> (Option<usize>, Option<TransactionId>) {
         match &self.content {
             Content::Alone(_) => (None, None),
-            Content::Bundle(legs) => {
-                let mut legs = legs.bundle.legs.iter();
+            Content::Bundle(bundled) => {
+                let mut legs = bundled.bundle.legs.iter();
                 let leg = legs.position(|leg| leg.chain_id == key.0);
                 (leg, Some(key.1))
             }
@@ -257,10 +257,10 @@ impl Entry {
 
     /// The id of the transaction at a place of a bundle.
     pub(super) fn id_at(&self, leg: usize, transaction: usize) -> Option<TransactionId> {
-        let Content::Bundle(legs) = &self.content else {
+        let Content::Bundle(bundled) = &self.content else {
             return None;
         };
-        let before = legs.bundle.legs.iter().take(leg);
+        let before = bundled.bundle.legs.iter().take(leg);
         let before: usize = before.map(|leg| leg.transactions.len()).sum();
         self.transactions()
             .nth(before + transaction)
@@ -271,8 +271,8 @@ impl Entry {
         match &mut self.content {
             Content::Alone(found) if found.chain_id == chain_id => core::slice::from_mut(found),
             Content::Alone(_) => &mut [],
-            Content::Bundle(legs) => {
-                let mut legs = legs.bundle.legs.iter_mut();
+            Content::Bundle(bundled) => {
+                let mut legs = bundled.bundle.legs.iter_mut();
                 let leg = legs.find(|leg| leg.chain_id == chain_id);
                 leg.map_or(&mut [], |leg| &mut leg.transactions)
             }
@@ -282,8 +282,8 @@ impl Entry {
     /// W4.
     fn weigh(&mut self) {
         self.weight = item_weight(&self.to_item());
-        if let Content::Bundle(legs) = &mut self.content {
-            legs.parts = legs.bundle.legs.iter().map(part_of_leg).collect();
+        if let Content::Bundle(bundled) = &mut self.content {
+            bundled.parts = bundled.bundle.legs.iter().map(part_of_leg).collect();
         }
     }
 }

@@ -35,7 +35,7 @@ mod entries;
 mod entry;
 mod gas;
 mod nonces;
-mod place;
+mod places;
 mod queue;
 mod ready;
 mod recent;

@@ -8,16 +8,19 @@ use std::collections::{BTreeSet, VecDeque};
 /// Few gaps are not worth closing.
 const GAPS_MIN: usize = 64;
 
+/// Room for so many values is kept when none are left: what a row had at most is not kept for ever.
+const ROOM_KEPT: usize = 1_024;
+
 /// Values in their order, each once.
 #[derive(Clone, Debug)]
 pub(super) struct Rising<K> {
-    row: VecDeque<Place<K>>,
+    row: VecDeque<Cell<K>>,
     gaps: usize,
     late: BTreeSet<K>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place<K> {
+struct Cell<K> {
     key: K,
     is_gap: bool,
 }
@@ -43,8 +46,9 @@ impl<K: Copy + Ord> Rising<K> {
 
     /// Adds a value; returns false if it was here.
     pub(super) fn insert(&mut self, key: K) -> bool {
-        if self.row.back().is_none_or(|last| last.key < key) {
-            self.row.push_back(Place { key, is_gap: false });
+        let is_above_row = self.row.back().is_none_or(|last| last.key < key);
+        if is_above_row && self.late.last().is_none_or(|last| *last < key) {
+            self.row.push_back(Cell { key, is_gap: false });
             return true;
         }
         match self.find(&key) {
@@ -74,7 +78,7 @@ impl<K: Copy + Ord> Rising<K> {
 
     pub(super) fn first(&self) -> Option<K> {
         // No gap is ever the first.
-        let row = self.row.front().map(|place| place.key);
+        let row = self.row.front().map(|cell| cell.key);
         let late = self.late.first().copied();
         row.into_iter().chain(late).min()
     }
@@ -87,8 +91,8 @@ impl<K: Copy + Ord> Rising<K> {
 
     /// All of them; those that came late are last.
     pub(super) fn iter(&self) -> impl Iterator<Item = K> {
-        let standing = self.row.iter().filter(|place| !place.is_gap);
-        let standing = standing.map(|place| place.key);
+        let standing = self.row.iter().filter(|cell| !cell.is_gap);
+        let standing = standing.map(|cell| cell.key);
         standing.chain(self.late.iter().copied())
     }
 
@@ -96,7 +100,7 @@ impl<K: Copy + Ord> Rising<K> {
         if self.row.front().is_some_and(|first| first.key == *key) {
             return Some(0);
         }
-        let found = self.row.binary_search_by(|place| place.key.cmp(key));
+        let found = self.row.binary_search_by(|cell| cell.key.cmp(key));
         found.ok()
     }
 
@@ -106,8 +110,11 @@ impl<K: Copy + Ord> Rising<K> {
             self.gaps -= 1;
         }
         if self.gaps > GAPS_MIN && 2 * self.gaps > self.row.len() {
-            self.row.retain(|place| !place.is_gap);
+            self.row.retain(|cell| !cell.is_gap);
             self.gaps = 0;
+        }
+        if self.row.is_empty() {
+            self.row.shrink_to(ROOM_KEPT);
         }
     }
 }
@@ -118,14 +125,39 @@ mod tests {
 
     use super::*;
 
-    /// A value to add or to remove; most rise.
+    /// Values to add or to remove; most rise. Of few, a set is often empty; of many, it has many gaps.
     fn steps() -> impl Strategy<Value = Vec<(u16, bool)>> {
-        let step = (0..600_u16, prop::bool::weighted(0.6), any::<bool>());
-        let steps = prop::collection::vec(step, 0..600).prop_map(|steps| {
-            let steps = steps.into_iter().zip(0..);
-            steps.map(|((any, rises, added), now)| (if rises { now } else { any }, added))
-        });
-        steps.prop_map(Iterator::collect)
+        let values = prop_oneof![Just(12_u16), Just(600)];
+        values.prop_flat_map(|values| {
+            let step = (0..values, prop::bool::weighted(0.6), any::<bool>());
+            prop::collection::vec(step, 0..600).prop_map(move |steps| {
+                let steps = steps.into_iter().zip(0..);
+                let value = |any, rises, now| if rises { now % values } else { any };
+                let step = |((any, rises, added), now)| (value(any, rises, now), added);
+                steps.map(step).collect()
+            })
+        })
+    }
+
+    #[test]
+    fn what_came_late_is_here_once_although_all_that_rose_is_gone() {
+        let mut rising = Rising::default();
+        assert!(rising.insert(10) && rising.insert(5) && rising.remove(&10));
+        assert!(!rising.insert(5));
+        assert_eq!(
+            (rising.len(), rising.pop_first(), rising.len()),
+            (1, Some(5), 0)
+        );
+    }
+
+    #[test]
+    fn room_of_many_is_given_back_when_none_is_left() {
+        let mut rising = Rising::default();
+        for value in 0..100_000 {
+            rising.insert(value);
+        }
+        while rising.pop_first().is_some() {}
+        assert!(rising.row.capacity() < 2 * ROOM_KEPT);
     }
 
     proptest! {

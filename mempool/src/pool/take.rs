@@ -77,6 +77,7 @@ impl Pool {
             let mut entry = Entry::new(submission);
             // It may have been available before the restart.
             entry.promised = true;
+            self.leave_taken(&mut entry);
             let holder = |key| self.entries.holder_of(&key);
             let known = entry.keys().any(|key| holder(key).is_some());
             let id = if known {
@@ -92,6 +93,15 @@ impl Pool {
             restored.push(id);
         }
         self.sealed.insert(slot, restored);
+    }
+
+    /// What an earlier parcel holds has a nonce; of two for one, which the sender of what another lane had
+    /// carried may have sent, the second waits for its fate without it.
+    fn leave_taken(&self, entry: &mut Entry) {
+        entry.claims.retain(|claim| {
+            let queue = self.accounts.queue_of(&claim.sender);
+            queue.is_none_or(|queue| queue.occupant(claim.nonce).is_none())
+        });
     }
 
     /// O3, after a restart: a block found the rollup full for this lane, and the parcels up to `drain`

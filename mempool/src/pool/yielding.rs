@@ -1,7 +1,7 @@
 //! What may give way in a full pool, rollup by rollup in the order in which it does.
 //!
 //! Most of it never has to, so nothing is looked for to take it out: what may not any more stays here until
-//! it is the next, or most is such.
+//! it is the next, or most is such, or nothing of its rollup may give way.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -11,8 +11,11 @@ use cloverleaf_types::ChainId;
 use super::entries::{Entries, EntryId};
 use super::entry::Part;
 
-/// Few ranks of what may not give way any more are not worth looking for. Tests have small pools.
-const STALE_MIN: usize = if cfg!(test) { 3 } else { 64 };
+/// Few ranks of what may not give way any more are not worth looking for.
+const STALE_MIN: usize = 8;
+
+/// Room for so many ranks is kept when none are left: what a rollup had at most is not kept for ever.
+const ROOM_KEPT: usize = 1_024;
 
 /// In which order a rollup's entries give way: first what is parked, then by price, then the youngest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +85,9 @@ impl Yielding {
         for part in parts {
             if let Some(ranks) = self.rollups.get_mut(&part.chain_id) {
                 ranks.holding -= 1;
+                if ranks.holding == 0 {
+                    ranks.clear();
+                }
             }
         }
     }
@@ -97,15 +103,17 @@ impl Yielding {
         let mut passed = Vec::new();
         let mut first = None;
         while let Some(rank) = ranks.pop() {
-            if rank.holds(entries) {
-                passed.push(rank);
-                if !stays(rank.entry()) {
-                    first = Some(rank);
-                    break;
-                }
+            // What may give way again may be here twice, one behind the other.
+            if !rank.holds(entries) || passed.last() == Some(&rank) {
+                continue;
+            }
+            passed.push(rank);
+            if !stays(rank.entry()) {
+                first = Some(rank);
+                break;
             }
         }
-        // The last of them is the first that stood here, so that all fall again.
+        // The highest first, so that all fall again.
         passed.into_iter().rev().for_each(|rank| ranks.push(rank));
         first
     }
@@ -146,12 +154,18 @@ impl Ranks {
         if self.falling.len() + self.others.len() < STALE_MIN + 2 * self.holding {
             return;
         }
-        let mut holding: Vec<Rank> = self.iter().copied().collect();
-        holding.retain(|rank| rank.holds(entries));
+        let holding = self.iter().filter(|rank| rank.holds(entries));
+        let mut holding: Vec<Rank> = holding.copied().collect();
         holding.sort_unstable_by_key(|rank| Reverse(*rank));
         // What may give way again is here twice, until now.
         holding.dedup();
         self.falling = holding;
-        self.others.clear();
+        self.others = BinaryHeap::new();
+    }
+
+    fn clear(&mut self) {
+        self.falling.clear();
+        self.falling.shrink_to(ROOM_KEPT);
+        self.others = BinaryHeap::new();
     }
 }

@@ -9,6 +9,7 @@ mod readers;
 mod slow;
 mod websocket;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ use cloverleaf_testnet::hostile::Source;
 use cloverleaf_testnet::hostile::limits::Held;
 use cloverleaf_testnet::load::{Signed, Wallet};
 use cloverleaf_testnet::process::{Stopwatch, Usage};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::siege::{CHAINS, Figures, Honest, NODES, Siege};
 use crate::row::{Counts, Ended, Row, Tally};
@@ -156,7 +157,27 @@ struct Sum {
     hostile: Figures,
     slowest: (u64, &'static str),
     memory_bytes: u64,
-    later: JoinSet<(u64, &'static str, Result<(), String>)>,
+    later: JoinSet<EndedLater>,
+    /// What the node holds at most for each unit that is still to end, in bytes.
+    held_bytes: BTreeMap<u64, u64>,
+}
+
+/// The unit and the name of an attack, and how it ended.
+type EndedLater = (u64, &'static str, Result<(), String>);
+
+impl Sum {
+    fn ended(
+        &mut self,
+        ended: Result<EndedLater, JoinError>,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let (unit, name, ended) = ended.map_err(|error| error.to_string())?;
+        self.held_bytes.remove(&unit);
+        if let Err(problem) = ended {
+            tally.break_at(unit, format!("{name}: {problem}"));
+        }
+        Ok(())
+    }
 }
 
 fn attack_all(units: Range<u64>, tally: &mut Tally) -> Result<(), String> {
@@ -171,9 +192,13 @@ fn attack_all(units: Range<u64>, tally: &mut Tally) -> Result<(), String> {
         slowest: (0, "none"),
         memory_bytes: 0,
         later: JoinSet::new(),
+        held_bytes: BTreeMap::new(),
     };
     let before = siege.vitals(NODE)?;
     for unit in units.clone() {
+        while let Some(ended) = sum.later.try_join_next() {
+            sum.ended(ended, tally)?;
+        }
         let index = usize::try_from(unit % all()).unwrap_or(0);
         let attack = &ATTACKS[index];
         let target = target(&siege, unit, long_batch)?;
@@ -189,10 +214,7 @@ fn attack_all(units: Range<u64>, tally: &mut Tally) -> Result<(), String> {
         }
     }
     while let Some(ended) = siege.runtime().block_on(sum.later.join_next()) {
-        let (unit, name, ended) = ended.map_err(|error| error.to_string())?;
-        if let Err(problem) = ended {
-            tally.break_at(unit, format!("{name}: {problem}"));
-        }
+        sum.ended(ended, tally)?;
     }
     siege.wait_for_descriptors(NODE, before)?;
     note(&sum, units.end > SMALL_SEEDS * all(), tally);
@@ -238,22 +260,26 @@ fn attack_once(
     );
     sum.slowest = sum.slowest.max((figures.answer_p99_ms(), attack.name));
     sum.hostile.add(&figures);
-    check_memory(before, most, &(attack.held)(target), sum)?;
+    let held_bytes = (attack.held)(target).bytes_max();
+    check_memory(before, most, held_bytes, sum)?;
     siege.wait("a block is decided", || siege.tip() > tip)?;
     let attacked = attacked?;
     if let Some(later) = attacked.later {
         let (name, handle) = (attack.name, siege.runtime().handle());
         let waited = async move { (unit, name, later.await) };
         sum.later.spawn_on(waited, handle);
+        sum.held_bytes.insert(unit, held_bytes);
     }
     Ok(attacked.acts)
 }
 
-fn check_memory(before: Usage, most: Usage, held: &Held, sum: &mut Sum) -> Result<(), String> {
+/// What attacks that are still to end take meanwhile is theirs.
+fn check_memory(before: Usage, most: Usage, held: u64, sum: &mut Sum) -> Result<(), String> {
     let more = most.memory_bytes.saturating_sub(before.memory_bytes);
     sum.memory_bytes = sum.memory_bytes.max(more);
-    if more > held.bytes_max() {
-        let (more, most) = (more >> 20, held.bytes_max() >> 20);
+    let bytes_max = held + sum.held_bytes.values().sum::<u64>();
+    if more > bytes_max {
+        let (more, most) = (more >> 20, bytes_max >> 20);
         return Err(format!(
             "the node took {more} MiB more; by its limits at most {most}"
         ));

@@ -52,6 +52,30 @@ fn second_parcel_of_a_slot_is_evidence_and_never_acked() {
     assert_eq!(parcels.ack(), [entry(&lane[1])]);
 }
 
+/// What the others do not hold they could not order, and its author would be kept out for ever.
+#[test]
+fn first_parcel_that_does_not_follow_the_cut_gives_its_slot_to_one_that_does() {
+    let mut parcels = parcels();
+    let [one, other] = [10, 20].map(|tag| {
+        let first = parcel(slot(2, 0, 0), B256::ZERO, 0, tag, vec![item(1)]);
+        let second = parcel(slot(2, 0, 1), first.hash(), 0, tag + 1, vec![item(2)]);
+        [first, second]
+    });
+    store(&mut parcels, &one);
+    parcels.on_proposal(&[cut_entry(&other[0])], address(3), 0);
+    accept(&mut parcels, &other[0]);
+    parcels.stored(other[0].hash());
+    let mut forgotten = decide(&mut parcels, &[&other[0]]);
+    forgotten.sort();
+    let mut gone = [&one[0], &one[1], &other[0]].map(|it| (it.slot(), it.hash()));
+    gone.sort();
+    assert_eq!(forgotten, gone);
+
+    assert!(matches!(accept(&mut parcels, &one[1]), Accept::Old));
+    store(&mut parcels, &other[1..]);
+    assert_eq!(parcels.ack(), [entry(&other[1])]);
+}
+
 #[test]
 fn chain_with_a_false_link_or_a_falling_seen_is_not_acked() {
     let mut parcels = parcels();

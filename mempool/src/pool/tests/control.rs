@@ -115,6 +115,7 @@ fn control_transaction_is_refused_with_what_is_wrong() {
     assert!(refused(raw(AUTHORITY, 0, retired)).contains("902 is not registered"));
     let elsewhere = raw_for(B256::repeat_byte(9), OPERATOR, 0, pause());
     assert!(refused(elsewhere).contains("for network"));
+    assert!(refused(raw(OPERATOR, u64::MAX, pause())).contains("no nonce can follow"));
     let junk = take_in(Bytes::from_static(b"junk")).unwrap_err();
     assert_eq!(junk.reason(), "malformedRlp");
 }

@@ -326,6 +326,7 @@ impl World {
             assert!(!entry.state.is_ended());
             assert_eq!(sealed.contains(&id), entry.state.is_sealed());
             assert_eq!(ready.contains(&id), pool.may_be_sealed(id, entry));
+            assert_eq!(ready.contains(&id), entry.in_line);
             assert_eq!(
                 matches!(entry.state, State::Parked { .. }),
                 pool.gap_of(entry).is_some() && !entry.state.is_sealed()

@@ -65,3 +65,43 @@ fn rollup_that_was_full_before_its_author_was_removed_is_served_when_the_author_
     admit(&mut pool, &alone(&later));
     assert_eq!(take(&mut pool, 2), ids_of(&[&later]));
 }
+
+/// Two own parcels with a transaction of one nonce each: the sender sent the second after another lane had
+/// carried the first, which its author's pool forgot.
+fn pool_with_one_nonce_in_two_parcels() -> (Pool, [PooledTransaction; 2]) {
+    let mut pool = pool();
+    let both = [0, 1].map(|tag| tagged(R1, 1, 5, tag));
+    for (slot, found) in (0..).map(own).zip(&both) {
+        pool.restore(slot, &[alone(found)]);
+    }
+    (pool, both)
+}
+
+#[test]
+fn both_of_one_nonce_in_two_restored_parcels_end_when_their_author_is_removed() {
+    let (mut pool, both) = pool_with_one_nonce_in_two_parcels();
+    pool.on_removed();
+    let state = |found: &PooledTransaction| pool.state(&name(found)).unwrap();
+    assert!(both.iter().all(|found| state(found).is_ended()));
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn both_of_one_nonce_in_two_restored_parcels_have_their_own_fate() {
+    let (mut pool, [first, second]) = pool_with_one_nonce_in_two_parcels();
+    let stranger = transaction(R1, 2, 0);
+    decide(
+        &mut pool,
+        &[],
+        Some(1),
+        &[
+            dropped(0, 0, DropReason::Duplicate),
+            dropped(1, 0, DropReason::RollupFull),
+        ],
+    );
+    let state = pool.state(&name(&first));
+    assert!(matches!(state, Some(State::Dropped { .. })), "{state:?}");
+    admit(&mut pool, &alone(&stranger));
+    // What comes back is sealed again although its nonce is not counted.
+    assert_eq!(take(&mut pool, 2), ids_of(&[&second, &stranger]));
+}

@@ -2,8 +2,7 @@
 
 use core::hash::{BuildHasher as _, Hasher as _};
 
-use cloverleaf_types::words_of;
-use cloverleaf_types::{Address, ChainId, TransactionKey};
+use cloverleaf_types::{Address, ChainId, TransactionKey, hash_words};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -33,13 +32,13 @@ pub(super) trait Key {
 
 impl Key for TransactionKey {
     fn words(&self) -> [u64; 3] {
-        words_of(self.0, &self.1.0)
+        hash_words(self.0, &self.1.0)
     }
 }
 
 impl Key for (ChainId, Address) {
     fn words(&self) -> [u64; 3] {
-        words_of(self.0, &self.1.0.0)
+        hash_words(self.0, &self.1.0.0)
     }
 }
 
@@ -92,12 +91,12 @@ impl Places {
 }
 
 /// Of a slab's key.
-pub(super) fn place(key: usize) -> u32 {
-    u32::try_from(key).expect("a pool has less than four billion entries")
+pub(super) fn to_place(key: usize) -> u32 {
+    u32::try_from(key).expect("a pool holds less than four billion things")
 }
 
 /// Of a place, to a slab.
-pub(super) fn index(place: u32) -> usize {
+pub(super) fn to_index(place: u32) -> usize {
     usize::try_from(place).expect("an address has 32 bits at least")
 }
 
@@ -115,15 +114,15 @@ mod tests {
             let mut id = B256::repeat_byte(7);
             id[31] = end;
             let key = (ChainId(1), id);
-            let is_at = |place| kept[index(place)] == key;
+            let is_at = |place| kept[to_index(place)] == key;
             assert_eq!(places.find(&key, is_at), None);
-            places.insert(&key, place(kept.len()));
+            places.insert(&key, to_place(kept.len()));
             kept.push(key);
         }
         for (at, key) in kept.iter().enumerate() {
-            let is_at = |place| kept[index(place)] == *key;
-            assert_eq!(places.find(key, is_at), Some(place(at)));
-            places.remove(key, place(at));
+            let is_at = |place| kept[to_index(place)] == *key;
+            assert_eq!(places.find(key, is_at), Some(to_place(at)));
+            places.remove(key, to_place(at));
             assert_eq!(places.find(key, is_at), None);
         }
         assert_eq!(places.len(), 0);
