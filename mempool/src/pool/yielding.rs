@@ -118,6 +118,13 @@ impl Yielding {
         first
     }
 
+    /// How often an entry's ranks are here, whether they hold or not.
+    #[cfg(test)]
+    pub(super) fn ranks_of(&self, id: EntryId) -> usize {
+        let ranks = self.rollups.values().flat_map(Ranks::iter);
+        ranks.filter(|rank| rank.entry() == id).count()
+    }
+
     #[cfg(test)]
     pub(super) fn holding(&self, entries: &Entries) -> std::collections::BTreeSet<EntryId> {
         let ranks = self.rollups.values().flat_map(Ranks::iter);

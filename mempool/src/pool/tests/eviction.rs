@@ -57,6 +57,33 @@ fn lowest_price_gives_way_and_of_equals_the_youngest() {
 }
 
 #[test]
+fn what_may_give_way_again_and_again_is_passed_over_once() {
+    let mut pool = of_size(4);
+    let others = [paying(R1, 2, 0, 5), paying(R1, 3, 0, 5)];
+    let cheap = paying(R1, 1, 0, 1);
+    for sent in others.iter().chain([&cheap]) {
+        admit(&mut pool, &alone(sent));
+    }
+    // With a later nonce it may not give way; whenever that is replaced it may for a moment.
+    let later = [10, 20, 40, 80].map(|tip: u32| PooledTransaction {
+        max_fee_per_gas: u128::from(10 * tip),
+        max_priority_fee_per_gas: u128::from(tip),
+        ..tagged(R1, 1, 1, u64::from(tip))
+    });
+    for sent in &later {
+        admit(&mut pool, &alone(sent));
+    }
+    decide(&mut pool, &[&later[3]], None, &[]);
+    admit(&mut pool, &alone(&paying(R1, 4, 0, 9)));
+    let id = pool.entries.holder_of(&cheap.key()).unwrap();
+    assert!(pool.yielding.ranks_of(id) > 1);
+    // Nothing gives way to its own sender.
+    let newcomer = paying(R1, 1, 2, 1_000);
+    assert_eq!(displaced(&mut pool, &newcomer), [name(&others[1])]);
+    assert_eq!(pool.yielding.ranks_of(id), 1);
+}
+
+#[test]
 fn earlier_nonce_never_gives_way_before_a_later_one() {
     let mut pool = of_size(3);
     let chained = [
