@@ -223,6 +223,7 @@ fn genesis(arguments: &DevArguments, ports: Ports) -> Result<Genesis> {
         let plan = NetworkPlan {
             name: "dev".to_owned(),
             validators: VALIDATORS,
+            rollups: DEMO_ROLLUPS.len(),
             places: Places::Loopback(ports),
             parameters,
             time_ms: now_ms(),

@@ -214,6 +214,7 @@ mod tests {
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 1,
+            rollups: DEMO_ROLLUPS.len(),
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
             parameters: Parameters::default(),
             time_ms: 1,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use cloverleaf_client::save_trust;
+use cloverleaf_types::limits::ROLLUPS_MAX;
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
@@ -17,8 +18,11 @@ use super::{
 /// Most validators that `testnet init` makes: a full mesh stays small (consensus, parts).
 const VALIDATORS_MAX: u16 = 32;
 
-/// The rollups that a new network registers.
+/// The first rollups that a new network registers; usually there are no others.
 pub const DEMO_ROLLUPS: [(u64, &str); 2] = [(901, "alpha"), (902, "beta")];
+
+/// The chain id of the first rollup beside the demo's; the others follow.
+const FIRST_OTHER_ROLLUP: u64 = 903;
 
 /// The file of a new network's directory with the key of the network's authority (S1).
 const AUTHORITY_KEY: &str = "authority.key";
@@ -40,6 +44,8 @@ pub struct NetworkPlan {
     pub name: String,
     /// How many validators, all of power 1.
     pub validators: u16,
+    /// How many rollups are registered, by rising chain id: the demo's first.
+    pub rollups: usize,
     /// Where they are.
     pub places: Places,
     /// What the network chose.
@@ -129,6 +135,13 @@ pub fn create_network(dir: &Path, plan: &NetworkPlan) -> Result<NewNetwork> {
             plan.validators
         );
     }
+    if !(DEMO_ROLLUPS.len()..=ROLLUPS_MAX).contains(&plan.rollups) {
+        bail!(
+            "a testnet registers the demo's {} rollups, and up to {ROLLUPS_MAX} in all, not {}",
+            DEMO_ROLLUPS.len(),
+            plan.rollups
+        );
+    }
     plan.places.check(plan.validators)?;
     make_private_dir(dir)?;
     let keys: Vec<Keys> = (0..plan.validators).map(|_| Keys::generate()).collect();
@@ -172,9 +185,8 @@ fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
             peer_id: keys.network.peer_id_text(),
             name: format!("node{index}"),
         });
-    let rollups = DEMO_ROLLUPS
-        .iter()
-        .map(|(chain_id, name)| demo_rollup(*chain_id, name, signers.operator));
+    let rollups = named_rollups().take(plan.rollups);
+    let rollups = rollups.map(|(chain_id, name)| new_rollup(chain_id, name, signers.operator));
     Genesis {
         name: plan.name.clone(),
         time_ms: plan.time_ms,
@@ -185,10 +197,17 @@ fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
     }
 }
 
-fn demo_rollup(chain_id: u64, name: &str, operator: Address) -> Rollup {
+/// The demo's rollups, and then as many as are wanted.
+fn named_rollups() -> impl Iterator<Item = (u64, String)> {
+    let demo = DEMO_ROLLUPS.map(|(chain_id, name)| (chain_id, name.to_owned()));
+    let others = (FIRST_OTHER_ROLLUP..).map(|chain_id| (chain_id, format!("rollup-{chain_id}")));
+    demo.into_iter().chain(others)
+}
+
+fn new_rollup(chain_id: u64, name: String, operator: Address) -> Rollup {
     Rollup {
         chain_id: ChainId(chain_id),
-        name: name.to_owned(),
+        name,
         format: Default::default(),
         verification: Default::default(),
         policy: Default::default(),
@@ -247,4 +266,42 @@ pub fn move_ports(dir: &Path, validators: u16, ports: Ports) -> Result<()> {
         node_config(&places, index, &keys).write(&settings_path(home))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network_of(rollups: usize) -> Result<NewNetwork> {
+        let dir = tempfile::tempdir()?;
+        let plan = NetworkPlan {
+            name: "test".to_owned(),
+            validators: 1,
+            rollups,
+            places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE)?),
+            parameters: Parameters::default(),
+            time_ms: 1,
+        };
+        create_network(&dir.path().join("network"), &plan)
+    }
+
+    #[test]
+    fn network_registers_the_demos_rollups_and_as_many_others_as_are_wanted() {
+        let genesis = network_of(4).unwrap().genesis;
+        let rollups = genesis.rollups.iter();
+        let named: Vec<_> = rollups
+            .map(|it| (it.chain_id.0, it.name.as_str()))
+            .collect();
+        let others = [(903, "rollup-903"), (904, "rollup-904")];
+        assert_eq!(named, [DEMO_ROLLUPS, others].concat());
+    }
+
+    #[test]
+    fn number_of_rollups_that_no_network_has_is_refused() {
+        for rollups in [DEMO_ROLLUPS.len() - 1, ROLLUPS_MAX + 1] {
+            let refusal = network_of(rollups).unwrap_err().to_string();
+            assert!(refusal.contains(&rollups.to_string()), "{refusal}");
+        }
+        assert!(network_of(ROLLUPS_MAX).is_ok());
+    }
 }

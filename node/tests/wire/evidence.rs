@@ -11,7 +11,7 @@ use cloverleaf_api::proto::proof::v1::proof_service_client::ProofServiceClient;
 use cloverleaf_api::proto::proof::v1::{GetEvidenceRequest, ListEvidenceRequest};
 use cloverleaf_mempool::Message;
 use cloverleaf_network::{Class, Network as Peers, NetworkConfig, PeerConfig};
-use cloverleaf_node::home::{Home, NetworkPlan, Places, Ports, create_network};
+use cloverleaf_node::home::{DEMO_ROLLUPS, Home, NetworkPlan, Places, Ports, create_network};
 use cloverleaf_types::{
     Address, B256, ChainId, Epoch, Height, Item, Parameters, Parcel, ParcelDraft, Signer as _,
     Slot, Transaction, Verified,
@@ -41,6 +41,7 @@ impl Two {
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 2,
+            rollups: DEMO_ROLLUPS.len(),
             places: Places::Loopback(ports),
             parameters: Parameters::default(),
             time_ms: now_ms(),
@@ -253,6 +254,7 @@ impl Unsent {
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 2,
+            rollups: DEMO_ROLLUPS.len(),
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
             parameters: Parameters::default(),
             time_ms: 1,

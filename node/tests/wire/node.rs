@@ -12,7 +12,8 @@ use eyre::Result;
 use tokio::net::TcpListener;
 
 use cloverleaf_node::home::{
-    ExecutionRpc, Home, NetworkPlan, NodeConfig, Places, Ports, create_network, write_genesis,
+    DEMO_ROLLUPS, ExecutionRpc, Home, NetworkPlan, NodeConfig, Places, Ports, create_network,
+    write_genesis,
 };
 use cloverleaf_node::sequencer::Handle;
 use cloverleaf_node::service::{Listeners, Service, ServiceOptions};
@@ -71,6 +72,7 @@ impl TestNode {
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 1,
+            rollups: DEMO_ROLLUPS.len(),
             places: Places::Loopback(Ports::new(free_base().await?)?),
             parameters,
             time_ms: now_ms(),

@@ -22,6 +22,8 @@ const DEMO_ROLLUPS: [u64; 2] = [901, 902];
 pub struct NetworkPlan {
     /// How many validators.
     pub validators: usize,
+    /// How many rollups are registered; the demo's two without.
+    pub rollups: Option<usize>,
     /// Shortest time between two blocks, in milliseconds; the usual one without.
     pub block_time_ms: Option<u64>,
 }
@@ -99,6 +101,9 @@ impl Network {
         option("--validators", plan.validators.to_string());
         option("--out", dir.display().to_string());
         option("--port-base", ports.number().to_string());
+        if let Some(rollups) = plan.rollups {
+            option("--rollups", rollups.to_string());
+        }
         if let Some(block_time_ms) = plan.block_time_ms {
             option("--block-time-ms", block_time_ms.to_string());
         }

@@ -116,6 +116,7 @@ impl Stage {
         } = plan;
         let plan = NetworkPlan {
             validators,
+            rollups: None,
             block_time_ms,
         };
         let mut network = Network::init_at(binary, home, plan, hosts)?;

@@ -55,6 +55,7 @@ fn network_whose_blocks_are_lost_goes_back_to_a_snapshot_as_operations_say() {
     let dir = Dir::new("amnesia");
     let plan = NetworkPlan {
         validators: VALIDATORS,
+        rollups: None,
         block_time_ms: None,
     };
     let binary = Binary::find().unwrap();

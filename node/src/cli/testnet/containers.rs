@@ -18,7 +18,7 @@ use super::{Directory, nodes};
 use crate::cli::runtime::run as run_async;
 use crate::clock::{now_ms, pause};
 use crate::exit::ExitCode;
-use crate::home::{NetworkPlan, Places, Ports, create_network};
+use crate::home::{DEMO_ROLLUPS, NetworkPlan, Places, Ports, create_network};
 use crate::terminal::{self, Format};
 
 /// How long the containers may take until all answer, in milliseconds: the machine may be busy.
@@ -102,6 +102,7 @@ fn make(dir: &Path) -> Result<()> {
     let plan = NetworkPlan {
         name: "testnet".to_owned(),
         validators: VALIDATORS,
+        rollups: DEMO_ROLLUPS.len(),
         places: Places::Hosts {
             ports: Ports::new(Ports::DEFAULT_BASE)?,
             validators: validators.collect(),

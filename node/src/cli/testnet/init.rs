@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
-use crate::home::{NetworkPlan, Places, Ports, create_network};
+use crate::home::{DEMO_ROLLUPS, NetworkPlan, Places, Ports, create_network};
 use crate::terminal::Format;
 
 /// How a new network is made.
@@ -19,6 +19,9 @@ pub(in crate::cli) struct InitArguments {
     /// How many validators.
     #[arg(long, default_value_t = 4)]
     validators: u16,
+    /// How many rollups are registered, from chain id 901 on.
+    #[arg(long, default_value_t = DEMO_ROLLUPS.len())]
+    rollups: usize,
     /// Where their directories go.
     #[arg(long)]
     out: PathBuf,
@@ -45,6 +48,7 @@ pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode>
     let plan = NetworkPlan {
         name: "testnet".to_owned(),
         validators: arguments.validators,
+        rollups: arguments.rollups,
         places: places(ports, &arguments.hosts),
         parameters: Parameters {
             block_time_ms: arguments.block_time_ms,

@@ -5,12 +5,13 @@ use cloverleaf_types::{Bound, ChainId, Parameters};
 
 use super::super::fatal::Fatal;
 use super::*;
-use crate::home::{NetworkPlan, Places, Ports, create_network};
+use crate::home::{DEMO_ROLLUPS, NetworkPlan, Places, Ports, create_network};
 
 fn home(dir: &Path) -> Home {
     let plan = NetworkPlan {
         name: "test".to_owned(),
         validators: 1,
+        rollups: DEMO_ROLLUPS.len(),
         places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
         parameters: Parameters::default(),
         time_ms: 1,
