@@ -7,7 +7,8 @@
 //!
 //! # Design
 //! ```text
-//!   keccak256_each ─┬─ AVX2: four messages, one in each 64-bit lane of the registers
+//!   keccak256_each ─┬─ AVX-512: eight messages, one in each 64-bit lane of the registers
+//!                   ├─ AVX2: four
 //!                   └─ else one by one
 //!   leaves, parents ─┬─ SHA-NI: two messages, whose rounds wait for each other and not for memory
 //!                    └─ else one by one
