@@ -16,8 +16,8 @@ fn decode_and_recover(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ingest::decode_recover");
     group.throughput(Throughput::Elements(1));
     for bytes in DATA_BYTES {
-        let mut wallet = Wallet::new("ingest", ChainId(901)).expect("a key that is not zero");
-        let raw = wallet.with_data(bytes).expect("a key that signs");
+        let mut wallet = Wallet::new("ingest", ChainId(901));
+        let raw = wallet.with_data(bytes);
         let raw = Bytes::from(raw);
         let sender = wallet.address();
         group.bench_function(format!("data={bytes}"), |bencher| {

@@ -8,7 +8,6 @@
 //!   Forwarded ─────────────► benches/pool.rs       what a pool takes in and seals
 //!   Wallet ────────────────► benches/ingest.rs     what is done for what wallets send
 //!   benches/limits.rs                              what this machine can do at best
-//!   src/bin/figures/                               a running network from outside; README.md
 //! ```
 //! Work is checked outside of the time that is taken: count, order and root. Nothing asserts a time.
 #![forbid(unsafe_code)]

@@ -5,7 +5,6 @@ use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
 use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::{ChainId, Signer as _};
-use eyre::Result;
 
 /// Gas of a transfer, and of a byte of data at most (EIP-7623).
 const TRANSFER_GAS: u64 = 21_000;
@@ -22,12 +21,16 @@ pub struct Wallet {
 
 impl Wallet {
     /// The account of a name; the same name gives the same account.
-    pub fn new(name: &str, chain_id: ChainId) -> Result<Self> {
-        Ok(Self {
+    ///
+    /// # Panics
+    /// Never: almost every hash is a key, and those that are asked for are.
+    #[must_use]
+    pub fn new(name: &str, chain_id: ChainId) -> Self {
+        Self {
             chain_id,
-            signer: LocalSigner::new(&keccak256(name).0)?,
+            signer: LocalSigner::new(&keccak256(name).0).expect("almost every hash is a key"),
             nonce: 0,
-        })
+        }
     }
 
     /// Who signs.
@@ -37,19 +40,19 @@ impl Wallet {
     }
 
     /// Its next transfer of 1 wei.
-    pub fn transfer(&mut self) -> Result<Bytes> {
+    pub fn transfer(&mut self) -> Bytes {
         self.sign(Bytes::new())
     }
 
     /// Its next transaction, with data that nothing can compress.
-    pub fn with_data(&mut self, bytes: usize) -> Result<Bytes> {
+    pub fn with_data(&mut self, bytes: usize) -> Bytes {
         let words = (0_u64..).map(|word| keccak256(word.to_be_bytes()).0);
         let data: Vec<u8> = words.flatten().take(bytes).collect();
         self.sign(data.into())
     }
 
-    fn sign(&mut self, input: Bytes) -> Result<Bytes> {
-        let data_gas = DATA_BYTE_GAS * u64::try_from(input.len())?;
+    fn sign(&mut self, input: Bytes) -> Bytes {
+        let data_gas = DATA_BYTE_GAS * u64::try_from(input.len()).expect("it is in memory");
         let transaction = TxEip1559 {
             chain_id: self.chain_id.0,
             nonce: self.nonce,
@@ -62,9 +65,10 @@ impl Wallet {
             ..TxEip1559::default()
         };
         self.nonce += 1;
-        let signature = self.signer.sign(transaction.signature_hash()).to_alloy()?;
+        let signature = self.signer.sign(transaction.signature_hash()).to_alloy();
+        let signature = signature.expect("it was just made");
         let signed = TxEnvelope::from(transaction.into_signed(signature));
-        Ok(signed.encoded_2718().into())
+        signed.encoded_2718().into()
     }
 }
 
@@ -76,8 +80,8 @@ mod tests {
 
     #[test]
     fn pools_take_what_it_signs() {
-        let mut wallet = Wallet::new("test", ChainId(901)).unwrap();
-        let transactions = [wallet.transfer().unwrap(), wallet.with_data(1_000).unwrap()];
+        let mut wallet = Wallet::new("test", ChainId(901));
+        let transactions = [wallet.transfer(), wallet.with_data(1_000)];
         for (nonce, raw) in (0..).zip(transactions) {
             let envelope = Envelope::decode(raw.0, 10_000).unwrap();
             let pooled = envelope.recover(false, 0).unwrap();

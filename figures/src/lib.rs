@@ -1,10 +1,14 @@
-//! Measures a running network from outside, and writes figures into `bench/README.md`.
+//! Measure running networks, and write down what was measured.
 //!
 //! ```text
 //! figures network PATH [PORT_BASE]   starts the `cloverleaf` at PATH as a dev network, twice: at
 //!                                    block time 0 and at the default
+//! figures service PATH               starts it as four processes, for 10 to 1,000 rollups, and kills
+//!                                    proposers
 //! figures micro [CRITERION]          takes over what `cargo bench` left in target/criterion
 //! ```
+//! All of it goes into `bench/README.md`, between markers; benches into `bench/results.json` too.
+#![forbid(unsafe_code)]
 
 mod blocks;
 mod connection;
@@ -18,6 +22,7 @@ mod network;
 mod plot;
 mod readme;
 mod report;
+mod service;
 mod throughput;
 mod usage;
 
@@ -28,23 +33,31 @@ use eyre::{Result, WrapErr as _, bail};
 /// Where the dev network listens unless something else is said: far from a dev network's own ports.
 const PORT_BASE: u16 = 15_600;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["network", path] => measure(Path::new(path), PORT_BASE),
-        ["network", path, base] => measure(Path::new(path), base.parse().wrap_err("PORT_BASE")?),
+/// Does what the arguments say.
+///
+/// # Errors
+/// They say nothing that can be done, or it cannot be measured.
+pub fn run(arguments: &[&str]) -> Result<()> {
+    match *arguments {
+        ["network", path] => measure(network::write(Path::new(path), PORT_BASE)),
+        ["network", path, base] => {
+            let base = base.parse().wrap_err("PORT_BASE")?;
+            measure(network::write(Path::new(path), base))
+        }
+        ["service", path] => measure(service::write(Path::new(path))),
         ["micro"] => micro::write(&target().join("criterion")),
         ["micro", path] => micro::write(Path::new(path)),
-        _ => bail!("usage: figures network PATH [PORT_BASE] | figures micro [CRITERION]"),
+        _ => bail!(
+            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures micro [CRITERION]"
+        ),
     }
 }
 
-fn measure(binary: &Path, port_base: u16) -> Result<()> {
+fn measure(figures: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(network::write(binary, port_base))
+    runtime.block_on(figures)
 }
 
 /// The target directory that this program was built into.

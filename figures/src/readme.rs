@@ -14,9 +14,11 @@ pub(crate) fn replace(section: &str, figures: &str) -> Result<()> {
     Ok(fs::write(&path, text)?)
 }
 
-/// A file of this folder.
+/// A file beside it.
 pub(crate) fn beside(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../bench")
+        .join(name)
 }
 
 fn replaced(text: &str, section: &str, figures: &str) -> Option<String> {

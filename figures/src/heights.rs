@@ -63,7 +63,7 @@ pub(crate) async fn measure(
         let connection = connections[position % connections.len()].clone();
         clients.spawn(async move {
             while Instant::now() < end {
-                let raw = wallet.with_data(data_bytes)?;
+                let raw = wallet.with_data(data_bytes);
                 let answer = connection.commit(wallet.chain_id, raw).await;
                 answer.map_err(|reason| eyre!("refused: {reason}"))?;
             }

@@ -1,7 +1,9 @@
 //! On what, and when.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
 use eyre::{Result, eyre};
 
@@ -24,4 +26,16 @@ pub(crate) fn load() -> Result<f64> {
     let loads = fs::read_to_string("/proc/loadavg")?;
     let first = loads.split(' ').next().unwrap_or_default();
     Ok(first.parse()?)
+}
+
+/// The folder that a program was built into: its profile.
+pub(crate) fn profile(binary: &Path) -> String {
+    let folder = binary.parent().and_then(Path::file_name);
+    folder.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn now_ms() -> Result<u64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(u64::try_from(since.as_millis())?)
 }

@@ -53,11 +53,10 @@ pub(crate) async fn write(binary: &Path, port_base: u16) -> Result<()> {
         eprintln!("the network's log:\n{complaints}");
         columns.push(measured);
     }
-    let profile = binary.parent().and_then(Path::file_name);
-    let profile = profile.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut text = format!(
-        "{}; `cloverleaf` of `target/{profile}`; load average before and after: {}.\n\n",
+        "{}; `cloverleaf` of `target/{}`; load average before and after: {}.\n\n",
         machine::sentence()?,
+        machine::profile(binary),
         columns
             .iter()
             .map(report::loads)
@@ -74,10 +73,10 @@ async fn measure(network: &DevNetwork) -> Result<Measured> {
     let before = machine::load()?;
     let note = |what| eprintln!("block time {} ms: {what}", network.block_time_ms);
     note("accounts");
-    let latency = wallets("latency", 2)?;
-    let small = wallets("small", SMALL_CLIENTS)?;
-    let large = wallets("large", LARGE_CLIENTS)?;
-    let many = wallets("many", CLIENTS)?;
+    let latency = wallets("latency", 2);
+    let small = wallets("small", SMALL_CLIENTS);
+    let large = wallets("large", LARGE_CLIENTS);
+    let many = wallets("many", CLIENTS);
     let all = [&latency, &small, &large, &many].into_iter().flatten();
     let accounts: Vec<_> = all
         .map(|wallet| (wallet.chain_id, wallet.address()))
@@ -114,7 +113,7 @@ async fn measure(network: &DevNetwork) -> Result<Measured> {
 }
 
 /// Accounts of a purpose, on the rollups in turn.
-fn wallets(purpose: &str, count: usize) -> Result<Vec<Wallet>> {
+fn wallets(purpose: &str, count: usize) -> Vec<Wallet> {
     let chains = ROLLUPS.into_iter().cycle();
     let named = (0..count).zip(chains);
     named

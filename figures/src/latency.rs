@@ -15,7 +15,7 @@ use cloverleaf_bench::Wallet;
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    fn new(mut times: Vec<Duration>) -> Self {
+    pub(crate) fn new(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self(times)
     }
@@ -41,7 +41,7 @@ pub(crate) async fn closed(
 ) -> Result<Latencies> {
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
-        let raw = wallet.transfer()?;
+        let raw = wallet.transfer();
         let start = Instant::now();
         committed(connection.commit(wallet.chain_id, raw).await)?;
         times.push(start.elapsed());
@@ -57,8 +57,7 @@ pub(crate) async fn open(
     count: usize,
     interval: Duration,
 ) -> Result<Latencies> {
-    let raws = (0..count).map(|_| wallet.transfer());
-    let raws = raws.collect::<Result<Vec<_>>>()?;
+    let raws: Vec<_> = (0..count).map(|_| wallet.transfer()).collect();
     let begin = Instant::now() + interval;
     let mut due = begin;
     let mut waiting = JoinSet::new();

@@ -1,7 +1,7 @@
 //! How many transactions a second, when more are submitted than can be ordered.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use alloy_primitives::Bytes;
 use cloverleaf_api::proto::sequencer::v1::Wait;
@@ -13,6 +13,7 @@ use crate::blocks::{self, BlockSize};
 use crate::connection::Connection;
 use crate::dev_network::DevNetwork;
 use crate::heights::count;
+use crate::machine;
 use crate::usage::Usage;
 use cloverleaf_bench::Wallet;
 
@@ -74,8 +75,7 @@ pub(crate) async fn measure(
     }
     let mut clients = Vec::new();
     for (position, mut wallet) in wallets.into_iter().enumerate() {
-        let raws = (0..each).map(|_| wallet.transfer());
-        let raws = raws.collect::<Result<Vec<_>>>()?;
+        let raws = (0..each).map(|_| wallet.transfer()).collect();
         let connection = connections[position % connections.len()].clone();
         clients.push((connection, wallet, raws));
     }
@@ -83,7 +83,7 @@ pub(crate) async fn measure(
         Usage::of(network.process()?)?,
         Usage::of(std::process::id())?,
     );
-    let (first, start_ms, start) = (network.height().await?, now_ms()?, Instant::now());
+    let (first, start_ms, start) = (network.height().await?, machine::now_ms()?, Instant::now());
     let end = start + RUN;
     let mut running = JoinSet::new();
     for (connection, wallet, raws) in clients {
@@ -91,7 +91,7 @@ pub(crate) async fn measure(
     }
     sleep(RUN).await;
     let seconds = start.elapsed().as_secs_f64();
-    let end_ms = now_ms()?;
+    let end_ms = machine::now_ms()?;
     let used = (
         Usage::of(network.process()?)?.since(&before.0),
         Usage::of(std::process::id())?.since(&before.1),
@@ -167,11 +167,6 @@ async fn drain(network: &DevNetwork, first: u64, transactions: usize) -> Result<
         }
         sleep(POLL_INTERVAL).await;
     }
-}
-
-fn now_ms() -> Result<u64> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    Ok(u64::try_from(since.as_millis())?)
 }
 
 impl Throughput {
