@@ -17,14 +17,14 @@ export ROCKSDB_STATIC = 1
 endif
 
 # Cheapest first; the budgets are in .ci/run.
-STAGES := format lint unit rules simulation network evm node processes benches fuzz
+STAGES := format lint unit rules simulation network evm node processes benches instructions fuzz
 # The whole workspace is always selected and tests are chosen by name, so that every stage builds
 # dependencies with the same features, once.
 # The node's own tests build the binary too; a plain build would do it again with other features.
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup build binary dev test clients bench fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
+.PHONY: help setup build binary dev test clients bench bench-full instructions fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
 .PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
@@ -33,7 +33,8 @@ help:
 	@echo 'make clients  cast, viem and ethers against a network of their own; needs npm'
 	@echo 'make testnet  four validators and two rollups in containers; testnet-down ends them,'
 	@echo '              testnet-smoke loads, perturbs and checks them'
-	@echo 'make bench    the ordering hot path'
+	@echo 'make bench    the ordering hot path; bench-full measures networks too, and writes bench/README.md'
+	@echo 'make instructions  how many instructions the hot path takes, against what they were'
 	@echo 'make fuzz     every decoder against bytes that a fuzzer makes up, each for SECONDS=15'
 	@echo 'make faults   everything broken on purpose, within 20 minutes; faults-long, faults-full ROW=…'
 	@echo '              and faults-repeat ROW=… UNIT=… are in docs/faults.md'
@@ -78,6 +79,18 @@ testnet-smoke: setup
 bench: setup
 	cargo bench -p cloverleaf-bench
 
+# All figures of bench/README.md, on a machine that does nothing else: about 25 minutes.
+figures = cargo run --workspace --bin figures --
+bench-full: bench instructions binary
+	$(figures) micro "$(CARGO_TARGET_DIR)/criterion"
+	$(figures) service "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+	$(figures) network "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+
+# A workspace of its own: what counts must not run where the workspace's benches do.
+instructions: setup
+	@.ci/setup instructions
+	bench/instructions/run
+
 # A workspace and a target directory of its own: its flags are for everything that it builds.
 fuzz:
 	@.ci/setup
@@ -97,6 +110,7 @@ faults-repeat: FAULTS = repeat $(ROW) $(UNIT)
 stage-format:
 	cargo fmt --all --check -- -l
 	cargo fmt --manifest-path fuzz/Cargo.toml --check -- -l
+	cargo fmt --manifest-path bench/instructions/Cargo.toml --check -- -l
 
 stage-lint:
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -130,6 +144,10 @@ stage-processes:
 # Each bench once, for the work that it asserts; a figure needs `make bench`.
 stage-benches:
 	cargo test --workspace --bench '*'
+
+stage-instructions:
+	@.ci/setup instructions
+	bench/instructions/run
 
 # Each target for a while; `make faults-full ROW=fuzz_…` is the whole.
 stage-fuzz:

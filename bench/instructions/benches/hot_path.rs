@@ -7,7 +7,7 @@ use cloverleaf_bench::{Decided, Forwarded, NextBlock, Pattern, Workload, filled_
 use cloverleaf_bundle::{Ordered, Prepared, Window};
 use cloverleaf_mempool::Pool;
 use cloverleaf_types::proof::BundleProof;
-use cloverleaf_types::{Secp256k1, Verified, Parcel};
+use cloverleaf_types::{Parcel, Secp256k1, Verified};
 use gungraun::prelude::*;
 
 /// Smaller than what is timed: each instruction takes fifty times as long here.
@@ -25,7 +25,7 @@ fn ordering(bundled_percent: usize) -> (NextBlock, Window) {
     (NextBlock::new(workload), filled_window(WINDOW_IDS))
 }
 
-/// One pass over a block.
+// One pass over a block.
 #[library_benchmark]
 #[bench::centre(ordering(10))]
 #[bench::bundles(ordering(100))]
@@ -35,7 +35,7 @@ fn order((next, window): (NextBlock, Window)) -> (NextBlock, Window, Ordered) {
     (next, window, ordered)
 }
 
-/// What is computed once of each parcel.
+// What is computed once of each parcel.
 #[library_benchmark]
 #[bench::centre(NextBlock::new(WORKLOAD).parcels())]
 fn prepare(parcels: Vec<std::sync::Arc<Verified<Parcel>>>) -> Vec<Prepared> {
@@ -48,7 +48,7 @@ fn pooling(pattern: Pattern) -> (Forwarded, Pool) {
     (forwarded, pool)
 }
 
-/// Into a pool and out of it, in parcels.
+// Into a pool and out of it, in parcels.
 #[library_benchmark]
 #[bench::senders(pooling(Pattern::Senders))]
 #[bench::one_sender(pooling(Pattern::OneSender))]
@@ -69,7 +69,7 @@ fn proving() -> (Decided, BundleProof) {
     (decided, proof)
 }
 
-/// What a light client does with a bundle's proof.
+// What a light client does with a bundle's proof.
 #[library_benchmark]
 #[bench::bundle(proving())]
 fn verify((decided, proof): (Decided, BundleProof)) -> (Decided, BundleProof) {
