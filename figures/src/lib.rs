@@ -5,6 +5,7 @@
 //!                                    block time 0 and at the default
 //! figures service PATH               starts it as four processes, for 10 to 1,000 rollups, and kills
 //!                                    proposers
+//! figures capacity PATH              the part of that which says how much it takes in, and prints it
 //! figures micro [CRITERION]          takes over what `cargo bench` left in target/criterion
 //! ```
 //! All of it goes into `bench/README.md`, between markers; benches into `bench/results.json` too.
@@ -44,11 +45,13 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             let base = base.parse().wrap_err("PORT_BASE")?;
             measure(network::write(Path::new(path), base))
         }
+        ["capacity", path] => measure(service::print_capacity(Path::new(path))),
         ["service", path] => measure(service::write(Path::new(path))),
         ["micro"] => micro::write(&target().join("criterion")),
         ["micro", path] => micro::write(Path::new(path)),
         _ => bail!(
-            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures micro [CRITERION]"
+            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures capacity PATH | figures \
+             micro [CRITERION]"
         ),
     }
 }

@@ -36,6 +36,14 @@ impl Usage {
         Self(used.collect())
     }
 
+    /// Both together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for (name, seconds) in other.0 {
+            *self.0.entry(name).or_default() += seconds;
+        }
+        self
+    }
+
     /// All of it, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         self.0.values().sum()

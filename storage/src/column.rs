@@ -10,6 +10,10 @@ use crate::memory::Memory;
 /// Bits of filter a key: one look-up in a hundred for an absent key touches the disk.
 const FILTER_BITS: f64 = 10.0;
 
+/// The same for what is not in a table yet: its part of a write buffer. An entry of about 100 bytes gets
+/// 16 bits.
+const MEMORY_FILTER_RATIO: f64 = 0.02;
+
 /// Settings without a setter: a checksum in memory for each entry, verified before it is written
 /// on; and a table that was written is read back before what it was made of is removed. Large batches
 /// are not in tables, so little is read twice.
@@ -75,6 +79,8 @@ impl Column {
         tables.set_cache_index_and_filter_blocks(true);
         if self.is_asked_for_absent_keys() {
             tables.set_bloom_filter(FILTER_BITS, false);
+            options.set_memtable_prefix_bloom_ratio(MEMORY_FILTER_RATIO);
+            options.set_memtable_whole_key_filtering(true);
         }
         options.set_block_based_table_factory(&tables);
         if self == Self::Batches {

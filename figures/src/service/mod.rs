@@ -6,6 +6,7 @@
 //!                 └───────────────► outcome ◄────────┴─ cost ◄───────────────────────┘
 //! ```
 
+mod capacity;
 mod cost;
 mod outcome;
 mod recovery;
@@ -73,13 +74,25 @@ pub(crate) async fn write(binary: &Path) -> Result<()> {
     }
     eprintln!("proposers that die");
     let recovery = recovery::measure(&binary_at).await?;
+    eprintln!("as much as it takes in");
+    let capacity = capacity::measure(&binary_at).await?;
     let on = format!(
         "{}; `cloverleaf` of `target/{}`; load average before and after: {before:.1}, {:.1}.\n\n",
         machine::sentence()?,
         machine::profile(binary),
         machine::load()?,
     );
-    readme::replace("service", &(on + &table::of(&columns, &recovery)))
+    readme::replace(
+        "service",
+        &(on + &table::of(&columns, &capacity, &recovery)),
+    )
+}
+
+/// Measures only how much a network takes in, and prints it.
+pub(crate) async fn print_capacity(binary: &Path) -> Result<()> {
+    let capacity = capacity::measure(&Binary::at(binary.to_owned())?).await?;
+    println!("{}", table::of_capacity(&capacity));
+    Ok(())
 }
 
 /// Runs a network under the load, with a subscriber for each rollup.

@@ -1,23 +1,36 @@
-//! What a network gives its rollups, as two tables.
+//! What a network gives its rollups, as tables.
 
+use super::capacity::Capacity;
 use super::recovery::{DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
 use super::{LOADS, Served};
+use crate::heights::count;
 use crate::latency::Latencies;
 use crate::readme;
+use crate::usage::Usage;
 
 /// A row: its name, and its value for a network.
 type Row = (String, fn(&Served) -> String);
 
-/// Both tables.
-pub(super) fn of(columns: &[Served], recovery: &Recovery) -> String {
+/// All tables.
+pub(super) fn of(columns: &[Served], capacity: &Capacity, recovery: &Recovery) -> String {
     let mut rows = vec![head()];
     for (name, value) in latencies().into_iter().chain(costs()) {
         let values = columns.iter().map(value);
         rows.push(std::iter::once(name).chain(values).collect());
     }
+    let taken = "\n100 rollups, as many transactions as it reads, on 16 streams:\n\n";
     let deaths = format!("\nThe proposer whose turn is next is killed, {DEATHS} times:\n\n");
-    readme::table(&rows) + &deaths + &readme::table(&recovered(recovery))
+    readme::table(&rows)
+        + taken
+        + &of_capacity(capacity)
+        + &deaths
+        + &readme::table(&recovered(recovery))
+}
+
+/// How much it takes in.
+pub(super) fn of_capacity(capacity: &Capacity) -> String {
+    readme::table(&taken_in(capacity))
 }
 
 fn head() -> Vec<String> {
@@ -73,6 +86,45 @@ fn costs() -> Vec<Row> {
             format!("{:.0} MB", it.cost.memory_bytes / 1e6)
         }),
     ]
+}
+
+fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
+    let per_s = |count_of| format!("{:.0}", count(count_of) / capacity.seconds);
+    let each_us = |usage: &Usage| usage.seconds() * 1e6 / count(capacity.accepted.max(1));
+    let refused = capacity.refused.iter();
+    let refused: Vec<String> = refused
+        .map(|(reason, times)| format!("{times} {reason}"))
+        .collect();
+    let parts = capacity
+        .network
+        .parts()
+        .into_iter()
+        .filter(|(_, part)| *part >= 0.01);
+    let parts: Vec<String> = parts
+        .map(|(name, part)| format!("`{name}` {:.0} %", part * 100.0))
+        .collect();
+    let rows = [
+        ["figure", "value"].map(str::to_owned),
+        ["taken in, a second".to_owned(), per_s(capacity.accepted)],
+        [
+            "committed meanwhile, a second".to_owned(),
+            per_s(capacity.committed),
+        ],
+        [
+            "lost; refused".to_owned(),
+            format!("{}; {}", capacity.lost, refused.join(", ")),
+        ],
+        [
+            "processor time of a transaction: all validators, generator".to_owned(),
+            format!(
+                "{:.0} µs, {:.0} µs",
+                each_us(&capacity.network),
+                each_us(&capacity.own)
+            ),
+        ],
+        ["validators' by thread".to_owned(), parts.join(", ")],
+    ];
+    rows.map(Vec::from).to_vec()
 }
 
 fn recovered(recovery: &Recovery) -> Vec<Vec<String>> {

@@ -32,11 +32,15 @@ pub(super) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// and what comes before and after it.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Transactions of one `SubmitStream` that are decoded and recovered at once.
-pub(super) const SUBMITS_PREPARED_MAX: usize = 16;
+/// Transactions of one `SubmitStream` that are prepared and handed in together, when as many came at
+/// once: they share what it costs to wake a thread.
+pub(super) const SUBMITS_TOGETHER_MAX: usize = 16;
+
+/// Such groups of one stream that are decoded and recovered at once.
+pub(super) const SUBMIT_GROUPS_PREPARED_MAX: usize = 4;
 
 /// Transactions of one `SubmitStream` that wait for their acknowledgement at once: those of a block
-/// or two. Beyond that the stream is not read.
+/// or two. Beyond that, and what its group has besides, the stream is not read.
 pub(super) const SUBMITS_WAITING_MAX: usize = 128;
 
 /// Time to begin, in milliseconds: until a connection has sent HTTP/2's preface.

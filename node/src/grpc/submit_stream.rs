@@ -1,10 +1,10 @@
 //! `SubmitStream`: many transactions over one call, a reply to each, in their order.
 //!
 //! ```text
-//!  requests ─► prepare ─► hand in ─► wait for the acknowledgement ─► replies
-//!              (some)      (one)      (many)
+//!  requests ─► groups: what is there ─► prepare ─► hand in ─► wait for the acknowledgement ─► replies
+//!                                       (some)     (one)      (many transactions)
 //! ```
-//! Only handing in is done one after the other, so that a sender's nonces reach the pool in order.
+//! Only handing in is done one group after the other, so that a sender's nonces reach the pool in order.
 //! Each stage takes from the one before only when its own results are taken: a client that does not
 //! read its replies is not read from.
 
@@ -20,7 +20,7 @@ use futures::{Stream, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::limits::{SUBMITS_PREPARED_MAX, SUBMITS_WAITING_MAX};
+use super::limits::{SUBMIT_GROUPS_PREPARED_MAX, SUBMITS_TOGETHER_MAX, SUBMITS_WAITING_MAX};
 use super::refusal::status;
 use super::sequencer::{response, until};
 use crate::rpc::{Desk, Prepared, Received};
@@ -30,20 +30,21 @@ use crate::sequencer::Until;
 pub(super) type Replies =
     Pin<Box<dyn Stream<Item = Result<proto::SubmitStreamResponse, Status>> + Send>>;
 
-/// What a transaction of a stream goes through: at the desk, or in a test.
+/// What the transactions of a stream go through: at the desk, or in a test. Each outcome stands where its
+/// transaction stood.
 trait Intake: Clone + Send + Sync + 'static {
     type Prepared: Send;
     type Received: Send;
 
     fn prepare(
         &self,
-        request: proto::SubmitRequest,
-    ) -> impl Future<Output = Result<Self::Prepared, RpcError>> + Send;
+        requests: Vec<proto::SubmitRequest>,
+    ) -> impl Future<Output = Outcomes<Self::Prepared>> + Send;
 
     fn hand_in(
         &self,
-        prepared: Self::Prepared,
-    ) -> impl Future<Output = Result<Self::Received, RpcError>> + Send;
+        prepared: Outcomes<Self::Prepared>,
+    ) -> impl Future<Output = Outcomes<Self::Received>> + Send;
 
     fn acknowledged(
         &self,
@@ -51,18 +52,33 @@ trait Intake: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<TransactionStatus, RpcError>> + Send;
 }
 
+type Outcomes<T> = Vec<Result<T, RpcError>>;
+
 impl Intake for Desk {
     type Prepared = (Prepared, Option<Until>);
     type Received = Received;
 
-    async fn prepare(&self, request: proto::SubmitRequest) -> Result<Self::Prepared, RpcError> {
-        let until = until(request.wait)?;
-        let prepared = Self::prepare(self, ChainId(request.chain_id), request.raw).await?;
-        Ok((prepared, until))
+    async fn prepare(&self, requests: Vec<proto::SubmitRequest>) -> Outcomes<Self::Prepared> {
+        let untils = requests.iter().map(|request| until(request.wait));
+        let untils: Vec<_> = untils.collect();
+        let raws = requests.into_iter();
+        let raws = raws.map(|request| (ChainId(request.chain_id), request.raw));
+        let prepared = self.prepare_all(raws.collect()).await.into_iter();
+        let each = prepared.zip(untils);
+        each.map(|(prepared, until)| Ok((prepared?, until?)))
+            .collect()
     }
 
-    async fn hand_in(&self, (prepared, until): Self::Prepared) -> Result<Received, RpcError> {
-        Self::hand_in(self, prepared, until).await
+    async fn hand_in(&self, prepared: Outcomes<Self::Prepared>) -> Outcomes<Received> {
+        let refused = prepared.iter().map(|it| it.as_ref().err().cloned());
+        let refused: Vec<Option<RpcError>> = refused.collect();
+        let taken = prepared.into_iter().flatten().collect();
+        let mut received = self.hand_in_all(taken).await.into_iter();
+        let each = refused.into_iter().filter_map(|refused| match refused {
+            Some(refused) => Some(Err(refused)),
+            None => received.next(),
+        });
+        each.collect()
     }
 
     async fn acknowledged(&self, received: Received) -> Result<TransactionStatus, RpcError> {
@@ -92,21 +108,24 @@ fn in_order<I: Intake>(
 ) -> impl Stream<Item = Result<proto::SubmitStreamResponse, Status>> + Send {
     let (first, second, third) = (intake.clone(), intake.clone(), intake);
     requests
-        .map(move |request| {
+        .ready_chunks(SUBMITS_TOGETHER_MAX)
+        .map(move |group| {
             let intake = first.clone();
-            async move { Ok::<_, Status>(intake.prepare(request?).await) }
-        })
-        .buffered(SUBMITS_PREPARED_MAX)
-        .then(move |prepared| {
-            let intake = second.clone();
             async move {
-                match prepared? {
-                    Ok(prepared) => Ok(intake.hand_in(prepared).await),
-                    Err(refused) => Ok::<_, Status>(Err(refused)),
-                }
+                let (requests, broken) = until_broken(group);
+                (intake.prepare(requests).await, broken)
             }
         })
-        .map(move |received| {
+        .buffered(SUBMIT_GROUPS_PREPARED_MAX)
+        .then(move |(prepared, broken)| {
+            let intake = second.clone();
+            async move { (intake.hand_in(prepared).await, broken) }
+        })
+        .flat_map(|(received, broken)| {
+            let received = received.into_iter().map(Ok);
+            stream::iter(received.chain(broken.map(Err)))
+        })
+        .map(move |received: Result<_, Status>| {
             let intake = third.clone();
             async move {
                 let reached = match received? {
@@ -117,6 +136,20 @@ fn in_order<I: Intake>(
             }
         })
         .buffered(SUBMITS_WAITING_MAX)
+}
+
+/// The requests of a group, and why there are no more, if the call broke among them.
+fn until_broken(
+    group: Vec<Result<proto::SubmitRequest, Status>>,
+) -> (Vec<proto::SubmitRequest>, Option<Status>) {
+    let mut requests = Vec::with_capacity(group.len());
+    for request in group {
+        match request {
+            Ok(request) => requests.push(request),
+            Err(status) => return (requests, Some(status)),
+        }
+    }
+    (requests, None)
 }
 
 fn reply(reached: &Result<TransactionStatus, RpcError>) -> proto::SubmitStreamResponse {
@@ -153,22 +186,24 @@ mod tests {
         type Prepared = u8;
         type Received = u8;
 
-        async fn prepare(&self, request: proto::SubmitRequest) -> Result<u8, RpcError> {
-            let number = request.raw[0];
+        async fn prepare(&self, requests: Vec<proto::SubmitRequest>) -> Outcomes<u8> {
             // The later ones are ready first.
-            for _ in number..SUBMITS_PREPARED_MAX.try_into().unwrap() {
+            let first = requests[0].raw[0];
+            for _ in usize::from(first)..usize::from(u8::MAX) {
                 tokio::task::yield_now().await;
             }
-            match number {
+            let outcomes = requests.iter().map(|request| match request.raw[0] {
                 13 => Err(RpcError::new(Reason::InvalidSender)),
-                _ => Ok(number),
-            }
+                number => Ok(number),
+            });
+            outcomes.collect()
         }
 
-        async fn hand_in(&self, number: u8) -> Result<u8, RpcError> {
+        async fn hand_in(&self, numbers: Outcomes<u8>) -> Outcomes<u8> {
             tokio::task::yield_now().await;
-            self.handed_in.lock().unwrap().push(number);
-            Ok(number)
+            let taken = numbers.iter().flatten();
+            self.handed_in.lock().unwrap().extend(taken);
+            numbers
         }
 
         async fn acknowledged(&self, number: u8) -> Result<TransactionStatus, RpcError> {
@@ -233,11 +268,20 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let handed_in = numbers.handed_in.lock().unwrap().len();
-        assert_eq!(
-            handed_in,
-            SUBMITS_WAITING_MAX - 1,
-            "one of them was refused"
-        );
+        // One of them was refused, and a group may reach beyond those that wait.
+        let expected = SUBMITS_WAITING_MAX - 1..SUBMITS_WAITING_MAX - 1 + SUBMITS_TOGETHER_MAX;
+        assert!(expected.contains(&handed_in), "{handed_in}");
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_call_broke_is_answered_and_then_why_it_broke() {
+        let broken = stream::iter([Err(Status::cancelled("it left"))]);
+        let requests = requests(5).chain(broken);
+        let replies = in_order(numbers(100), requests);
+        let replies: Vec<_> = replies.collect().await;
+        assert_eq!(replies.len(), 5 + 1);
+        assert!(replies[..5].iter().all(Result::is_ok));
+        assert_eq!(replies[5].as_ref().unwrap_err().message(), "it left");
     }
 
     #[tokio::test]

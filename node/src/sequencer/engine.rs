@@ -37,8 +37,8 @@ const BULK_IN_A_ROW: usize = 8;
 /// Sync messages that are taken in a row: one may hold sixteen blocks.
 const SYNC_IN_A_ROW: usize = 2;
 
-/// Clients' requests that are taken in a row.
-const REQUESTS_IN_A_ROW: usize = 64;
+/// Clients' requests that are taken in a row: one may hand in sixteen transactions.
+const REQUESTS_IN_A_ROW: usize = 32;
 
 /// What comes to the thread.
 pub(super) struct Inboxes {
@@ -206,10 +206,16 @@ impl Engine {
     fn answer(&mut self, request: Request) -> bool {
         let now_ms = self.clock.now_ms();
         match request {
-            Request::Submit { hand_in, reply } => {
-                let (answer, go_on) = self.submit(now_ms, *hand_in);
-                let _gone = reply.send(answer);
-                return go_on;
+            Request::Submit { hand_ins, reply } => {
+                let mut answers = Vec::with_capacity(hand_ins.len());
+                for hand_in in hand_ins {
+                    let (answer, go_on) = self.submit(now_ms, hand_in);
+                    answers.push(answer);
+                    if !go_on {
+                        return false;
+                    }
+                }
+                let _gone = reply.send(answers);
             }
             Request::Expect {
                 chain_id,
@@ -234,8 +240,9 @@ impl Engine {
             } => {
                 let _gone = reply.send(self.replica.gaps(chain_id, after, count_max));
             }
-            Request::Status { name, reply } => {
-                let _gone = reply.send(self.replica.status(&name));
+            Request::Status { names, reply } => {
+                let states = names.iter().map(|name| self.replica.status(name));
+                let _gone = reply.send(states.collect());
             }
             Request::Raw { key, reply } => {
                 let _gone = reply.send(self.replica.raw(&key));

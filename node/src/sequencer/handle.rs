@@ -84,9 +84,10 @@ pub struct Taken {
 /// What the sequencer's thread is asked.
 #[derive(Debug)]
 pub(super) enum Request {
+    /// One after the other, each with an answer.
     Submit {
-        hand_in: Box<HandIn>,
-        reply: oneshot::Sender<Result<HandedIn, Refusal>>,
+        hand_ins: Vec<HandIn>,
+        reply: oneshot::Sender<Vec<Result<HandedIn, Refusal>>>,
     },
     Expect {
         chain_id: ChainId,
@@ -105,8 +106,8 @@ pub(super) enum Request {
         reply: oneshot::Sender<Vec<Gap>>,
     },
     Status {
-        name: Name,
-        reply: oneshot::Sender<Option<pool::State>>,
+        names: Vec<Name>,
+        reply: oneshot::Sender<Vec<Option<pool::State>>>,
     },
     Raw {
         key: TransactionKey,
@@ -216,16 +217,27 @@ impl Handle {
     /// # Errors
     /// It is refused, or the node cannot take it now; it was not taken in.
     pub async fn submit(&self, hand_in: HandIn) -> Result<HandedIn, SubmitError> {
+        let answered = self.submit_all(vec![hand_in]).await?.pop();
+        Ok(answered.ok_or(SubmitError::Stopping)??)
+    }
+
+    /// Hands in several, one after the other, and is answered each; the sequencer's thread is woken
+    /// once.
+    ///
+    /// # Errors
+    /// The node cannot take them now; none was taken in.
+    pub async fn submit_all(
+        &self,
+        hand_ins: Vec<HandIn>,
+    ) -> Result<Vec<Result<HandedIn, Refusal>>, SubmitError> {
         let (reply, answer) = oneshot::channel();
-        let hand_in = Box::new(hand_in);
         self.requests
-            .try_send(Request::Submit { hand_in, reply })
+            .try_send(Request::Submit { hand_ins, reply })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,
             })?;
-        let answered = answer.await.map_err(|_| SubmitError::Stopping)?;
-        Ok(answered?)
+        answer.await.map_err(|_| SubmitError::Stopping)
     }
 
     /// Tells the pool which nonce the rollup expects next of a sender.
@@ -272,9 +284,14 @@ impl Handle {
     /// Where a transaction or bundle is in its life, as far as this node's pool knows; what was
     /// committed long ago is in the store.
     pub async fn status(&self, name: Name) -> Option<pool::State> {
-        self.ask(|reply| Request::Status { name, reply })
+        self.statuses(vec![name]).await.pop().flatten()
+    }
+
+    /// The same of several, in their order; nothing of any when the node is stopping.
+    pub async fn statuses(&self, names: Vec<Name>) -> Vec<Option<pool::State>> {
+        self.ask(|reply| Request::Status { names, reply })
             .await
-            .flatten()
+            .unwrap_or_default()
     }
 
     /// The bytes of a transaction that is in the pool.

@@ -1,50 +1,34 @@
-//! From bytes to the pool.
+//! Into the pool, and what came of it.
 //!
 //! ```text
-//!  prepare: decode, cheap checks ─► known? ─► recover the sender      (in any order)
 //!  hand in: ─► pool, and back for unknown senders' next nonces        (in the order they came)
 //!  acknowledged: wait for what was asked for ─► status                (in any order)
 //! ```
-//! What is known is answered before a signature costs anything: libraries send again whatever they
-//! got no answer for. The sequencer's thread is asked twice: what it knows, and to take it in.
 
 use bytes::Bytes;
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::{BundleStatus, SendBundle, TransactionStatus};
 use cloverleaf_api::reason::Reason;
 use cloverleaf_bundle::State;
-use cloverleaf_mempool::pool::{Name, active, is_checked};
-use cloverleaf_mempool::{
-    BundleDraft, Envelope, Gap, PooledBundle, PooledTransaction, Submission, pool,
-};
+use cloverleaf_mempool::pool::Name;
+use cloverleaf_mempool::{BundleDraft, Gap, PooledBundle, Submission, pool};
 use cloverleaf_storage::Store;
-use cloverleaf_types::rollup::Format;
 use cloverleaf_types::{Address, ChainId, TransactionKey};
 use tokio::sync::oneshot;
 
-use super::control::decode_control;
+use super::prepare::{Found, Prepared};
 use super::refusal::{not_taken, refused};
-use super::{Desk, registered, unreadable};
+use super::{Desk, unreadable};
 use crate::clock::now_ms;
 use crate::rpc::limits::WAIT_TIMEOUT;
-use crate::sequencer::{HandIn, HandedIn, Taken, Until};
+use crate::sequencer::{HandIn, HandedIn, SubmitError, Taken, Until};
 
-/// A transaction that passed all that can be checked without the pool.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    key: TransactionKey,
-    found: Found,
-}
-
-/// Where a prepared transaction was found.
-#[derive(Debug)]
-enum Found {
-    /// Here, alive or committed: handing it in would change nothing.
-    Known(pool::State),
-    /// In a block that this node's pool has forgotten.
-    Placed,
-    /// Nowhere.
-    New(Box<PooledTransaction>),
+/// What becomes of a prepared transaction when it is handed in.
+enum Place {
+    /// Nothing: it is waited for at most.
+    Known(Option<pool::State>, Option<Until>),
+    /// The sequencer's next answer is to it.
+    HandedIn(Option<Until>),
 }
 
 /// A transaction that was taken in.
@@ -55,19 +39,19 @@ pub(crate) struct Received {
     reached: Option<oneshot::Receiver<pool::State>>,
 }
 
-impl Prepared {
-    /// Its rollup and its id.
-    pub(crate) fn key(&self) -> TransactionKey {
-        self.key
-    }
-
-    /// True when handing it in would change nothing.
-    pub(crate) fn is_known(&self) -> bool {
-        !matches!(self.found, Found::New(_))
-    }
-}
-
 impl Received {
+    fn new(
+        key: TransactionKey,
+        state: Option<pool::State>,
+        reached: Option<oneshot::Receiver<pool::State>>,
+    ) -> Self {
+        Self {
+            key,
+            state,
+            reached,
+        }
+    }
+
     /// The earlier nonce that it waits for.
     pub(crate) fn gap(&self) -> Option<Gap> {
         match self.state {
@@ -87,73 +71,6 @@ impl Received {
 }
 
 impl Desk {
-    /// Prepares a rollup's transaction, as the rollup encodes it.
-    ///
-    /// # Errors
-    /// It is refused.
-    pub(crate) async fn prepare(
-        &self,
-        chain_id: ChainId,
-        raw: Bytes,
-    ) -> Result<Prepared, RpcError> {
-        let state = self.handle.state();
-        if chain_id == ChainId::CONTROL {
-            return self.prepare_control(raw).await;
-        }
-        match registered(&state, chain_id)?.rollup.format {
-            Format::Evm => self.prepare_envelope(Some(chain_id), raw).await,
-            Format::Opaque => prepare_opaque(&state, chain_id, raw),
-        }
-    }
-
-    /// Prepares a wallet's transaction; without `expected` it goes to the rollup that it names.
-    ///
-    /// # Errors
-    /// It is refused.
-    pub(crate) async fn prepare_envelope(
-        &self,
-        expected: Option<ChainId>,
-        raw: Bytes,
-    ) -> Result<Prepared, RpcError> {
-        let (envelope, checked) = decode(&self.handle.state(), expected, raw)?;
-        let key = (envelope.chain_id(), envelope.id());
-        if let Some(state) = self.known(Name::Transaction(key)).await {
-            let found = Found::Known(state);
-            return Ok(Prepared { key, found });
-        }
-        let recover = move |store: &Store| {
-            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
-            if placed.is_some() {
-                return Ok(Found::Placed);
-            }
-            let transaction = envelope.recover(checked, now_ms());
-            let transaction = transaction.map_err(|no| refused(&no))?;
-            Ok(Found::New(Box::new(transaction)))
-        };
-        let found = self.recover(recover).await?;
-        Ok(Prepared { key, found })
-    }
-
-    /// Prepares a change of the network itself (S1).
-    async fn prepare_control(&self, raw: Bytes) -> Result<Prepared, RpcError> {
-        let key = (ChainId::CONTROL, cloverleaf_types::transaction_id(&raw));
-        if let Some(state) = self.known(Name::Transaction(key)).await {
-            let found = Found::Known(state);
-            return Ok(Prepared { key, found });
-        }
-        let state = self.handle.state();
-        let recover = move |store: &Store| {
-            let placed = store.transaction(key.0, key.1).map_err(unreadable)?;
-            if placed.is_some() {
-                return Ok(Found::Placed);
-            }
-            let transaction = decode_control(&state, raw)?;
-            Ok(Found::New(Box::new(transaction)))
-        };
-        let found = self.recover(recover).await?;
-        Ok(Prepared { key, found })
-    }
-
     /// Hands a transaction in. Those of one sender are handed in one after the other, in their order.
     ///
     /// # Errors
@@ -163,25 +80,47 @@ impl Desk {
         prepared: Prepared,
         until: Option<Until>,
     ) -> Result<Received, RpcError> {
-        let Prepared { key, found } = prepared;
-        let (state, reached) = match (found, until) {
-            (Found::Placed, _) => (None, None),
-            (Found::Known(state), None) => (Some(state), None),
-            (Found::Known(state), Some(until)) => {
-                let reached = self.handle.wait(Name::Transaction(key), until).await;
-                (Some(state), reached)
-            }
-            (Found::New(transaction), until) => {
-                let submission = Submission::Transaction(*transaction);
-                let Taken { state, reached } = self.take(submission, until).await?;
-                (Some(state), reached)
-            }
-        };
-        Ok(Received {
-            key,
-            state,
-            reached,
-        })
+        let mut received = self.hand_in_all(vec![(prepared, until)]).await;
+        received
+            .pop()
+            .unwrap_or_else(|| Err(not_taken(&SubmitError::Stopping)))
+    }
+
+    /// Hands several in, in their order; each outcome stands where its transaction stood.
+    pub(crate) async fn hand_in_all(
+        &self,
+        prepared: Vec<(Prepared, Option<Until>)>,
+    ) -> Vec<Result<Received, RpcError>> {
+        let mut hand_ins = Vec::new();
+        let (mut keys, mut places) = (Vec::new(), Vec::new());
+        for (Prepared { key, found }, until) in prepared {
+            keys.push(key);
+            places.push(match found {
+                Found::Placed => Place::Known(None, None),
+                Found::Known(state) => Place::Known(Some(state), until),
+                Found::New(transaction) => {
+                    hand_ins.push(self.first(Submission::Transaction(*transaction), until));
+                    Place::HandedIn(until)
+                }
+            });
+        }
+        let mut handed_in = self.handed_in(hand_ins).await.into_iter();
+        let mut received = Vec::with_capacity(keys.len());
+        for (key, place) in keys.into_iter().zip(places) {
+            received.push(match place {
+                Place::Known(state, None) => Ok(Received::new(key, state, None)),
+                Place::Known(state, Some(until)) => {
+                    let reached = self.handle.wait(Name::Transaction(key), until).await;
+                    Ok(Received::new(key, state, reached))
+                }
+                Place::HandedIn(until) => {
+                    let answer = handed_in.next().unwrap_or(Err(SubmitError::Stopping));
+                    let taken = self.taken(answer, until).await;
+                    taken.map(|Taken { state, reached }| Received::new(key, Some(state), reached))
+                }
+            });
+        }
+        received
     }
 
     /// How far a transaction has come, once it has come as far as was asked for; that is waited for
@@ -271,12 +210,6 @@ impl Desk {
         }
     }
 
-    /// The state of a name that a submission would not change.
-    async fn known(&self, name: Name) -> Option<pool::State> {
-        let state = self.handle.status(name).await;
-        state.filter(|state| !state.is_ended() || matches!(state, pool::State::Committed { .. }))
-    }
-
     pub(super) async fn recover<T: Send + 'static>(
         &self,
         recover: impl FnOnce(&Store) -> Result<T, RpcError> + Send + 'static,
@@ -286,28 +219,56 @@ impl Desk {
     }
 
     async fn take(&self, submission: Submission, until: Option<Until>) -> Result<Taken, RpcError> {
+        let answer = self.handle.submit(self.first(submission, until)).await;
+        self.taken(answer, until).await
+    }
+
+    /// A submission as it is handed in first: rollups are asked for what the pool does not know.
+    fn first(&self, submission: Submission, until: Option<Until>) -> HandIn {
         let knows = |rollup| self.executions.knows(rollup);
         let ask_first = submission.transactions().any(|it| knows(it.chain_id));
-        let mut hand_in = HandIn {
+        HandIn {
             told: control_nonces(&self.handle.state(), &submission),
-            submission,
             ask_first,
+            submission,
             until,
-        };
+        }
+    }
+
+    /// The sequencer's answer to each; the same to all when it does not take them.
+    async fn handed_in(&self, hand_ins: Vec<HandIn>) -> Vec<Result<HandedIn, SubmitError>> {
+        let count = hand_ins.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        match self.handle.submit_all(hand_ins).await {
+            Ok(answers) => answers.into_iter().map(|it| Ok(it?)).collect(),
+            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// What was taken in. A submission that came back is handed in again with what its senders' rollups
+    /// say; whatever a sender has after it came back too, so their order stays.
+    async fn taken(
+        &self,
+        answer: Result<HandedIn, SubmitError>,
+        until: Option<Until>,
+    ) -> Result<Taken, RpcError> {
+        let mut answer = answer;
         loop {
-            let handed_in = self.handle.submit(hand_in).await;
-            match handed_in.map_err(|error| not_taken(&error))? {
+            match answer.map_err(|error| not_taken(&error))? {
                 HandedIn::Taken(taken) => return Ok(taken),
                 HandedIn::AskFirst {
                     submission,
                     senders,
                 } => {
-                    hand_in = HandIn {
+                    let again = HandIn {
                         told: self.next_nonces(senders).await,
                         ask_first: false,
                         submission,
                         until,
                     };
+                    answer = self.handle.submit(again).await;
                 }
             }
         }
@@ -333,38 +294,6 @@ fn control_nonces(state: &State, submission: &Submission) -> Vec<(ChainId, Addre
     told.collect()
 }
 
-fn prepare_opaque(state: &State, chain_id: ChainId, raw: Bytes) -> Result<Prepared, RpcError> {
-    let rollup = state.rollup(chain_id).map(|found| &found.rollup);
-    active(chain_id, rollup).map_err(|no| refused(&no))?;
-    let bytes_max = transaction_bytes_max(state);
-    let transaction = PooledTransaction::opaque(chain_id, raw, bytes_max, now_ms());
-    let transaction = transaction.map_err(|no| refused(&no))?;
-    Ok(Prepared {
-        key: transaction.key(),
-        found: Found::New(Box::new(transaction)),
-    })
-}
-
-/// Decodes a transaction, finds its rollup, and whether every validator verifies it (L1).
-fn decode(
-    state: &State,
-    expected: Option<ChainId>,
-    raw: Bytes,
-) -> Result<(Envelope, bool), RpcError> {
-    let decoded = Envelope::decode(raw, transaction_bytes_max(state)).and_then(|envelope| {
-        envelope.check_chain(expected.unwrap_or(envelope.chain_id()))?;
-        Ok(envelope)
-    });
-    let envelope = decoded.map_err(|no| refused(&no))?;
-    let chain_id = envelope.chain_id();
-    let rollup = &registered(state, chain_id)?.rollup;
-    active(chain_id, Some(rollup)).map_err(|no| refused(&no))?;
-    if rollup.format == Format::Opaque {
-        return Err(RpcError::not_supported("eth_sendRawTransaction"));
-    }
-    Ok((envelope, is_checked(rollup)))
-}
-
 fn draft(bundle: SendBundle) -> Result<BundleDraft, RpcError> {
     let received_ms = now_ms();
     let terms = bundle.terms(received_ms)?;
@@ -380,6 +309,6 @@ fn draft(bundle: SendBundle) -> Result<BundleDraft, RpcError> {
     })
 }
 
-fn transaction_bytes_max(state: &State) -> usize {
+pub(super) fn transaction_bytes_max(state: &State) -> usize {
     usize::try_from(state.parameters().transaction_bytes_max).unwrap_or(usize::MAX)
 }

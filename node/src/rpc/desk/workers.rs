@@ -1,49 +1,100 @@
 //! Threads for work that blocks, or that takes a core for longer than the async threads may.
+//!
+//! ```text
+//!  run ─► queue ─► a thread that is at work anyhow; else one more, while there are not too many
+//! ```
+//! A thread takes work until there is none: under load nobody is woken for a piece of it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::reason::Reason;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 /// A number of threads. Clones share them. Who waits for one is limited where connections are.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
-    permits: Arc<Semaphore>,
+    queue: Arc<Mutex<Queue>>,
+    threads_max: usize,
 }
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Work>,
+    /// Threads that take from it.
+    threads: usize,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
 
 impl Workers {
     /// At most so many at once.
     pub(super) fn new(threads_max: usize) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(threads_max)),
+            queue: Arc::default(),
+            threads_max,
         }
     }
 
-    /// Does work on one of them. Dropping the future does not stop work that has begun.
+    /// Does work on one of them, in the order in which it came. Dropping the future does not stop work
+    /// that has begun; what has not is left.
     ///
     /// # Errors
     /// The work did not come to its end: the node is at fault.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "awaited below; it goes on by itself, since a place that is kept for a caller whom \
-                  nobody polls would be kept from all others"
-    )]
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RpcError> {
-        let permits = Arc::clone(&self.permits);
-        let done = tokio::spawn(async move {
-            let permit = permits.acquire_owned().await.map_err(failed)?;
-            let done = tokio::task::spawn_blocking(move || {
-                let done = work();
-                drop(permit); // only when the thread is free again, whether or not anybody still waits
-                done
-            });
-            done.await.map_err(failed)
-        });
-        done.await.map_err(failed)?
+        let (sender, done) = oneshot::channel();
+        let needs_thread = self.push(Box::new(move || {
+            if !sender.is_closed() {
+                let _gone = sender.send(work());
+            }
+        }));
+        if needs_thread {
+            let queue = Arc::clone(&self.queue);
+            let _ends_by_itself = tokio::task::spawn_blocking(move || take_all(&queue));
+        }
+        done.await.map_err(failed)
+    }
+
+    /// True when one more thread is to take from the queue.
+    fn push(&self, work: Work) -> bool {
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back(work);
+        let needs_thread = queue.threads < self.threads_max;
+        queue.threads += usize::from(needs_thread);
+        needs_thread
+    }
+}
+
+/// Works until nothing waits.
+fn take_all(queue: &Mutex<Queue>) {
+    while let Some(work) = next(queue) {
+        // Whoever waits for it sees that nothing comes.
+        let _broken = catch_unwind(AssertUnwindSafe(work));
+    }
+}
+
+/// What waits longest. When nothing does, the thread is one less in the same moment.
+fn next(queue: &Mutex<Queue>) -> Option<Work> {
+    let mut queue = lock(queue);
+    let work = queue.waiting.pop_front();
+    queue.threads -= usize::from(work.is_none());
+    work
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl core::fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut shown = formatter.debug_struct("Queue");
+        shown.field("waiting", &self.waiting.len());
+        shown.field("threads", &self.threads).finish()
     }
 }
 
@@ -72,6 +123,28 @@ mod tests {
         });
         futures::future::try_join_all(works).await.unwrap();
         assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_is_left_and_what_comes_after_it_is_done() {
+        let workers = Workers::new(1);
+        let (begin, wait) = std::sync::mpsc::channel::<()>();
+        let first = workers.run(move || wait.recv());
+        let done = Arc::new(AtomicUsize::new(0));
+        let count = |number| {
+            let done = Arc::clone(&done);
+            move || done.fetch_add(number, Ordering::SeqCst)
+        };
+        let mut first = Box::pin(first);
+        assert!(futures::poll!(&mut first).is_pending());
+        let mut left = Box::pin(workers.run(count(1)));
+        assert!(futures::poll!(&mut left).is_pending());
+        drop(left);
+        let last = workers.run(count(10));
+        begin.send(()).unwrap();
+        assert_eq!(first.await, Ok(Ok(())));
+        assert_eq!(last.await, Ok(0));
+        assert_eq!(done.load(Ordering::SeqCst), 10);
     }
 
     #[tokio::test]
