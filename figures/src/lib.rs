@@ -6,6 +6,8 @@
 //! figures service PATH               starts it as four processes, for 10 to 1,000 rollups, and kills
 //!                                    proposers
 //! figures capacity PATH              the part of that which says how much it takes in, and prints it
+//! figures wan PATH                   starts it in 4 and 7 namespaces with the delays between regions;
+//!                                    needs root
 //! figures micro [CRITERION]          takes over what `cargo bench` left in target/criterion
 //! ```
 //! All of it goes into `bench/README.md`, between markers; benches into `bench/results.json` too.
@@ -26,9 +28,11 @@ mod report;
 mod service;
 mod throughput;
 mod usage;
+mod wan;
 
 use std::path::{Path, PathBuf};
 
+use cloverleaf_testnet::links::{DELAY, hold_back};
 use eyre::{Result, WrapErr as _, bail};
 
 /// Where the dev network listens unless something else is said: far from a dev network's own ports.
@@ -45,13 +49,15 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             let base = base.parse().wrap_err("PORT_BASE")?;
             measure(network::write(Path::new(path), base))
         }
+        [DELAY, delays] => Ok(hold_back(delays)?),
+        ["wan", path] => measure(wan::write(Path::new(path))),
         ["capacity", path] => measure(service::print_capacity(Path::new(path))),
         ["service", path] => measure(service::write(Path::new(path))),
         ["micro"] => micro::write(&target().join("criterion")),
         ["micro", path] => micro::write(Path::new(path)),
         _ => bail!(
-            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures capacity PATH | figures \
-             micro [CRITERION]"
+            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures capacity PATH | figures wan \
+             PATH | figures micro [CRITERION]"
         ),
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use cloverleaf_bundle::{Ordered, State};
-use cloverleaf_consensus::{Input as Drive, SyncInput};
+use cloverleaf_consensus::{Input as Drive, JournalEntry, SyncInput};
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{Batch, DecidedBlock, Height, TransactionKey};
 
 use crate::config::Halt;
 use crate::output::{Commit, Output};
 use crate::replica::Replica;
+use crate::vote_journal::CERTIFICATES_READ_MAX;
 
 /// A block that is being written.
 #[derive(Debug)]
@@ -78,6 +79,17 @@ impl Replica {
         });
     }
 
+    /// From where on the vote journal is needed: the tip, or what the key signed last if that is below it
+    /// and a start would look at the certificates since. Without it a start would find votes in them that
+    /// the journal lacks, and take it for an old one (D4). From where the key signs is filed above all
+    /// heights, so that needs no carrying over.
+    fn votes_needed_from(&self, tip: Height) -> Height {
+        let last = self.driver.last_signed().map(JournalEntry::height);
+        let looked_at = tip.back(CERTIFICATES_READ_MAX);
+        let needed = last.filter(|last| *last > looked_at);
+        needed.map_or(tip, |last| last.min(tip))
+    }
+
     /// The block is durable: take it as the tip, tell everybody, start the next height.
     pub(crate) fn committed(&mut self, height: Height) {
         let Some(committing) = self
@@ -101,9 +113,8 @@ impl Replica {
         let forgot = self.signing.is_amnesiac();
         let journal = self.follow_amnesia();
         self.follow_membership(took_part && !forgot);
-        // D2: the last own record stays in the newest segment, and where the key signs from is filed
-        // above all heights, so nothing needs carrying over.
-        self.outputs.push(Output::ForgetVotes(height));
+        self.outputs
+            .push(Output::ForgetVotes(self.votes_needed_from(height)));
         // C4: what sync knows of the next height comes before that height starts.
         let validators = Arc::new(self.chain.state().validators().clone());
         self.synchronise(SyncInput::Applied {

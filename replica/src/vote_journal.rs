@@ -20,7 +20,7 @@ use crate::output::JournalRecord;
 /// Latest decided blocks whose certificates are looked at for votes that the journal does not know:
 /// about a minute of a busy network. A certificate holds the votes that decided and no others, so one
 /// alone says little, and so many in a row a lot.
-const CERTIFICATES_READ_MAX: u64 = 256;
+pub(crate) const CERTIFICATES_READ_MAX: u64 = 256;
 
 /// The decided blocks beside a vote journal.
 pub struct Decided<'a, E = Infallible> {

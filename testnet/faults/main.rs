@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         ["full", name, units] => number(units).and_then(|units| run_full(name, Some(units))),
         ["repeat", name, units] => range(units).and_then(|units| repeat(name, units)),
         ["rows"] => Ok(list()),
-        [DELAY, delay_ms] => number(delay_ms).and_then(rows::hold_back),
+        [DELAY, delays] => rows::hold_back(delays),
         _ => Err(USAGE.to_owned()),
     };
     match ended {

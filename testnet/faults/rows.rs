@@ -21,7 +21,6 @@ mod upgrade;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use cloverleaf_testnet::links;
 use cloverleaf_testnet::simulation::random::Random;
@@ -90,8 +89,8 @@ fn side_by_side<T: Send>(
 }
 
 /// What a row runs this program for again: it holds packets back until it is killed.
-pub(crate) fn hold_back(delay_ms: u64) -> Result<bool, String> {
-    let ended = links::hold_back(Duration::from_millis(delay_ms));
+pub(crate) fn hold_back(delays: &str) -> Result<bool, String> {
+    let ended = links::hold_back(delays);
     ended.map_or_else(
         |error| Err(format!("holding packets back: {error}")),
         |()| Ok(true),

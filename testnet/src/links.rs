@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use delay::{Delaying, QUEUE};
+use delay::Delaying;
 
 pub use delay::{DELAY, hold_back};
 
@@ -164,7 +164,7 @@ impl Links {
     }
 
     /// All that a node sends to the others arrives so much later, and what they send does not. The
-    /// executable must be one that hands [`DELAY`] and the time on to [`hold_back`].
+    /// executable must be one that hands what follows [`DELAY`] on to [`hold_back`].
     ///
     /// # Errors
     /// `iptables` refuses, or this kernel has no queue for packets (NFQUEUE).
@@ -172,16 +172,34 @@ impl Links {
     /// # Panics
     /// There is no such node.
     pub fn delay(&self, node: Node, delay_ms: u64) -> Result<(), Error> {
-        let queue = QUEUE.to_string();
-        let delaying = Delaying::start(&self.hosts[node].namespace, delay_ms)?;
+        let others = (0..self.hosts.len()).filter(|other| *other != node);
+        let delays_ms: Vec<(Node, u64)> = others.map(|other| (other, delay_ms)).collect();
+        self.delay_each(node, &delays_ms)
+    }
+
+    /// The same with a time of its own to each of some others.
+    ///
+    /// # Errors
+    /// `iptables` refuses, or this kernel has no queue for packets (NFQUEUE).
+    ///
+    /// # Panics
+    /// There is no such node.
+    pub fn delay_each(&self, node: Node, delays_ms: &[(Node, u64)]) -> Result<(), Error> {
+        let queue = |other: Node| u16::try_from(other).expect("few nodes");
+        let queues = delays_ms.iter().map(|(other, ms)| (queue(*other), *ms));
+        let queues: Vec<(u16, u64)> = queues.collect();
+        let delaying = Delaying::start(&self.hosts[node].namespace, &queues)?;
         self.delays().push(delaying);
-        let others = self.hosts.iter().enumerate().filter(|(it, _)| *it != node);
-        for (_, other) in others {
-            let (to, queue) = (
-                other.address.to_string(),
-                ["-j", "NFQUEUE", "--queue-num", &queue],
+        for (other, _) in delays_ms {
+            let (to, number) = (
+                self.hosts[*other].address.to_string(),
+                queue(*other).to_string(),
             );
-            self.filter(node, &[&["-A", "OUTPUT", "-d", &to], &queue[..]].concat())?;
+            let into_queue = ["-j", "NFQUEUE", "--queue-num", &number];
+            self.filter(
+                node,
+                &[&["-A", "OUTPUT", "-d", &to], &into_queue[..]].concat(),
+            )?;
         }
         Ok(())
     }

@@ -377,3 +377,32 @@ fn parcel_of(network: &Network, name: u8) -> Verified<Parcel> {
     };
     network.first_parcel(3, WIDE, transaction)
 }
+
+// A power cut can leave the newest file of a vote journal without a record, so what it says of the last
+// signature may go with the file before (simulation 6751).
+// D4
+#[test]
+fn validator_that_followed_others_for_some_blocks_still_knows_what_it_signed_last() {
+    let mut network = Network::of(4);
+    let key = network.submit(0, WIDE, 1);
+    network.until_placed(&[key]);
+    let signed = network.machines[3].height();
+    // It follows, and votes for nothing.
+    network.passes = Box::new(|frame| frame.to != 3 || !matches!(frame.what, What::Votes(_)));
+    for name in 2..=5 {
+        let key = network.submit(0, WIDE, name);
+        network.until("followed", |network| {
+            network.machines[3].placed(&key).is_some()
+        });
+    }
+    assert!(network.machines[3].height() > signed.next());
+    network.crash(3);
+    network.passes = Box::new(|_| true);
+    network.start(3);
+    let observed = network.machines[3].replica.as_ref().unwrap().observe();
+    assert!(!observed.is_amnesiac);
+    // And takes part: without it nothing is decided.
+    network.crash(0);
+    let key = network.submit(3, WIDE, 9);
+    network.until_placed(&[key]);
+}

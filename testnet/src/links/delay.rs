@@ -1,25 +1,23 @@
 //! Packets that are held back for a while, in user space: kernels without `netem` have NFQUEUE.
 //!
 //! ```text
-//!   a node ─► OUTPUT ─► queue 0 ─► this program, in the node's namespace ─► so much later ─► the others
+//!   a node ─► OUTPUT ─► a queue for ─► this program, in the  ─► so much later ─► the others
+//!                       each other     node's namespace
 //! ```
 //! The queue is of the namespace that it is opened in, so it is another process that opens it: this
 //! executable, run again in there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nfq::{Queue, Verdict};
+use nfq::{Message, Queue, Verdict};
 
 use crate::process::{Error, Stopwatch, pause};
 
-/// The word with which an executable is run again to hold packets back; the time follows, in milliseconds.
+/// The word with which an executable is run again to hold packets back; what [`hold_back`] takes follows.
 pub const DELAY: &str = "delay";
-
-/// The queue of a namespace.
-pub(super) const QUEUE: u16 = 0;
 
 /// Most packets that are held at a time; what comes beyond that is lost, as on a link that is full.
 const PACKETS_MAX: u32 = 65_536;
@@ -32,15 +30,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 pub(super) struct Delaying(Child);
 
 impl Delaying {
-    /// Starts it, and waits until it has the queue.
-    pub(super) fn start(namespace: &str, delay_ms: u64) -> Result<Self, Error> {
+    /// Starts it with the delay of each queue, and waits until it has them.
+    pub(super) fn start(namespace: &str, delays_ms: &[(u16, u64)]) -> Result<Self, Error> {
         let failed = || format!("delaying what {namespace} sends");
         let executable = std::env::current_exe().map_err(Error::system(failed()))?;
         let mut command = Command::new("ip");
         command
             .args(["netns", "exec", namespace])
             .arg(executable)
-            .args([DELAY, &delay_ms.to_string()])
+            .args([DELAY, &told(delays_ms)])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut delaying = Self(command.spawn().map_err(Error::system(failed()))?);
@@ -65,40 +63,95 @@ impl Drop for Delaying {
     }
 }
 
-/// Lets each packet of this namespace's queue go so much later, for as long as the process lives.
+/// What a queue holds.
+struct Held {
+    delay: Duration,
+    /// The oldest first, each with when it came.
+    packets: VecDeque<(Stopwatch, Message)>,
+}
+
+impl Held {
+    /// The oldest packet, if it has been here long enough.
+    fn next_due(&mut self) -> Option<Message> {
+        let (since, _) = self.packets.front()?;
+        let is_due = since.elapsed() >= self.delay;
+        let due = is_due.then(|| self.packets.pop_front())?;
+        due.map(|(_, packet)| packet)
+    }
+}
+
+/// Lets each packet of this namespace's queues go so much later, for as long as the process lives.
+/// `delays` are `queue:milliseconds`, with commas between them.
 ///
 /// # Errors
-/// The kernel has no such queue, or this process may not have it.
-pub fn hold_back(delay: Duration) -> io::Result<()> {
-    let mut queue = Queue::open()?;
-    queue.bind(QUEUE)?;
-    // What is in packets is nobody's business here.
-    queue.set_copy_range(QUEUE, 0)?;
-    queue.set_queue_max_len(QUEUE, PACKETS_MAX)?;
-    queue.set_nonblocking(true);
+/// `delays` are something else, the kernel has no such queues, or this process may not have them.
+pub fn hold_back(delays: &str) -> io::Result<()> {
+    let mut queues = parsed(delays).ok_or(ErrorKind::InvalidInput)?;
+    let mut kernel = Queue::open()?;
+    for number in queues.keys() {
+        kernel.bind(*number)?;
+        // What is in packets is nobody's business here.
+        kernel.set_copy_range(*number, 0)?;
+        kernel.set_queue_max_len(*number, PACKETS_MAX)?;
+    }
+    kernel.set_nonblocking(true);
     let mut stdout = io::stdout();
     writeln!(stdout, "ready")?;
     stdout.flush()?;
-    let mut held = VecDeque::new();
     loop {
-        match queue.recv() {
+        match kernel.recv() {
             Ok(packet) => {
-                held.push_back((Stopwatch::start(), packet));
+                if let Some(held) = queues.get_mut(&packet.get_queue_num()) {
+                    held.packets.push_back((Stopwatch::start(), packet));
+                }
                 continue;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        while held
-            .front()
-            .is_some_and(|(since, _)| since.elapsed() >= delay)
-        {
-            let Some((_, mut packet)) = held.pop_front() else {
-                break;
-            };
-            packet.set_verdict(Verdict::Accept);
-            queue.verdict(packet)?;
+        for held in queues.values_mut() {
+            while let Some(mut packet) = held.next_due() {
+                packet.set_verdict(Verdict::Accept);
+                kernel.verdict(packet)?;
+            }
         }
         pause(LOOK_INTERVAL);
+    }
+}
+
+/// As [`hold_back`] reads it.
+fn told(delays_ms: &[(u16, u64)]) -> String {
+    let each = delays_ms.iter();
+    let each: Vec<String> = each.map(|(queue, ms)| format!("{queue}:{ms}")).collect();
+    each.join(",")
+}
+
+fn parsed(delays: &str) -> Option<BTreeMap<u16, Held>> {
+    let each = delays.split(',').map(|each| {
+        let (queue, ms) = each.split_once(':')?;
+        let held = Held {
+            delay: Duration::from_millis(ms.parse().ok()?),
+            packets: VecDeque::new(),
+        };
+        Some((queue.parse().ok()?, held))
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_read_as_they_are_told() {
+        let delays = [(0, 25), (3, 140)];
+        let parsed = parsed(&told(&delays)).unwrap();
+        let read = parsed
+            .iter()
+            .map(|(queue, held)| (*queue, u64::try_from(held.delay.as_millis()).unwrap()));
+        assert_eq!(read.collect::<Vec<_>>(), delays);
+        for wrong in ["", "1", "1:", "x:1", "1:2,"] {
+            assert!(super::parsed(wrong).is_none(), "{wrong}");
+        }
     }
 }

@@ -229,7 +229,11 @@ impl Machine {
                 Output::Progress { name, state } => self.did.push(Did::Told(name, state)),
                 Output::Halt(_) => self.did.push(Did::Halted),
                 Output::KeepEvidence { misdeed, .. } => self.disk.evidence.push(misdeed),
-                Output::ForgetVotes(_) | Output::ForgetParcels { .. } => {}
+                // A journal forgets whole files, at most as much as it may.
+                Output::ForgetVotes(below) => {
+                    self.disk.votes.retain(|entry| entry.height() >= below);
+                }
+                Output::ForgetParcels { .. } => {}
                 write => self.writes.push_back(write),
             }
         }
