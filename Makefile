@@ -80,7 +80,7 @@ bench: setup
 	cargo bench -p cloverleaf-bench
 
 # All figures of bench/README.md, on a machine that does nothing else: about 25 minutes.
-figures = cargo run --workspace --bin figures --
+figures = cargo run -p cloverleaf-figures --
 bench-full: bench instructions binary
 	$(figures) micro "$(CARGO_TARGET_DIR)/criterion"
 	$(figures) service "$(CARGO_TARGET_DIR)/debug/cloverleaf"

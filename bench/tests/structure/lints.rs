@@ -45,7 +45,7 @@ fn every_crate_takes_the_workspaces_lints_or_has_its_own_table() {
         let manifest = read(&format!("{name}/Cargo.toml"));
         assert!(manifest.contains("[lints]\nworkspace = true\n"), "{name}");
     }
-    for name in ["testnet", "bench"] {
+    for name in ["testnet", "bench", "figures"] {
         assert!(
             read(&format!("{name}/Cargo.toml")).contains("[lints.clippy]\n"),
             "{name}"

@@ -101,7 +101,7 @@ pub(crate) fn test_below<'a>(lines: &[&'a str]) -> Option<&'a str> {
 
 /// True for what ships and is no judge of what ships.
 fn enforces(source: &Source) -> bool {
-    let judges = ["bench/", "testnet/"];
+    let judges = ["bench/", "figures/", "testnet/"];
     source.is_production() && !judges.iter().any(|folder| source.path.starts_with(folder))
 }
 

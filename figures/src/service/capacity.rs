@@ -1,6 +1,7 @@
 //! How much a network takes in: transactions on streams, as many as it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Duration;
 
@@ -8,23 +9,23 @@ use cloverleaf_api::proto::sequencer::v1::sequencer_service_client::SequencerSer
 use cloverleaf_api::proto::sequencer::v1::submit_stream_response::Outcome;
 use cloverleaf_api::proto::sequencer::v1::{SubmitRequest, Wait};
 use cloverleaf_bench::Wallet;
+use cloverleaf_client::Blocks;
 use cloverleaf_testnet::process::{Binary, Network};
-use cloverleaf_types::ChainId;
+use cloverleaf_types::{ChainId, Height, TransactionId};
 use eyre::{Result, eyre};
 use futures::stream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::VALIDATORS;
 use super::schedule::DATA_BYTES;
-use crate::blocks::{self, BlockSize};
 use crate::usage::Usage;
 
 /// Rollups that share it.
-const ROLLUPS: usize = 100;
+pub(super) const ROLLUPS: usize = 100;
 
 /// Streams to each validator.
-const STREAMS: usize = 4;
+pub(super) const STREAMS: usize = 4;
 
 /// How long is measured.
 const RUN: Duration = Duration::from_secs(10);
@@ -32,24 +33,23 @@ const RUN: Duration = Duration::from_secs(10);
 /// Transactions that each stream has: more than it can send in that time.
 const SIGNED_EACH: usize = 20_000;
 
-/// How long after the end everything that was taken in must be in blocks.
-const DRAIN: Duration = Duration::from_secs(60);
-
-/// How often the height is looked at.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Time from one block to the next, beyond which nothing comes any more.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// What became of the load.
 pub(super) struct Capacity {
     pub(super) seconds: f64,
-    /// Taken in.
+    /// Taken in, as the replies say.
     pub(super) accepted: usize,
     /// In blocks of that time.
     pub(super) committed: usize,
-    /// Taken in, and in no block.
+    /// Taken in, as the replies say, and in no block.
     pub(super) lost: usize,
+    /// In blocks, with what was taken in and not replied to any more.
+    pub(super) placed: usize,
     /// Refusals by reason.
     pub(super) refused: BTreeMap<String, usize>,
-    /// Processor time of all validators, and of this program.
+    /// Processor time of all validators until the last of it was in a block, and of this program.
     pub(super) network: Usage,
     pub(super) own: Usage,
 }
@@ -70,25 +70,24 @@ pub(super) async fn measure(binary: &Binary) -> Result<Capacity> {
     for (turn, requests) in signed.into_iter().enumerate() {
         streams.spawn(send(grpc[turn % VALIDATORS].clone(), requests, start + RUN));
     }
-    let (mut accepted, mut refused) = (0, BTreeMap::new());
+    let (mut accepted, mut refused) = (BTreeSet::new(), BTreeMap::new());
     while let Some(sent) = streams.join_next().await {
         let sent = sent??;
-        accepted += sent.accepted;
+        accepted.extend(sent.accepted);
         for (reason, count) in sent.refused {
             *refused.entry(reason).or_default() += count;
         }
     }
     let (seconds, end_ms) = (start.elapsed().as_secs_f64(), crate::machine::now_ms()?);
-    let after = (used(&network)?, Usage::of(std::process::id())?);
-    let drained = drain(&network, accepted).await?;
-    let in_time = |block: &&BlockSize| (start_ms..=end_ms).contains(&block.timestamp_ms);
-    let in_time = drained.iter().filter(in_time);
-    let placed: usize = drained.iter().map(|block| block.transactions).sum();
+    let own = Usage::of(std::process::id())?;
+    let drained = drain(&network, &accepted).await?;
+    let after = (used(&network)?, own);
     Ok(Capacity {
         seconds,
-        accepted,
-        committed: in_time.map(|block| block.transactions).sum(),
-        lost: accepted.saturating_sub(placed),
+        accepted: accepted.len(),
+        committed: drained.in_time(start_ms..=end_ms),
+        lost: drained.missing,
+        placed: drained.placed(),
         refused,
         network: after.0.since(&before.0),
         own: after.1.since(&before.1),
@@ -122,7 +121,7 @@ fn signed(chains: &[ChainId]) -> Vec<Vec<SubmitRequest>> {
 
 #[derive(Default)]
 struct Sent {
-    accepted: usize,
+    accepted: Vec<TransactionId>,
     refused: BTreeMap<String, usize>,
 }
 
@@ -134,7 +133,10 @@ async fn send(url: String, requests: Vec<SubmitRequest>, end: Instant) -> Result
     while let Ok(reply) = timeout_at(end, replies.message()).await {
         let reply = reply?.ok_or_else(|| eyre!("a stream ran out of transactions: sign more"))?;
         match reply.outcome {
-            Some(Outcome::Taken(_)) => sent.accepted += 1,
+            Some(Outcome::Taken(taken)) => {
+                sent.accepted
+                    .push(TransactionId::try_from(&*taken.transaction_id)?);
+            }
             Some(Outcome::Refused(refusal)) => {
                 *sent.refused.entry(refusal.reason).or_default() += 1;
             }
@@ -155,22 +157,48 @@ fn used(network: &Network) -> Result<Usage> {
     Ok(sum)
 }
 
-/// Waits until so many transactions are in blocks; returns the blocks.
-async fn drain(network: &Network, transactions: usize) -> Result<Vec<BlockSize>> {
-    let grpc = network.grpc_urls().swap_remove(0);
-    let deadline = Instant::now() + DRAIN;
-    let mut drained: Vec<BlockSize> = Vec::new();
-    loop {
-        let read = u64::try_from(drained.len())?;
-        let height = network.metric(0, "cloverleaf_replica_height");
-        let height = height.ok_or_else(|| eyre!("a validator does not say its height"))?;
-        if height > read {
-            drained.extend(blocks::read(&grpc, read, height).await?);
-        }
-        let placed: usize = drained.iter().map(|block| block.transactions).sum();
-        if placed >= transactions || Instant::now() >= deadline {
-            return Ok(drained);
-        }
-        sleep(POLL_INTERVAL).await;
+/// What was in blocks.
+#[derive(Default)]
+struct Drained {
+    /// Of each block that is not empty its time, and how many transactions it has.
+    blocks: Vec<(u64, usize)>,
+    /// What was taken in, and is in none.
+    missing: usize,
+}
+
+impl Drained {
+    fn placed(&self) -> usize {
+        self.blocks.iter().map(|(_, count)| count).sum()
     }
+
+    fn in_time(&self, time_ms: RangeInclusive<u64>) -> usize {
+        let blocks = self.blocks.iter();
+        let in_time = blocks.filter(|(at_ms, _)| time_ms.contains(at_ms));
+        in_time.map(|(_, count)| count).sum()
+    }
+}
+
+/// Reads blocks until all that was taken in is there, or nothing comes any more.
+async fn drain(network: &Network, accepted: &BTreeSet<TransactionId>) -> Result<Drained> {
+    let mut missing: BTreeSet<&TransactionId> = accepted.iter().collect();
+    let mut blocks = Blocks::open(&network.grpc_urls()[0], Height(1)).await?;
+    let mut drained = Drained::default();
+    while !missing.is_empty() {
+        let Ok(next) = timeout(DRAIN, blocks.next()).await else {
+            break;
+        };
+        let decided = next?;
+        let block = &decided.block;
+        for batch in &block.batches {
+            for id in batch.ids() {
+                missing.remove(&id);
+            }
+        }
+        let count = block.transaction_count();
+        if count > 0 {
+            drained.blocks.push((block.header.timestamp_ms, count));
+        }
+    }
+    drained.missing = missing.len();
+    Ok(drained)
 }

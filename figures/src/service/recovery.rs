@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloverleaf_api::proto::sequencer::v1::Wait;
 use cloverleaf_bench::Wallet;
-use cloverleaf_client::{Blocks, Submitter};
+use cloverleaf_client::{Blocks, Submitted, Submitter};
 use cloverleaf_testnet::process::{Binary, Network, wait_until};
 use cloverleaf_types::{Address, Genesis, Height};
 use eyre::{Result, WrapErr as _, ensure, eyre};
@@ -19,7 +19,7 @@ use crate::latency::Latencies;
 pub(super) const DEATHS: usize = 18;
 
 /// Blocks before and after each death: everybody's turn comes twice.
-const BLOCKS: usize = 2 * VALIDATORS;
+pub(super) const BLOCKS: usize = 2 * VALIDATORS;
 
 /// Time from one block to the next, beyond which the network is not alive.
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,6 +81,9 @@ pub(super) async fn measure(binary: &Binary) -> Result<Recovery> {
         network.kill(victim)?;
         let mut after = Vec::new();
         for _ in 0..BLOCKS {
+            if let Some(ended) = tasks.try_join_next() {
+                ended??;
+            }
             let seen = next(&mut blocks).await?;
             after.push(seen.at - last.at);
             last = seen;
@@ -120,7 +123,12 @@ async fn next(blocks: &mut UnboundedReceiver<Seen>) -> Result<Seen> {
 async fn submit_on(mut submitter: Submitter, mut wallet: Wallet) -> Result<()> {
     loop {
         let raw = wallet.transfer();
-        submitter.submit(wallet.chain_id, raw, Wait::Received).await;
+        let answer = submitter.submit(wallet.chain_id, raw, Wait::Received).await;
+        // Without it all after it would wait, and no block would be due.
+        ensure!(
+            matches!(answer, Submitted::Reached(_)),
+            "the watched validator does not take a transaction in: {answer:?}"
+        );
         sleep(INTERVAL).await;
     }
 }

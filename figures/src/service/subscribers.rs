@@ -10,7 +10,8 @@ use cloverleaf_client::endpoint;
 use cloverleaf_types::block::BLOCK_BYTES_MAX;
 use cloverleaf_types::{ChainId, TransactionKey};
 use eyre::{Result, WrapErr as _, ensure, eyre};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use futures::{Stream, StreamExt as _};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -44,29 +45,22 @@ impl Subscribers {
     pub(super) async fn open(grpc: &[String], chains: &[ChainId]) -> Result<Self> {
         let (sender, arrivals) = unbounded_channel();
         let mut readers = JoinSet::new();
-        for (turn, chains) in chains.chunks(STREAMS_PER_CONNECTION).enumerate() {
-            let url = &grpc[turn % grpc.len()];
-            let channel = endpoint(url)?.connect().await.wrap_err("a subscriber")?;
-            let client =
-                StreamServiceClient::new(channel).max_decoding_message_size(BLOCK_BYTES_MAX);
-            for chain in chains {
-                let request = StreamBatchesRequest {
-                    chain_id: chain.0,
-                    from_seq: 1,
-                    ..StreamBatchesRequest::default()
-                };
-                let mut items = client.clone().stream_batches(request).await?.into_inner();
-                let sender = sender.clone();
-                readers.spawn(async move {
-                    loop {
-                        let item = items.message().await;
-                        let (at, is_last) = (Instant::now(), !matches!(item, Ok(Some(_))));
-                        let arrival = arrived(at, item.map_err(Into::into));
-                        if sender.send(arrival).is_err() || is_last {
-                            break;
-                        }
-                    }
-                });
+        for (turn, url) in grpc.iter().enumerate() {
+            let own: Vec<_> = chains.iter().skip(turn).step_by(grpc.len()).collect();
+            for chains in own.chunks(STREAMS_PER_CONNECTION) {
+                let channel = endpoint(url)?.connect().await.wrap_err("a subscriber")?;
+                let client =
+                    StreamServiceClient::new(channel).max_decoding_message_size(BLOCK_BYTES_MAX);
+                for chain in chains {
+                    let request = StreamBatchesRequest {
+                        chain_id: chain.0,
+                        from_seq: 1,
+                        ..StreamBatchesRequest::default()
+                    };
+                    let items = client.clone().stream_batches(request).await?.into_inner();
+                    let items = items.map(|item| item.map_err(eyre::Report::from));
+                    readers.spawn(follow(items, sender.clone()));
+                }
             }
         }
         Ok(Self {
@@ -105,4 +99,18 @@ fn arrived(at: Instant, item: Result<Option<BatchItem>>) -> Result<Arrival> {
         height: header.height.0,
         keys: ids.map(|id| (header.chain_id, id)).collect(),
     })
+}
+
+/// Notes a rollup's batches when they come, until nobody wants to know.
+async fn follow(
+    mut items: impl Stream<Item = Result<BatchItem>> + Unpin,
+    arrivals: UnboundedSender<Result<Arrival>>,
+) {
+    loop {
+        let item = items.next().await.transpose();
+        let (at, is_last) = (Instant::now(), !matches!(item, Ok(Some(_))));
+        if arrivals.send(arrived(at, item)).is_err() || is_last {
+            return;
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! What a network gives its rollups, as tables.
 
-use super::capacity::Capacity;
-use super::recovery::{DEATHS, Recovery};
+use super::capacity::{self, Capacity};
+use super::recovery::{BLOCKS, DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
-use super::{LOADS, Served};
+use super::{LOADS, Served, VALIDATORS};
 use crate::heights::count;
 use crate::latency::Latencies;
 use crate::readme;
@@ -19,10 +19,14 @@ pub(super) fn of(columns: &[Served], capacity: &Capacity, recovery: &Recovery) -
         let values = columns.iter().map(value);
         rows.push(std::iter::once(name).chain(values).collect());
     }
-    let taken = "\n100 rollups, as many transactions as it reads, on 16 streams:\n\n";
+    let streams = capacity::STREAMS * VALIDATORS;
+    let taken = format!(
+        "\n{} rollups, as many transactions as it reads, on {streams} streams:\n\n",
+        capacity::ROLLUPS
+    );
     let deaths = format!("\nThe proposer whose turn is next is killed, {DEATHS} times:\n\n");
     readme::table(&rows)
-        + taken
+        + &taken
         + &of_capacity(capacity)
         + &deaths
         + &readme::table(&recovered(recovery))
@@ -60,7 +64,7 @@ fn latencies() -> Vec<Row> {
             |it| quantiles(&it.outcome.bundles_streamed),
         ),
         (
-            "commit → batch with its rollup: p50, p99, max".to_owned(),
+            "first sign of a block → batch with its rollup: p50, p99, max".to_owned(),
             |it| quantiles(&it.outcome.streamed),
         ),
         ("blocks; batches of each".to_owned(), |it| {
@@ -90,7 +94,7 @@ fn costs() -> Vec<Row> {
 
 fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
     let per_s = |count_of| format!("{:.0}", count(count_of) / capacity.seconds);
-    let each_us = |usage: &Usage| usage.seconds() * 1e6 / count(capacity.accepted.max(1));
+    let each_us = |usage: &Usage| usage.seconds() * 1e6 / count(capacity.placed.max(1));
     let refused = capacity.refused.iter();
     let refused: Vec<String> = refused
         .map(|(reason, times)| format!("{times} {reason}"))
@@ -128,9 +132,12 @@ fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
 }
 
 fn recovered(recovery: &Recovery) -> Vec<Vec<String>> {
-    let row = |name: String, latencies| vec![name, quantiles(latencies)];
+    let row = |name: String, latencies: &Latencies| {
+        let [half, all] = [500, 1_000].map(|permille| latencies.permille_ms(permille));
+        vec![name, format!("{half:.1}, {all:.1} ms")]
+    };
     let timeout_ms = recovery.propose_timeout_ms;
-    let head = ["from one block to the next", "p50, p99, max"];
+    let head = ["from one block to the next", "p50, max"];
     vec![
         head.map(str::to_owned).to_vec(),
         row("nobody is dead".to_owned(), &recovery.usual),
@@ -138,7 +145,10 @@ fn recovered(recovery: &Recovery) -> Vec<Vec<String>> {
             format!("the next proposer has just died (it is waited for {timeout_ms} ms)"),
             &recovery.first,
         ),
-        row("it stays dead: the 7 after".to_owned(), &recovery.later),
+        row(
+            format!("it stays dead: the {} after", BLOCKS - 1),
+            &recovery.later,
+        ),
     ]
 }
 

@@ -36,11 +36,15 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// once: they share what it costs to wake a thread.
 pub(super) const SUBMITS_TOGETHER_MAX: usize = 16;
 
+/// Bytes of such a group's transactions, beyond which no other joins it: a few hundred usual ones, or the
+/// longest.
+pub(super) const SUBMITS_TOGETHER_BYTES_MAX: usize = 128 * 1024;
+
 /// Such groups of one stream that are decoded and recovered at once.
 pub(super) const SUBMIT_GROUPS_PREPARED_MAX: usize = 4;
 
 /// Transactions of one `SubmitStream` that wait for their acknowledgement at once: those of a block
-/// or two. Beyond that, and what its group has besides, the stream is not read.
+/// or two. Beyond that, and the groups that are prepared meanwhile, the stream is not read.
 pub(super) const SUBMITS_WAITING_MAX: usize = 128;
 
 /// Time to begin, in milliseconds: until a connection has sent HTTP/2's preface.

@@ -9,6 +9,7 @@
 //! read its replies is not read from.
 
 use std::pin::Pin;
+use std::task::Poll;
 
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::TransactionStatus;
@@ -20,7 +21,10 @@ use futures::{Stream, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::limits::{SUBMIT_GROUPS_PREPARED_MAX, SUBMITS_TOGETHER_MAX, SUBMITS_WAITING_MAX};
+use super::limits::{
+    SUBMIT_GROUPS_PREPARED_MAX, SUBMITS_TOGETHER_BYTES_MAX, SUBMITS_TOGETHER_MAX,
+    SUBMITS_WAITING_MAX,
+};
 use super::refusal::status;
 use super::sequencer::{response, until};
 use crate::rpc::{Desk, Prepared, Received};
@@ -59,14 +63,21 @@ impl Intake for Desk {
     type Received = Received;
 
     async fn prepare(&self, requests: Vec<proto::SubmitRequest>) -> Outcomes<Self::Prepared> {
-        let untils = requests.iter().map(|request| until(request.wait));
-        let untils: Vec<_> = untils.collect();
-        let raws = requests.into_iter();
-        let raws = raws.map(|request| (ChainId(request.chain_id), request.raw));
-        let prepared = self.prepare_all(raws.collect()).await.into_iter();
-        let each = prepared.zip(untils);
-        each.map(|(prepared, until)| Ok((prepared?, until?)))
-            .collect()
+        let mut raws = Vec::with_capacity(requests.len());
+        let mut untils = Vec::with_capacity(requests.len());
+        for request in requests {
+            let until = until(request.wait);
+            if until.is_ok() {
+                raws.push((ChainId(request.chain_id), request.raw));
+            }
+            untils.push(until);
+        }
+        let mut prepared = self.prepare_all(raws).await.into_iter();
+        let each = untils.into_iter().filter_map(|until| match until {
+            Ok(until) => Some(prepared.next()?.map(|prepared| (prepared, until))),
+            Err(refused) => Some(Err(refused)),
+        });
+        each.collect()
     }
 
     async fn hand_in(&self, prepared: Outcomes<Self::Prepared>) -> Outcomes<Received> {
@@ -107,14 +118,10 @@ fn in_order<I: Intake>(
     requests: impl Stream<Item = Result<proto::SubmitRequest, Status>> + Send,
 ) -> impl Stream<Item = Result<proto::SubmitStreamResponse, Status>> + Send {
     let (first, second, third) = (intake.clone(), intake.clone(), intake);
-    requests
-        .ready_chunks(SUBMITS_TOGETHER_MAX)
-        .map(move |group| {
+    groups(requests)
+        .map(move |Group { requests, broken }| {
             let intake = first.clone();
-            async move {
-                let (requests, broken) = until_broken(group);
-                (intake.prepare(requests).await, broken)
-            }
+            async move { (intake.prepare(requests).await, broken) }
         })
         .buffered(SUBMIT_GROUPS_PREPARED_MAX)
         .then(move |(prepared, broken)| {
@@ -138,18 +145,42 @@ fn in_order<I: Intake>(
         .buffered(SUBMITS_WAITING_MAX)
 }
 
-/// The requests of a group, and why there are no more, if the call broke among them.
-fn until_broken(
-    group: Vec<Result<proto::SubmitRequest, Status>>,
-) -> (Vec<proto::SubmitRequest>, Option<Status>) {
-    let mut requests = Vec::with_capacity(group.len());
-    for request in group {
-        match request {
-            Ok(request) => requests.push(request),
-            Err(status) => return (requests, Some(status)),
+/// Requests that came together.
+#[derive(Default)]
+struct Group {
+    requests: Vec<proto::SubmitRequest>,
+    /// Why there are no more, if the call broke.
+    broken: Option<Status>,
+}
+
+/// Puts together what is there, up to a number and a length. Nothing is read behind a break.
+fn groups(
+    requests: impl Stream<Item = Result<proto::SubmitRequest, Status>> + Send,
+) -> impl Stream<Item = Group> + Send {
+    let mut requests = Box::pin(requests.fuse());
+    let mut is_over = false;
+    stream::poll_fn(move |context| {
+        let (mut group, mut bytes) = (Group::default(), 0);
+        while !is_over
+            && group.requests.len() < SUBMITS_TOGETHER_MAX
+            && bytes < SUBMITS_TOGETHER_BYTES_MAX
+        {
+            match requests.as_mut().poll_next(context) {
+                Poll::Ready(Some(Ok(request))) => {
+                    bytes += request.raw.len();
+                    group.requests.push(request);
+                }
+                Poll::Ready(Some(Err(status))) => {
+                    (is_over, group.broken) = (true, Some(status));
+                }
+                Poll::Ready(None) => is_over = true,
+                Poll::Pending if group.requests.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+            }
         }
-    }
-    (requests, None)
+        let is_something = !group.requests.is_empty() || group.broken.is_some();
+        Poll::Ready(is_something.then_some(group))
+    })
 }
 
 fn reply(reached: &Result<TransactionStatus, RpcError>) -> proto::SubmitStreamResponse {
@@ -268,15 +299,35 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let handed_in = numbers.handed_in.lock().unwrap().len();
-        // One of them was refused, and a group may reach beyond those that wait.
-        let expected = SUBMITS_WAITING_MAX - 1..SUBMITS_WAITING_MAX - 1 + SUBMITS_TOGETHER_MAX;
-        assert!(expected.contains(&handed_in), "{handed_in}");
+        // Whole groups, of which one has a transaction that was refused.
+        const { assert!(SUBMITS_WAITING_MAX.is_multiple_of(SUBMITS_TOGETHER_MAX)) };
+        assert_eq!(handed_in, SUBMITS_WAITING_MAX - 1);
+    }
+
+    #[tokio::test]
+    async fn group_ends_with_its_number_or_its_bytes_and_with_what_is_there() {
+        let long = |number| proto::SubmitRequest {
+            raw: vec![number; SUBMITS_TOGETHER_BYTES_MAX].into(),
+            ..proto::SubmitRequest::default()
+        };
+        let few = requests(3).chain(stream::iter([Ok(long(3)), Ok(long(4))]));
+        let sizes = |found: Vec<Group>| -> Vec<usize> {
+            found.iter().map(|group| group.requests.len()).collect()
+        };
+        assert_eq!(sizes(groups(few).collect().await), [4, 1]);
+        let many = requests(u8::try_from(SUBMITS_TOGETHER_MAX).unwrap() + 1);
+        assert_eq!(
+            sizes(groups(many).collect().await),
+            [SUBMITS_TOGETHER_MAX, 1]
+        );
+        let mut one_by_one = Box::pin(groups(requests(1).chain(stream::pending())));
+        assert_eq!(one_by_one.next().await.unwrap().requests.len(), 1);
     }
 
     #[tokio::test]
     async fn what_came_before_a_call_broke_is_answered_and_then_why_it_broke() {
         let broken = stream::iter([Err(Status::cancelled("it left"))]);
-        let requests = requests(5).chain(broken);
+        let requests = requests(5).chain(broken).chain(requests(3));
         let replies = in_order(numbers(100), requests);
         let replies: Vec<_> = replies.collect().await;
         assert_eq!(replies.len(), 5 + 1);

@@ -15,7 +15,7 @@ use super::committer::{Committer, StoreWork};
 use super::completions::Completions;
 use super::dump::Scene;
 use super::fatal::Fatal;
-use super::handle::{HandIn, HandedIn, REQUESTS_MAX, Request, Shared, Taken};
+use super::handle::{HandIn, HandedIn, REQUESTS_MAX, Request, Shared, Taken, Until};
 use super::inbound::{BULK_MAX, SYNC_MAX, URGENT_MAX};
 use super::meter::Meter;
 use super::parcel_writer::{ParcelWrite, ParcelWriter};
@@ -37,8 +37,8 @@ const BULK_IN_A_ROW: usize = 8;
 /// Sync messages that are taken in a row: one may hold sixteen blocks.
 const SYNC_IN_A_ROW: usize = 2;
 
-/// Clients' requests that are taken in a row: one may hand in sixteen transactions.
-const REQUESTS_IN_A_ROW: usize = 32;
+/// Clients' requests that are taken in a row; those that hand in several count as many.
+const REQUESTS_IN_A_ROW: usize = 64;
 
 /// What comes to the thread.
 pub(super) struct Inboxes {
@@ -166,8 +166,20 @@ impl Engine {
             && in_a_row(&mut inboxes.urgent, URGENT_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.sync, SYNC_IN_A_ROW).all(|input| self.handle(input))
             && in_a_row(&mut inboxes.bulk, BULK_IN_A_ROW).all(|input| self.handle(input))
-            && in_a_row(&mut inboxes.requests, REQUESTS_IN_A_ROW)
-                .all(|request| self.answer(request))
+            && self.answer_in_a_row(&mut inboxes.requests)
+    }
+
+    fn answer_in_a_row(&mut self, requests: &mut mpsc::Receiver<Request>) -> bool {
+        let mut turns = 0;
+        while turns < REQUESTS_IN_A_ROW
+            && let Ok(request) = requests.try_recv()
+        {
+            turns += request.turns();
+            if !self.answer(request) {
+                return false;
+            }
+        }
+        true
     }
 
     fn wake_in_ms(&mut self) -> u64 {
@@ -206,16 +218,10 @@ impl Engine {
     fn answer(&mut self, request: Request) -> bool {
         let now_ms = self.clock.now_ms();
         match request {
-            Request::Submit { hand_ins, reply } => {
-                let mut answers = Vec::with_capacity(hand_ins.len());
-                for hand_in in hand_ins {
-                    let (answer, go_on) = self.submit(now_ms, hand_in);
-                    answers.push(answer);
-                    if !go_on {
-                        return false;
-                    }
-                }
-                let _gone = reply.send(answers);
+            Request::Submit { hand_in, reply } => {
+                let (answer, go_on) = self.submit(now_ms, *hand_in);
+                let _gone = reply.send(answer);
+                return go_on;
             }
             Request::Expect {
                 chain_id,
@@ -255,46 +261,56 @@ impl Engine {
         true
     }
 
-    /// All of a submission at one turn; false when nothing more may be done.
-    fn submit(&mut self, now_ms: u64, hand_in: HandIn) -> (Result<HandedIn, Refusal>, bool) {
-        let HandIn {
-            submission,
-            told,
-            ask_first,
-            until,
-        } = hand_in;
-        if ask_first {
-            let senders = self.unknown_senders(&submission);
-            if !senders.is_empty() {
-                let ask_first = HandedIn::AskFirst {
-                    submission,
-                    senders,
-                };
-                return (Ok(ask_first), true);
-            }
+    /// All that was handed in together, at one turn; false when nothing more may be done.
+    fn submit(&mut self, now_ms: u64, hand_in: HandIn) -> (HandedIn, bool) {
+        let senders = self.unknown_senders(&hand_in);
+        if !senders.is_empty() {
+            return (HandedIn::AskFirst { hand_in, senders }, true);
         }
         let mut go_on = true;
-        for (chain_id, sender, nonce) in told {
+        for (chain_id, sender, nonce) in hand_in.told {
             let outputs = self.replica.expect_nonce(now_ms, chain_id, sender, nonce);
             go_on = go_on && self.release(outputs);
         }
-        let (admitted, outputs) = self.replica.submit(now_ms, &submission);
+        let mut answers = Vec::with_capacity(hand_in.submissions.len());
+        for (submission, until) in hand_in.submissions {
+            if !go_on {
+                break;
+            }
+            let (answer, goes_on) = self.admit(now_ms, &submission, until);
+            answers.push(answer);
+            go_on = goes_on;
+        }
+        (HandedIn::Answered(answers), go_on)
+    }
+
+    fn admit(
+        &mut self,
+        now_ms: u64,
+        submission: &Submission,
+        until: Option<Until>,
+    ) -> (Result<Taken, Refusal>, bool) {
+        let (admitted, outputs) = self.replica.submit(now_ms, submission);
         self.meter.admitted(submission.name(), &admitted, now_ms);
-        go_on = go_on && self.release(outputs);
+        let go_on = self.release(outputs);
         let taken = admitted.map(|admission| {
             let (Admission::New { state, .. } | Admission::AlreadyKnown { state }) = admission;
             let name = submission.name();
             // What was released just now may have sealed it.
             let state = self.replica.status(&name).unwrap_or(state);
             let reached = until.map(|until| self.waiting.receiver(name, state, until));
-            HandedIn::Taken(Taken { state, reached })
+            Taken { state, reached }
         });
         (taken, go_on)
     }
 
-    fn unknown_senders(&self, submission: &Submission) -> Vec<(ChainId, Address)> {
-        let numbered = submission.transactions().filter(|it| it.nonce.is_some());
-        let mut senders: Vec<_> = numbered.map(|it| (it.chain_id, it.sender)).collect();
+    /// Whose rollups are to be asked, each once.
+    fn unknown_senders(&self, hand_in: &HandIn) -> Vec<(ChainId, Address)> {
+        let submissions = hand_in.submissions.iter();
+        let transactions = submissions.flat_map(|(submission, _)| submission.transactions());
+        let asked =
+            transactions.filter(|it| it.nonce.is_some() && hand_in.asks.contains(&it.chain_id));
+        let mut senders: Vec<_> = asked.map(|it| (it.chain_id, it.sender)).collect();
         senders.sort_unstable();
         senders.dedup();
         senders.retain(|(chain_id, sender)| !self.replica.knows_sender(*chain_id, *sender));

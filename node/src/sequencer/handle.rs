@@ -44,29 +44,30 @@ pub enum Until {
     Committed,
 }
 
-/// A submission on its way in. All that is to be known about it is asked at once: the sequencer's
-/// thread is what a node has only one of.
+/// Submissions on their way in together. All that is to be known about them is asked at once: the
+/// sequencer's thread is what a node has only one of.
 #[derive(Debug)]
 pub struct HandIn {
-    /// Decoded, its senders recovered.
-    pub submission: Submission,
-    /// What rollups said of its senders: the nonces that they expect next.
+    /// Decoded, their senders recovered, in their order; each with the acknowledgement up to which
+    /// somebody waits.
+    pub submissions: Vec<(Submission, Option<Until>)>,
+    /// What rollups said of their senders: the nonces that they expect next.
     pub told: Vec<(ChainId, Address, u64)>,
-    /// Take nothing in while the pool does not know a sender's next nonce, but say whose.
-    pub ask_first: bool,
-    /// Up to which acknowledgement somebody waits.
-    pub until: Option<Until>,
+    /// Rollups that can be asked: while the pool does not know the next nonce of a sender there, nothing
+    /// is taken in, but it is said whose.
+    pub asks: Vec<ChainId>,
 }
 
-/// What became of a submission that was not refused.
+/// What became of what was handed in.
 #[derive(Debug)]
 pub enum HandedIn {
-    /// It is in the pool, or was before, or is in a block.
-    Taken(Taken),
-    /// The pool does not know these senders' next nonces; their rollups do.
+    /// An answer to each. There are fewer of them when the node had to end meanwhile.
+    Answered(Vec<Result<Taken, Refusal>>),
+    /// The pool does not know these senders' next nonces; their rollups do. Nothing was taken in, so that
+    /// nothing comes before what was submitted before it.
     AskFirst {
         /// It comes back as it was.
-        submission: Submission,
+        hand_in: HandIn,
         /// Whom it does not know, each once.
         senders: Vec<(ChainId, Address)>,
     },
@@ -81,13 +82,22 @@ pub struct Taken {
     pub reached: Option<oneshot::Receiver<pool::State>>,
 }
 
+impl Request {
+    /// How many turns it takes.
+    pub(super) fn turns(&self) -> usize {
+        match self {
+            Self::Submit { hand_in, .. } => hand_in.submissions.len(),
+            _ => 1,
+        }
+    }
+}
+
 /// What the sequencer's thread is asked.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// One after the other, each with an answer.
     Submit {
-        hand_ins: Vec<HandIn>,
-        reply: oneshot::Sender<Vec<Result<HandedIn, Refusal>>>,
+        hand_in: Box<HandIn>,
+        reply: oneshot::Sender<HandedIn>,
     },
     Expect {
         chain_id: ChainId,
@@ -212,27 +222,15 @@ impl Handle {
         self.shared.connected.load(Ordering::Relaxed)
     }
 
-    /// Hands in a decoded submission whose senders were recovered.
+    /// Hands in decoded submissions whose senders were recovered, one after the other.
     ///
     /// # Errors
-    /// It is refused, or the node cannot take it now; it was not taken in.
+    /// The node cannot take them now. It took none in, unless it is stopping.
     pub async fn submit(&self, hand_in: HandIn) -> Result<HandedIn, SubmitError> {
-        let answered = self.submit_all(vec![hand_in]).await?.pop();
-        Ok(answered.ok_or(SubmitError::Stopping)??)
-    }
-
-    /// Hands in several, one after the other, and is answered each; the sequencer's thread is woken
-    /// once.
-    ///
-    /// # Errors
-    /// The node cannot take them now; none was taken in.
-    pub async fn submit_all(
-        &self,
-        hand_ins: Vec<HandIn>,
-    ) -> Result<Vec<Result<HandedIn, Refusal>>, SubmitError> {
         let (reply, answer) = oneshot::channel();
+        let hand_in = Box::new(hand_in);
         self.requests
-            .try_send(Request::Submit { hand_ins, reply })
+            .try_send(Request::Submit { hand_in, reply })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
                 mpsc::error::TrySendError::Closed(_) => SubmitError::Stopping,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -12,31 +12,10 @@ use cloverleaf_types::{Address, Genesis};
 use serde_json::Value;
 
 use super::operator::value;
-use super::{Binary, Error, PortBase, Process, get, pause};
+use super::{Binary, Error, Host, NetworkPlan, PortBase, Process, get, pause};
 
 /// The demo rollups, in the order of their ports.
 const DEMO_ROLLUPS: [u64; 2] = [901, 902];
-
-/// How a network is made.
-#[derive(Clone, Copy, Debug)]
-pub struct NetworkPlan {
-    /// How many validators.
-    pub validators: usize,
-    /// How many rollups are registered; the demo's two without.
-    pub rollups: Option<usize>,
-    /// Shortest time between two blocks, in milliseconds; the usual one without.
-    pub block_time_ms: Option<u64>,
-}
-
-/// Where a node runs when nodes do not share this machine's loopback: a network namespace, which is
-/// there already, and its address in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The namespace, as `ip netns` names it.
-    pub namespace: String,
-    /// The node's address.
-    pub address: Ipv4Addr,
-}
 
 /// A network of processes. Whoever drops it kills them.
 #[derive(Debug)]
@@ -96,20 +75,7 @@ impl Network {
         hosts: Vec<Host>,
     ) -> Result<Self, Error> {
         let ports = PortBase::free()?;
-        let mut arguments = vec!["testnet".to_owned(), "init".to_owned()];
-        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        option("--validators", plan.validators.to_string());
-        option("--out", dir.display().to_string());
-        option("--port-base", ports.number().to_string());
-        if let Some(rollups) = plan.rollups {
-            option("--rollups", rollups.to_string());
-        }
-        if let Some(block_time_ms) = plan.block_time_ms {
-            option("--block-time-ms", block_time_ms.to_string());
-        }
-        for host in &hosts {
-            option("--host", host.address.to_string());
-        }
+        let arguments = plan.arguments(dir, ports.number(), &hosts);
         binary.run(&arguments)?.succeeded()?;
         let genesis = read_genesis(&dir.join("genesis.json"))?;
         let named = genesis.validators.iter();

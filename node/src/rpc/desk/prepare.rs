@@ -48,11 +48,15 @@ struct Opened {
 }
 
 /// With its state, if another submission would not change that.
-type Wanted = (Opened, Option<pool::State>);
+type Looked = (Opened, Option<pool::State>);
 
 enum Kind {
-    /// A wallet's, and whether every validator verifies it (L1).
-    Envelope(Box<Envelope>, bool),
+    /// A wallet's.
+    Envelope {
+        envelope: Box<Envelope>,
+        /// Every validator verifies it (L1).
+        checked: bool,
+    },
     /// A change of the network itself (S1).
     Control(Bytes),
     /// Bytes of which only the rollup knows what they are.
@@ -120,7 +124,7 @@ impl Desk {
         &self,
         opened: Vec<Result<Opened, RpcError>>,
     ) -> Vec<Result<Prepared, RpcError>> {
-        let asked = opened.iter().flatten().filter(|it| it.is_work());
+        let asked = opened.iter().flatten().filter(|it| it.is_looked_up());
         let names: Vec<Name> = asked.map(|it| Name::Transaction(it.key)).collect();
         let mut states = match names.len() {
             0 => Vec::new(),
@@ -128,7 +132,7 @@ impl Desk {
         }
         .into_iter();
         let mut with_state = |opened: Opened| {
-            let state = opened.is_work().then(|| states.next().flatten());
+            let state = opened.is_looked_up().then(|| states.next().flatten());
             (opened, state.flatten().filter(would_not_change))
         };
         let wanted: Vec<_> = opened
@@ -137,7 +141,7 @@ impl Desk {
             .collect();
         let (count, state) = (wanted.len(), self.handle.state());
         let mut still = wanted.iter().flatten();
-        if !still.any(|(opened, known)| known.is_none() && opened.is_work()) {
+        if !still.any(|(opened, known)| known.is_none() && opened.is_looked_up()) {
             return found_all(&self.handle.shared().store, &state, wanted);
         }
         let prepared = self.recover(move |store| Ok(found_all(store, &state, wanted)));
@@ -148,8 +152,8 @@ impl Desk {
 }
 
 impl Opened {
-    /// True when the store is read for it, and a signature recovered.
-    fn is_work(&self) -> bool {
+    /// True when pool and store are asked for it, and a signature is recovered: all but opaque bytes.
+    fn is_looked_up(&self) -> bool {
         !matches!(self.kind, Kind::Opaque(_))
     }
 
@@ -160,7 +164,7 @@ impl Opened {
         let transaction = match self.kind {
             Kind::Opaque(transaction) => return Ok(Found::New(transaction)),
             _ if placed()?.is_some() => return Ok(Found::Placed),
-            Kind::Envelope(envelope, checked) => envelope
+            Kind::Envelope { envelope, checked } => envelope
                 .recover(checked, now_ms())
                 .map_err(|no| refused(&no))?,
             Kind::Control(raw) => decode_control(state, raw)?,
@@ -172,9 +176,9 @@ impl Opened {
 fn found_all(
     store: &Store,
     state: &State,
-    wanted: Vec<Result<Wanted, RpcError>>,
+    wanted: Vec<Result<Looked, RpcError>>,
 ) -> Vec<Result<Prepared, RpcError>> {
-    let found = |(opened, known): Wanted| {
+    let found = |(opened, known): Looked| {
         let key = opened.key;
         let found = match known {
             Some(known) => Found::Known(known),
@@ -219,7 +223,10 @@ fn open_envelope(state: &State, expected: Option<ChainId>, raw: Bytes) -> Result
     }
     Ok(Opened {
         key: (chain_id, envelope.id()),
-        kind: Kind::Envelope(Box::new(envelope), is_checked(rollup)),
+        kind: Kind::Envelope {
+            envelope: Box::new(envelope),
+            checked: is_checked(rollup),
+        },
     })
 }
 

@@ -5,6 +5,8 @@
 //!  acknowledged: wait for what was asked for ─► status                (in any order)
 //! ```
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use cloverleaf_api::error::RpcError;
 use cloverleaf_api::json::{BundleStatus, SendBundle, TransactionStatus};
@@ -28,7 +30,7 @@ enum Place {
     /// Nothing: it is waited for at most.
     Known(Option<pool::State>, Option<Until>),
     /// The sequencer's next answer is to it.
-    HandedIn(Option<Until>),
+    HandedIn,
 }
 
 /// A transaction that was taken in.
@@ -91,7 +93,7 @@ impl Desk {
         &self,
         prepared: Vec<(Prepared, Option<Until>)>,
     ) -> Vec<Result<Received, RpcError>> {
-        let mut hand_ins = Vec::new();
+        let mut submissions = Vec::new();
         let (mut keys, mut places) = (Vec::new(), Vec::new());
         for (Prepared { key, found }, until) in prepared {
             keys.push(key);
@@ -99,12 +101,12 @@ impl Desk {
                 Found::Placed => Place::Known(None, None),
                 Found::Known(state) => Place::Known(Some(state), until),
                 Found::New(transaction) => {
-                    hand_ins.push(self.first(Submission::Transaction(*transaction), until));
-                    Place::HandedIn(until)
+                    submissions.push((Submission::Transaction(*transaction), until));
+                    Place::HandedIn
                 }
             });
         }
-        let mut handed_in = self.handed_in(hand_ins).await.into_iter();
+        let mut taken = self.take_all(submissions).await.into_iter();
         let mut received = Vec::with_capacity(keys.len());
         for (key, place) in keys.into_iter().zip(places) {
             received.push(match place {
@@ -113,9 +115,9 @@ impl Desk {
                     let reached = self.handle.wait(Name::Transaction(key), until).await;
                     Ok(Received::new(key, state, reached))
                 }
-                Place::HandedIn(until) => {
-                    let answer = handed_in.next().unwrap_or(Err(SubmitError::Stopping));
-                    let taken = self.taken(answer, until).await;
+                Place::HandedIn => {
+                    let answer = taken.next().unwrap_or(Err(SubmitError::Stopping));
+                    let taken = answer.map_err(|error| not_taken(&error));
                     taken.map(|Taken { state, reached }| Received::new(key, Some(state), reached))
                 }
             });
@@ -219,57 +221,45 @@ impl Desk {
     }
 
     async fn take(&self, submission: Submission, until: Option<Until>) -> Result<Taken, RpcError> {
-        let answer = self.handle.submit(self.first(submission, until)).await;
-        self.taken(answer, until).await
+        let taken = self.take_all(vec![(submission, until)]).await.pop();
+        let taken = taken.unwrap_or(Err(SubmitError::Stopping));
+        taken.map_err(|error| not_taken(&error))
     }
 
-    /// A submission as it is handed in first: rollups are asked for what the pool does not know.
-    fn first(&self, submission: Submission, until: Option<Until>) -> HandIn {
-        let knows = |rollup| self.executions.knows(rollup);
-        let ask_first = submission.transactions().any(|it| knows(it.chain_id));
-        HandIn {
-            told: control_nonces(&self.handle.state(), &submission),
-            ask_first,
-            submission,
-            until,
-        }
-    }
-
-    /// The sequencer's answer to each; the same to all when it does not take them.
-    async fn handed_in(&self, hand_ins: Vec<HandIn>) -> Vec<Result<HandedIn, SubmitError>> {
-        let count = hand_ins.len();
+    /// Hands submissions in together, once their senders' rollups have said of whom the pool does not
+    /// know it which nonces come next. An answer to each; fewer when the node is stopping.
+    async fn take_all(
+        &self,
+        submissions: Vec<(Submission, Option<Until>)>,
+    ) -> Vec<Result<Taken, SubmitError>> {
+        let count = submissions.len();
         if count == 0 {
             return Vec::new();
         }
-        match self.handle.submit_all(hand_ins).await {
-            Ok(answers) => answers.into_iter().map(|it| Ok(it?)).collect(),
-            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
-        }
-    }
-
-    /// What was taken in. A submission that came back is handed in again with what its senders' rollups
-    /// say; whatever a sender has after it came back too, so their order stays.
-    async fn taken(
-        &self,
-        answer: Result<HandedIn, SubmitError>,
-        until: Option<Until>,
-    ) -> Result<Taken, RpcError> {
-        let mut answer = answer;
+        let state = self.handle.state();
+        let each = submissions.iter().map(|(submission, _)| submission);
+        let told = each.clone().flat_map(|it| control_nonces(&state, it));
+        let chains = each.flat_map(|it| it.transactions().map(|it| it.chain_id));
+        let asked: BTreeSet<ChainId> = chains.filter(|it| self.executions.knows(*it)).collect();
+        let mut hand_in = HandIn {
+            told: told.collect(),
+            asks: asked.into_iter().collect(),
+            submissions,
+        };
         loop {
-            match answer.map_err(|error| not_taken(&error))? {
-                HandedIn::Taken(taken) => return Ok(taken),
-                HandedIn::AskFirst {
-                    submission,
-                    senders,
-                } => {
-                    let again = HandIn {
-                        told: self.next_nonces(senders).await,
-                        ask_first: false,
-                        submission,
-                        until,
-                    };
-                    answer = self.handle.submit(again).await;
+            match self.handle.submit(hand_in).await {
+                Ok(HandedIn::Answered(answers)) => {
+                    return answers.into_iter().map(|it| Ok(it?)).collect();
                 }
+                Ok(HandedIn::AskFirst {
+                    hand_in: mut again,
+                    senders,
+                }) => {
+                    again.told.extend(self.next_nonces(senders).await);
+                    again.asks.clear();
+                    hand_in = again;
+                }
+                Err(error) => return (0..count).map(|_| Err(error.clone())).collect(),
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Threads for work that blocks, or that takes a core for longer than the async threads may.
 //!
 //! ```text
-//!  run ─► queue ─► a thread that is at work anyhow; else one more, while there are not too many
+//!  run ─► queue ─► one more thread, while there are not too many; else one that is at work anyhow
 //! ```
-//! A thread takes work until there is none: under load nobody is woken for a piece of it.
+//! A thread takes work until there is none: when all are at work, nobody is woken for a piece of it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,8 +54,10 @@ impl Workers {
             }
         }));
         if needs_thread {
-            let queue = Arc::clone(&self.queue);
-            let _ends_by_itself = tokio::task::spawn_blocking(move || take_all(&queue));
+            begin(Thread {
+                queue: Arc::clone(&self.queue),
+                counts: true,
+            });
         }
         done.await.map_err(failed)
     }
@@ -70,20 +72,49 @@ impl Workers {
     }
 }
 
-/// Works until nothing waits.
-fn take_all(queue: &Mutex<Queue>) {
-    while let Some(work) = next(queue) {
-        // Whoever waits for it sees that nothing comes.
-        let _broken = catch_unwind(AssertUnwindSafe(work));
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends when nothing waits, and whoever waits for its work sees when that broke"
+)]
+fn begin(thread: Thread) {
+    let _ends_by_itself = tokio::task::spawn_blocking(move || thread.take_all());
+}
+
+/// A thread that takes from a queue. It counts as one until it is dropped, also when the system gives none
+/// and it never runs.
+struct Thread {
+    queue: Arc<Mutex<Queue>>,
+    counts: bool,
+}
+
+impl Thread {
+    /// Works until nothing waits.
+    fn take_all(mut self) {
+        while let Some(work) = self.next() {
+            // Whoever waits for it sees that nothing comes.
+            let _broken = catch_unwind(AssertUnwindSafe(work));
+        }
+    }
+
+    /// What waits longest. When nothing does, this thread counts no more from the same moment on: what
+    /// comes next begins another.
+    fn next(&mut self) -> Option<Work> {
+        let mut queue = lock(&self.queue);
+        let work = queue.waiting.pop_front();
+        if work.is_none() {
+            queue.threads -= 1;
+            self.counts = false;
+        }
+        work
     }
 }
 
-/// What waits longest. When nothing does, the thread is one less in the same moment.
-fn next(queue: &Mutex<Queue>) -> Option<Work> {
-    let mut queue = lock(queue);
-    let work = queue.waiting.pop_front();
-    queue.threads -= usize::from(work.is_none());
-    work
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if self.counts {
+            lock(&self.queue).threads -= 1;
+        }
+    }
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -128,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_nobody_waits_for_is_left_and_what_comes_after_it_is_done() {
         let workers = Workers::new(1);
-        let (begin, wait) = std::sync::mpsc::channel::<()>();
+        let (begin, wait) = std::sync::mpsc::sync_channel::<()>(1);
         let first = workers.run(move || wait.recv());
         let done = Arc::new(AtomicUsize::new(0));
         let count = |number| {
