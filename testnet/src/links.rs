@@ -234,6 +234,8 @@ impl Links {
 
 impl Drop for Links {
     fn drop(&mut self) {
+        // Who holds packets back goes before its queues.
+        self.delays().clear();
         for (node, host) in self.hosts.iter().enumerate() {
             // With its namespace an interface goes too, but only some time later.
             let _gone = ip(&["link", "del", &outside(std::process::id(), node)]);

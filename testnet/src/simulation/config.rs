@@ -87,6 +87,17 @@ pub struct FaultConfig {
     pub long_partition_blocks: Option<u64>,
 }
 
+/// As many faults in the longest repair are a storm.
+const STORM_FAULTS: u64 = 8;
+
+impl FaultConfig {
+    /// So much is broken at once that a quorum may not be up for as long as a height takes.
+    #[must_use]
+    pub fn is_storm(&self) -> bool {
+        self.repair_ms >= STORM_FAULTS * self.interval_ms
+    }
+}
+
 /// What is submitted.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkloadConfig {

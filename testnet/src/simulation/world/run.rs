@@ -28,11 +28,7 @@ impl Simulation {
         let network = AssertUnwindSafe(|| {
             let mut simulation = Self::new(config);
             simulation.start()?;
-            let heights = simulation.config.heights;
-            while simulation.height() < heights {
-                let height = simulation.height();
-                simulation.run_until(HEIGHT_MS, |world| world.height() > height)?;
-            }
+            simulation.safety_phase()?;
             simulation.heal_quorum()?;
             simulation.finish()
         });
@@ -46,6 +42,22 @@ impl Simulation {
         })
     }
 
+    /// Things break until the heights are decided. In a storm nobody promises a quorum that is up for long
+    /// enough: then it is over when no height comes for too long, and must be followed by peace.
+    fn safety_phase(&mut self) -> Result<(), Violation> {
+        while self.height() < self.config.heights {
+            let height = self.height();
+            if !self.comes_true(HEIGHT_MS, |world| world.height() > height)? {
+                let is_storm = self.config.faults.is_some_and(|it| it.is_storm());
+                return match is_storm {
+                    true => Ok(()),
+                    false => Err(self.stalled("the next height")),
+                };
+            }
+        }
+        Ok(())
+    }
+
     /// Lets things happen until a condition holds.
     ///
     /// # Errors
@@ -55,15 +67,27 @@ impl Simulation {
         within_ms: u64,
         condition: impl Fn(&Self) -> bool,
     ) -> Result<(), Violation> {
+        match self.comes_true(within_ms, condition)? {
+            true => Ok(()),
+            false => Err(self.stalled("the condition")),
+        }
+    }
+
+    /// The same; false when it does not hold within that time.
+    fn comes_true(
+        &mut self,
+        within_ms: u64,
+        condition: impl Fn(&Self) -> bool,
+    ) -> Result<bool, Violation> {
         let deadline_us = self.now_us + within_ms * 1_000;
         let alarms = self.alarms.clone();
         alarms.listen(|| {
             while !condition(self) {
                 if self.now_us > deadline_us || !self.step()? {
-                    return Err(self.stalled("the condition"));
+                    return Ok(false);
                 }
             }
-            Ok(())
+            Ok(true)
         })
     }
 
