@@ -32,6 +32,8 @@ use breaker::{Breaker, Pass};
 #[derive(Debug)]
 pub(crate) struct Executions {
     client: Client<HttpConnector, Full<Bytes>>,
+    /// Keeps no connection: each request makes one.
+    anew: Client<HttpConnector, Full<Bytes>>,
     rollups: BTreeMap<ChainId, Execution>,
 }
 
@@ -94,6 +96,9 @@ impl Executions {
         });
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
+            anew: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
             rollups: rollups.collect(),
         }
     }
@@ -229,8 +234,8 @@ impl Executions {
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| unanswered(&error))?;
         let response = match self.client.request(request.clone()).await {
-            // A kept connection may have ended just now.
-            Err(error) if again && !error.is_connect() => self.client.request(request).await,
+            // A kept connection may have ended just now, and the others that are kept with it.
+            Err(error) if again && !error.is_connect() => self.anew.request(request).await,
             other => other,
         };
         let response = response.map_err(|error| unanswered(&error))?;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::post;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::rpc::limits::EXECUTION_FAILURES_MAX;
@@ -142,13 +142,50 @@ async fn call_on_a_connection_that_has_just_ended_is_made_again() {
         assert!(ended.read(&mut bytes).await.unwrap() > 0);
         drop(ended);
         let (mut answering, _) = listener.accept().await.unwrap();
-        assert!(answering.read(&mut bytes).await.unwrap() > 0);
-        let body = r#"{"result":"0x1"}"#;
-        let length = body.len();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
-        answering.write_all(answer.as_bytes()).await.unwrap();
+        answer_one(&mut answering).await;
     };
     let (outcome, ()) = tokio::join!(executions.pass_on(ROLLUP, "eth_chainId", None), server);
+    assert!(matches!(outcome, Outcome::Result(_)));
+}
+
+async fn answer_one(connection: &mut TcpStream) {
+    assert!(connection.read(&mut [0; 4_096]).await.unwrap() > 0);
+    let body = r#"{"result":"0x1"}"#;
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+    connection.write_all(answer.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn call_that_is_made_again_takes_none_of_the_kept_connections_which_may_have_ended_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, url)]));
+    let call = || executions.pass_on(ROLLUP, "eth_chainId", None);
+    let two = async {
+        let (mut one, _) = listener.accept().await.unwrap();
+        let (mut other, _) = listener.accept().await.unwrap();
+        answer_one(&mut one).await;
+        answer_one(&mut other).await;
+        [one, other]
+    };
+    let (_, _, kept) = tokio::join!(call(), call(), two);
+    // Each of the two ends when it is asked; a third one answers.
+    let ends = async |mut connection: TcpStream| {
+        let _asked = connection.read(&mut [0; 4_096]).await;
+    };
+    let [one, other] = kept;
+    let third = async {
+        let (mut third, _) = listener.accept().await.unwrap();
+        answer_one(&mut third).await;
+    };
+    let server = async {
+        tokio::join!(ends(one), ends(other), third);
+    };
+    let outcome = tokio::select! {
+        outcome = call() => outcome,
+        () = server => panic!("both were asked"),
+    };
     assert!(matches!(outcome, Outcome::Result(_)));
 }
 
