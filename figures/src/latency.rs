@@ -27,6 +27,12 @@ impl Latencies {
         time.as_secs_f64() * 1_000.0
     }
 
+    /// What half of them and 99 of a hundred did not exceed, and the longest.
+    pub(crate) fn told(&self) -> String {
+        let [half, most, all] = [500, 990, 1_000].map(|permille| self.permille_ms(permille));
+        format!("{half:.1}, {most:.1}, {all:.1} ms")
+    }
+
     /// How many were measured.
     pub(crate) fn count(&self) -> usize {
         self.0.len()

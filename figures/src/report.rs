@@ -67,8 +67,7 @@ fn latencies() -> Vec<Row> {
 
 fn quantiles(latencies: &Latencies) -> String {
     assert_eq!(latencies.count(), LATENCIES);
-    let [half, most, all] = [500, 990, 1_000].map(|permille| latencies.permille_ms(permille));
-    format!("{half:.1}, {most:.1}, {all:.1} ms")
+    latencies.told()
 }
 
 fn heights() -> Vec<Row> {

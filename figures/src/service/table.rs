@@ -51,21 +51,21 @@ fn latencies() -> Vec<Row> {
     vec![
         (
             "transaction, submit → committed: p50, p99, max".to_owned(),
-            |it| quantiles(&it.outcome.transactions),
+            |it| it.outcome.transactions.told(),
         ),
         (
             format!(
                 "bundle of two legs, {BUNDLES_PER_S} a second, submit → committed: p50, p99, max"
             ),
-            |it| quantiles(&it.outcome.bundles),
+            |it| it.outcome.bundles.told(),
         ),
         (
             "bundle, submit → all legs with their rollups: p50, p99, max".to_owned(),
-            |it| quantiles(&it.outcome.bundles_streamed),
+            |it| it.outcome.bundles_streamed.told(),
         ),
         (
             "first sign of a block → batch with its rollup: p50, p99, max".to_owned(),
-            |it| quantiles(&it.outcome.streamed),
+            |it| it.outcome.streamed.told(),
         ),
         ("blocks; batches of each".to_owned(), |it| {
             let (blocks, batches) = (it.outcome.blocks, it.outcome.batches);
@@ -150,9 +150,4 @@ fn recovered(recovery: &Recovery) -> Vec<Vec<String>> {
             &recovery.later,
         ),
     ]
-}
-
-fn quantiles(latencies: &Latencies) -> String {
-    let [half, most, all] = [500, 990, 1_000].map(|permille| latencies.permille_ms(permille));
-    format!("{half:.1}, {most:.1}, {all:.1} ms")
 }

@@ -152,8 +152,8 @@ fn table(columns: &[Measured]) -> String {
     };
     let quorum = |it: &Measured| format!("{:.0} ms", quorum_delay_ms(it.validators));
     let bound = |it: &Measured| format!("{:.0} ms", it.bound_ms());
-    let latency = |it: &Measured| quantiles(&it.latencies);
-    let blocks = |it: &Measured| quantiles(&it.blocks);
+    let latency = |it: &Measured| it.latencies.told();
+    let blocks = |it: &Measured| it.blocks.told();
     let late = |it: &Measured| it.late.to_string();
     type Value<'a> = &'a dyn Fn(&Measured) -> String;
     let rows: [(&str, Value); 6] = [
@@ -180,9 +180,4 @@ impl Measured {
         let block_time = Duration::from_millis(self.block_time_ms).as_secs_f64() * 1_000.0;
         6.0 * delay + block_time.max(3.0 * delay) / 2.0 + 10.0
     }
-}
-
-fn quantiles(latencies: &Latencies) -> String {
-    let [half, most, all] = [500, 990, 1_000].map(|permille| latencies.permille_ms(permille));
-    format!("{half:.0}, {most:.0}, {all:.0} ms")
 }
