@@ -175,13 +175,28 @@ impl Replica {
 
     fn receive_ack(&mut self, from: Address, entries: &[AckEntry]) {
         self.parcels.on_ack(from, entries, self.now_ms);
-        let own = entries.iter().filter(|entry| entry.slot.author == self.own);
+        let own = self.own;
         let mut available = Vec::new();
-        for entry in own {
+        for entry in entries.iter().filter(|entry| entry.slot.author == own) {
             available.extend(self.lane.on_ack(from, entry.slot, entry.hash, self.now_ms));
+            self.doubt(from, *entry);
         }
         self.announce_available(available);
         self.drive(Drive::Changed);
+    }
+
+    /// D4: a peer says that it holds a parcel of the own lane that was not sealed here. Its word is no
+    /// proof; the parcel is.
+    fn doubt(&mut self, from: Address, AckEntry { slot, hash }: AckEntry) {
+        if self.may_vote() && self.lane.doubts(from, slot, hash, self.now_ms) {
+            let from_seq = slot.seq;
+            let fetch = Fetch {
+                slot,
+                hash,
+                from_seq,
+            };
+            self.send_parcels(Recipient::One(from), &Message::Fetch(fetch));
+        }
     }
 
     fn announce_available(&mut self, slots: Vec<Slot>) {

@@ -15,6 +15,10 @@ pub const RESEND_PARCELS_MAX: usize = 8;
 /// doubles each time, so that a peer that cannot follow is not buried.
 pub const RESEND_DELAY_MAX_MS: u64 = 5_000;
 
+/// Shortest time, in milliseconds, between two questions to one peer: an ack costs its sender nothing, and
+/// what it names need not exist.
+const DOUBT_INTERVAL_MS: u64 = 1_000;
+
 /// What is known of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -25,6 +29,8 @@ pub(super) struct Peer {
     /// Since when its ack stands still, or when it was last sent something again.
     since_ms: u64,
     delay_ms: u64,
+    /// When it was last asked for a parcel of this lane that this author does not know.
+    doubted_ms: Option<u64>,
 }
 
 impl Lane {
@@ -59,6 +65,23 @@ impl Lane {
         known.acked = slot.seq + 1;
         self.put_peer(peer, known);
         self.newly_available()
+    }
+
+    /// Whether to ask a peer for what its ack names in this lane: this author knows of no such parcel, and
+    /// the parcel alone would prove that it signed it in an earlier life (D4).
+    pub fn doubts(&mut self, peer: Address, slot: Slot, hash: B256, now_ms: u64) -> bool {
+        if self.knows(slot, hash) || self.validators.index_of(peer).is_none() {
+            return false;
+        }
+        let mut known = self.peer(peer, now_ms);
+        let is_new = known
+            .doubted_ms
+            .is_none_or(|at_ms| at_ms.saturating_add(DOUBT_INTERVAL_MS) <= now_ms);
+        if is_new {
+            known.doubted_ms = Some(now_ms);
+            self.put_peer(peer, known);
+        }
+        is_new
     }
 
     /// A peer is connected again: what it needs first, from what its last ack names.
@@ -158,6 +181,7 @@ impl Lane {
             connected: false,
             since_ms: now_ms,
             delay_ms: self.config.fetch_delay_ms,
+            doubted_ms: None,
         };
         self.peers.get(&address).copied().unwrap_or(fresh)
     }

@@ -542,6 +542,57 @@ fn vote_in_a_certificate_that_a_peer_holds_is_amnesia_before_the_node_votes_agai
     );
 }
 
+/// Of seven, three hold one parcel in a slot of machine 0's lane and three another: it runs from a disk of
+/// before. No parcel of the slot has a quorum.
+fn with_a_lane_that_parts() -> Network {
+    let mut network = Network::of(7);
+    let key = network.submit(0, WIDE, 1);
+    network.until_placed(&[key]);
+    network.settle();
+    let old = network.machines[0].disk.copy();
+    network.passes = Box::new(|frame| {
+        frame.from == 0 && frame.to <= 3 && matches!(frame.what, What::Parcels(_))
+    });
+    network.submit(0, WIDE, 2);
+    network.run_ms(1_000);
+    network.crash(0);
+    network.machines[0].disk = old;
+    // The others of the first three are not heard yet, so that it takes its slot for free.
+    network.passes = Box::new(|frame| {
+        let is_parted = (frame.from == 0 && frame.to <= 3) || (frame.to == 0 && frame.from <= 3);
+        !(is_parted && matches!(frame.what, What::Parcels(_)))
+    });
+    network.start(0);
+    network.submit(0, WIDE, 3);
+    network.run_ms(1_000);
+    network
+}
+
+/// The last parcel of a machine's lane that another one holds.
+fn last_held(network: &Network, by: usize, author: usize) -> (u64, B256) {
+    let author = network.machines[author].address;
+    let stored = &network.machines[by].disk.stored;
+    let mut headers = stored.iter().map(|prepared| prepared.parcel.header());
+    let last = headers.rfind(|header| header.author == author).unwrap();
+    (last.seq, last.hash())
+}
+
+// D4, L4
+#[test]
+fn author_hears_by_acks_that_its_lane_has_parted_and_goes_on_in_a_new_epoch() {
+    let mut network = with_a_lane_that_parts();
+    assert!(!is_amnesiac(&network, 0), "nobody has told it");
+    let ((one_seq, one), (other_seq, other)) =
+        (last_held(&network, 1, 0), last_held(&network, 4, 0));
+    assert_eq!(one_seq, other_seq);
+    assert_ne!(one, other);
+    network.passes = Box::new(|_| true);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+    until_it_signs_again(&mut network, 0, 120);
+    let key = network.submit(0, WIDE, 4);
+    network.until_placed(&[key]);
+}
+
 // D4
 #[test]
 fn validator_that_starts_signs_nothing_before_enough_peers_have_said_how_far_they_are() {
