@@ -77,6 +77,8 @@ pub enum Input {
         range: BlockRange,
         /// The encoded blocks, of rising heights.
         blocks: Vec<Bytes>,
+        /// How many bytes were read for that: none of a long block that was at hand.
+        read_bytes: usize,
     },
 }
 

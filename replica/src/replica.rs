@@ -195,11 +195,15 @@ impl Replica {
             Input::ParcelLogged { hash } => self.parcel_logged(hash),
             Input::ParcelStored { hash } => self.parcel_stored(hash),
             Input::Committed { height } => self.committed(height),
-            Input::BlocksRead { range, blocks } => {
+            Input::BlocksRead {
+                range,
+                blocks,
+                read_bytes,
+            } => {
                 let (peer, from) = (range.peer, range.from);
-                let read: usize = blocks.iter().map(Bytes::len).sum();
-                let sent = read.min(RESPONSE_BYTES_MAX);
-                self.served_blocks.note(peer, sent, self.now_ms);
+                let bytes: usize = blocks.iter().map(Bytes::len).sum();
+                let cost = read_bytes.max(bytes.min(RESPONSE_BYTES_MAX));
+                self.served_blocks.note(peer, cost, self.now_ms);
                 self.synchronise(SyncInput::Blocks { peer, from, blocks });
             }
         }

@@ -12,7 +12,8 @@ use cloverleaf_types::Address;
 const PARCEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most bytes of blocks that a peer is served in [`INTERVAL_MS`]: sixteen full answers, which is more than
-/// a node can apply, and more than the longest block has parts. Each is read, decoded and hashed.
+/// a node can apply, and more than the longest block has parts. Each is read, decoded and hashed; what is
+/// read of a long block counts, whichever part is sent.
 const BLOCK_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// The time in milliseconds for which these hold: whoever got no answer by then asks again.

@@ -88,14 +88,22 @@ fn run(
     while let Some(range) = next() {
         shared.vitals.read.begin();
         let took = Stopwatch::start();
-        let blocks = match &long {
-            Some((height, block)) if *height == range.from => vec![block.clone()],
-            _ => judge(read(store, &range), &range, &shared.vitals)?,
+        let (blocks, read_bytes) = match &long {
+            Some((height, block)) if *height == range.from => (vec![block.clone()], 0),
+            _ => {
+                let blocks = judge(read(store, &range), &range, &shared.vitals)?;
+                let bytes = blocks.iter().map(Bytes::len).sum();
+                (blocks, bytes)
+            }
         };
         let first = blocks.first().filter(|block| block.len() > range.bytes_max);
         long = first.map(|block| (range.from, block.clone()));
         shared.metrics.storage.read_seconds.observe(took.seconds());
-        completions.push([Input::BlocksRead { range, blocks }]);
+        completions.push([Input::BlocksRead {
+            range,
+            blocks,
+            read_bytes,
+        }]);
         shared.vitals.read.end();
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! What a node that cannot take more says, and when to come back.
 
 use bytes::Bytes;
+use cloverleaf_consensus::SyncMessage;
 use cloverleaf_mempool::pool::{Limits, RETRY_MAX_MS};
 use cloverleaf_mempool::{Admission, Fetch, Message, PooledTransaction, Refusal, Submission};
-use cloverleaf_replica::Class;
-use cloverleaf_types::Parameters;
+use cloverleaf_replica::{BlockRange, Class, Input};
 use cloverleaf_types::limits::{PARCEL_WEIGHT_MAX, TRANSACTION_BYTES_MAX};
+use cloverleaf_types::{Height, Parameters};
 
-use crate::support::{Did, Network, WIDE, What, parameters};
+use crate::support::{Did, Network, WIDE, What, Write, parameters};
 
 /// Submits a transaction of the greatest length to machine 0.
 fn submit(network: &mut Network, name: u8) -> Result<Admission, Refusal> {
@@ -113,4 +114,35 @@ fn peer_that_asks_without_end_is_served_what_the_network_keeps_for_it_and_later_
     );
     network.run_ms(1_000);
     assert_eq!(answers(&mut network, 1, &fetch, 1), 1);
+}
+
+#[test]
+fn peer_that_asks_for_parts_of_long_blocks_is_charged_what_is_read_for_them() {
+    let mut network = Network::of(4);
+    let key = network.submit(0, WIDE, 1);
+    network.until_placed(&[key]);
+    network.machines[0].held = vec![Write::Read];
+    let ask = |network: &mut Network| {
+        let (from, count) = (Height(1), 1);
+        let request = SyncMessage::Request { from, count };
+        network.inject(1, 0, Class::Sync, request.encode());
+        network.settle();
+        network.machines[0].waiting_reads()
+    };
+    assert_eq!(ask(&mut network), 1);
+    let range = BlockRange {
+        peer: network.machines[1].address,
+        from: Height(1),
+        to: Height(1),
+        bytes_max: 1,
+    };
+    let read = Input::BlocksRead {
+        range,
+        blocks: vec![Bytes::from_static(b"a part")],
+        read_bytes: 128 << 20,
+    };
+    network.input(0, read);
+    assert_eq!(ask(&mut network), 1, "no more for now");
+    network.run_ms(1_000);
+    assert_eq!(ask(&mut network), 2);
 }

@@ -276,12 +276,23 @@ impl Machine {
             }
             Output::ReadBlocks(range) => {
                 let blocks = self.disk.blocks.range(range.from..=range.to);
-                let blocks = blocks.map(|(_, bytes)| bytes.clone()).collect();
-                Input::BlocksRead { range, blocks }
+                let blocks: Vec<Bytes> = blocks.map(|(_, bytes)| bytes.clone()).collect();
+                let read_bytes = blocks.iter().map(Bytes::len).sum();
+                Input::BlocksRead {
+                    range,
+                    blocks,
+                    read_bytes,
+                }
             }
             other => panic!("{other:?} is no write"),
         };
         Some(input)
+    }
+
+    /// How many reads for peers wait.
+    pub(crate) fn waiting_reads(&self) -> usize {
+        let is_read = |write: &&Output| matches!(write, Output::ReadBlocks(_));
+        self.writes.iter().filter(is_read).count()
     }
 
     /// The block that is being written.

@@ -353,7 +353,12 @@ impl Host {
             Done::Written(commit) => self.written(&commit),
             Done::Read(range) => {
                 let blocks = self.store.read(&range);
-                running.inbox.push_back(Input::BlocksRead { range, blocks });
+                let read_bytes = blocks.iter().map(Bytes::len).sum();
+                running.inbox.push_back(Input::BlocksRead {
+                    range,
+                    blocks,
+                    read_bytes,
+                });
             }
             Done::Wake => {
                 running.woken_us = running.woken_us.filter(|at_us| *at_us > now_us);
