@@ -10,6 +10,9 @@ use crate::row::{Counts, Ended, Row, Tally};
 /// Where the targets are, and the inputs that one crashed of.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
 
+/// What the script ends with when the targets cannot be built: nothing was tried then.
+const UNBUILT: i32 = 3;
+
 /// A unit is so many executions.
 const EXECUTIONS: u64 = 1_000;
 
@@ -97,6 +100,10 @@ fn run(target: &str, units: &Range<u64>) -> Ended {
         Ok(output) => output,
         Err(problem) => return Ended::Skipped(format!("{}: {problem}", script.display())),
     };
+    if output.status.code() == Some(UNBUILT) {
+        let told = String::from_utf8_lossy(&output.stderr);
+        return Ended::Skipped(format!("the targets cannot be built: {told}"));
+    }
     let mut tally = Tally::default();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {

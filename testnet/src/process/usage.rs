@@ -8,7 +8,8 @@ use super::Error;
 /// What a process takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Memory that is really there, in bytes.
+    /// Memory that it was given and the system cannot take back, in bytes. Pages of files, its own program
+    /// among them, are not in it: those come and go as the system likes.
     pub memory_bytes: u64,
     /// Open files and connections.
     pub descriptors: u64,
@@ -27,7 +28,7 @@ impl Usage {
         let text = fs::read_to_string(&status);
         let text = text.map_err(Error::system(status.display().to_string()))?;
         let field = |name: &str| field(&text, name);
-        let (memory_kib, threads) = (field("VmRSS:"), field("Threads:"));
+        let (memory_kib, threads) = (field("RssAnon:"), field("Threads:"));
         let (Some(memory_kib), Some(threads)) = (memory_kib, threads) else {
             return Err(Error::Shape {
                 what: status.display().to_string(),
@@ -42,6 +43,32 @@ impl Usage {
             threads,
         })
     }
+}
+
+/// Units of a second in which Linux counts processor time for programs, on every architecture.
+const TICKS_PER_S: f64 = 100.0;
+
+/// Processor time that a process has used since it started, in seconds.
+///
+/// # Errors
+/// As [`Usage::of`].
+pub fn cpu_seconds(process: u32) -> Result<f64, Error> {
+    let place = Path::new("/proc").join(process.to_string()).join("stat");
+    let what = place.display().to_string();
+    let text = fs::read_to_string(&place).map_err(Error::system(what.clone()))?;
+    let ticks = cpu_ticks(&text).ok_or(Error::Shape {
+        what,
+        problem: text,
+    })?;
+    Ok(f64::from(ticks) / TICKS_PER_S)
+}
+
+/// `utime` and `stime` of proc(5), counted from behind the name, which may hold anything.
+fn cpu_ticks(stat: &str) -> Option<u32> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u32>().ok();
+    Some(next()? + next()?)
 }
 
 /// The bytes of a folder's files, as far as they are there.
@@ -78,5 +105,13 @@ mod tests {
         let usage = Usage::of(std::process::id()).unwrap();
         assert!(usage.memory_bytes > 1_000_000 && usage.descriptors > 2 && usage.threads > 0);
         assert!(Usage::of(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn processor_time_is_that_of_programs_and_of_the_system() {
+        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20";
+        assert_eq!(cpu_ticks(stat), Some(300));
+        assert!(cpu_seconds(std::process::id()).is_ok());
+        assert!(cpu_seconds(u32::MAX).is_err());
     }
 }
