@@ -24,7 +24,7 @@ STAGES := format lint unit rules simulation network evm node processes benches i
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup build binary dev test clients bench bench-full instructions fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
+.PHONY: help setup build binary dev test clients bench bench-full peers instructions fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
 .PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo 'make testnet  four validators and two rollups in containers; testnet-down ends them,'
 	@echo '              testnet-smoke loads, perturbs and checks them'
 	@echo 'make bench    the ordering hot path; bench-full measures networks too, and writes bench/README.md'
+	@echo 'make peers    what others do with the same work: malachite, pools, tonic, jsonrpsee, RocksDB; bench-full is without'
 	@echo 'make instructions  how many instructions the hot path takes, against what they were'
 	@echo 'make fuzz     every decoder against bytes that a fuzzer makes up, each for SECONDS=15'
 	@echo 'make faults   everything broken on purpose, within 20 minutes; faults-long, faults-full ROW=…'
@@ -79,12 +80,19 @@ testnet-smoke: setup
 bench: setup
 	cargo bench -p cloverleaf-bench
 
-# All figures of bench/README.md, on a machine that does nothing else: about 25 minutes.
+# All figures of bench/README.md, on a machine that does nothing else: about 50 minutes.
 figures = cargo run -p cloverleaf-figures --
 bench-full: bench instructions binary
 	$(figures) micro "$(CARGO_TARGET_DIR)/criterion"
 	$(figures) service "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+	$(figures) load "$(CARGO_TARGET_DIR)/debug/cloverleaf"
 	$(figures) network "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+
+# A workspace and a target directory of its own; not in bench-full, because it builds for about 20 minutes.
+peers: setup binary
+	cargo bench -p cloverleaf-bench --bench pool --bench height -- 'pattern=senders|replica::height'
+	bench/peers/run
+	$(figures) peers "$${CLOVERLEAF_PEERS_DIR:-$$HOME/.cache/cloverleaf/peers}/criterion" "$(CARGO_TARGET_DIR)/debug/cloverleaf"
 
 # A workspace of its own: what counts must not run where the workspace's benches do.
 instructions: setup
@@ -111,6 +119,7 @@ stage-format:
 	cargo fmt --all --check -- -l
 	cargo fmt --manifest-path fuzz/Cargo.toml --check -- -l
 	cargo fmt --manifest-path bench/instructions/Cargo.toml --check -- -l
+	cargo fmt --manifest-path bench/peers/Cargo.toml --check -- -l
 
 stage-lint:
 	cargo clippy --workspace --all-targets -- -D warnings

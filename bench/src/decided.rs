@@ -78,7 +78,12 @@ impl Decided {
     }
 }
 
-fn certify(block: &Block, keys: &[Arc<LocalSigner>], trust: &TrustRoot) -> CommitCertificate {
+/// The signatures of as many validators as a quorum takes.
+pub(crate) fn certify(
+    block: &Block,
+    keys: &[Arc<LocalSigner>],
+    trust: &TrustRoot,
+) -> CommitCertificate {
     let (height, round, block_hash) = (block.header.height, Round::FIRST, block.hash());
     let kind = VoteKind::Precommit;
     let digest = vote_digest(trust.network, height, round, kind, Some(block_hash));
@@ -91,7 +96,7 @@ fn certify(block: &Block, keys: &[Arc<LocalSigner>], trust: &TrustRoot) -> Commi
     });
     let mut signatures: Vec<CommitSignature> = signatures.collect();
     signatures.sort_unstable_by_key(|signature| signature.index);
-    signatures.truncate(VALIDATORS * 2 / 3 + 1);
+    signatures.truncate(keys.len() * 2 / 3 + 1);
     CommitCertificate {
         height,
         round,

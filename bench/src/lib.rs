@@ -5,6 +5,8 @@
 //!   Workload ─► NextBlock ─► benches/order.rs      what one block costs
 //!       └─────► Cluster ───► benches/height.rs     what a height costs four replicas, without I/O
 //!       └─────► Decided ───► benches/verify.rs     what a verifier does
+//!       └─────► Chain ─────► benches/storage.rs    what a block costs on the disk
+//!                    └─────► benches/fanout.rs     what a block costs for its subscribers
 //!   Forwarded ─────────────► benches/pool.rs       what a pool takes in and seals
 //!   Wallet ────────────────► benches/ingest.rs     what is done for what wallets send
 //!   benches/limits.rs                              what this machine can do at best
@@ -12,6 +14,7 @@
 //! Work is checked outside of the time that is taken: count, order and root. Nothing asserts a time.
 #![forbid(unsafe_code)]
 
+mod chain;
 mod cluster;
 mod decided;
 mod forwarded;
@@ -20,10 +23,11 @@ mod stopwatch;
 mod wallet;
 mod workload;
 
+pub use chain::Chain;
 pub use cluster::{Burst, Cluster};
 pub use decided::Decided;
 pub use forwarded::{Forwarded, Pattern};
 pub use next_block::{AdvancingWindow, NextBlock, filled_window};
-pub use stopwatch::time_each;
+pub use stopwatch::{is_trial, time_each};
 pub use wallet::Wallet;
 pub use workload::{Workload, keys, network};

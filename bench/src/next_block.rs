@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cloverleaf_bundle::order::linear_order;
 use cloverleaf_bundle::{LaneSlice, Ordered, Prepared, State, Window, apply, check_plan, order};
+use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::weight::item_weight;
 use cloverleaf_types::{
     B256, ChainId, CutEntry, Epoch, Height, Item, L1Ref, Parameters, Parcel, ParcelDraft, Plan,
@@ -46,8 +47,19 @@ impl NextBlock {
         };
         let genesis = network(&keys, workload.rollups, parameters);
         let parent = State::genesis(&genesis).expect("a genesis that can begin");
+        Self::after(parent, &keys, workload, 0)
+    }
+
+    /// The same after any block, under the keys of its validators by rising address; transactions are
+    /// named from `first` on.
+    pub(crate) fn after(
+        parent: State,
+        keys: &[Arc<LocalSigner>],
+        workload: Workload,
+        first: usize,
+    ) -> Self {
         let mut items: Vec<Vec<Item>> = vec![Vec::new(); workload.lanes];
-        for (position, item) in workload.items().into_iter().enumerate() {
+        for (position, item) in workload.items_from(first).into_iter().enumerate() {
             items[position % workload.lanes].push(item);
         }
         let lanes: Vec<LaneSlice> = keys
@@ -240,18 +252,21 @@ fn seal(
     before: &LaneSlice,
     items: Vec<Item>,
 ) -> Arc<Prepared> {
-    let seq = u64::try_from(before.len()).expect("fits 64 bits");
+    let position = u64::try_from(before.len()).expect("fits 64 bits");
+    let cut = parent.last_cut(author.address());
+    let cut = cut.map(|cut| (cut.seq + 1, cut.hash));
+    let (first, cut_hash) = cut.unwrap_or((0, B256::ZERO));
     let slot = Slot {
         author: author.address(),
         epoch: Epoch(0),
-        seq,
+        seq: first + position,
     };
     let draft = ParcelDraft {
         network: parent.network(),
         slot,
-        prev: before.last().map_or(B256::ZERO, |last| last.parcel.hash()),
+        prev: before.last().map_or(cut_hash, |last| last.parcel.hash()),
         seen: parent.height(),
-        time_ms: parent.timestamp_ms() + 20 * (seq + 1),
+        time_ms: parent.timestamp_ms() + 20 * (position + 1),
         items,
     };
     Arc::new(Prepared::new(Arc::new(Parcel::seal(draft, author))))

@@ -21,3 +21,10 @@ pub fn time_each<I, O>(
     }
     total
 }
+
+/// Whether benches are only tried, each once, as `cargo test` does: then small inputs do.
+#[must_use]
+pub fn is_trial() -> bool {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    has("--test") || !has("--bench")
+}

@@ -4,7 +4,7 @@ use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
 use cloverleaf_consensus::LocalSigner;
-use cloverleaf_types::{ChainId, Signer as _};
+use cloverleaf_types::{B256, ChainId, Signature, Signer as _};
 
 /// Gas of a transfer, and of a byte of data at most (EIP-7623).
 const TRANSFER_GAS: u64 = 21_000;
@@ -37,6 +37,12 @@ impl Wallet {
     #[must_use]
     pub fn address(&self) -> Address {
         self.signer.address()
+    }
+
+    /// Its signature of a hash.
+    #[must_use]
+    pub fn sign_hash(&self, hash: B256) -> Signature {
+        self.signer.sign(hash)
     }
 
     /// Its next transfer of 1 wei.

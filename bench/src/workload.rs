@@ -33,6 +33,8 @@ pub struct Workload {
     pub lanes: usize,
     /// How many of a hundred transactions are one of the two legs of a bundle.
     pub bundled_percent: usize,
+    /// Whether no compression shortens them, as it shortens no signatures; else most bytes are alike.
+    pub is_dense: bool,
 }
 
 impl Workload {
@@ -43,22 +45,28 @@ impl Workload {
         rollups: 10,
         lanes: 4,
         bundled_percent: 10,
+        is_dense: false,
     };
 
     /// The items, bundles spread evenly between the single transactions.
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
+        self.items_from(0)
+    }
+
+    /// The items of a later block, transactions named from `first` on.
+    pub(crate) fn items_from(&self, first: usize) -> Vec<Item> {
         let mut items = Vec::new();
         let (mut made, mut bundled) = (0, 0);
         while made < self.transactions {
             let due = (bundled + 2) * 100 <= self.bundled_percent * (made + 2);
             if due && made + 2 <= self.transactions {
-                items.push(self.bundle(made));
+                items.push(self.bundle(first + made));
                 (made, bundled) = (made + 2, bundled + 2);
             } else {
                 items.push(Item::Transaction {
-                    chain_id: self.chain_of(made),
-                    transaction: self.transaction(made),
+                    chain_id: self.chain_of(first + made),
+                    transaction: self.transaction(first + made),
                 });
                 made += 1;
             }
@@ -93,7 +101,11 @@ impl Workload {
         Transaction {
             sender: Address::repeat_byte(7),
             checked: false,
-            raw: raw(name, self.transaction_bytes),
+            raw: if self.is_dense {
+                dense(name, self.transaction_bytes)
+            } else {
+                raw(name, self.transaction_bytes)
+            },
         }
     }
 }
@@ -103,6 +115,20 @@ pub(crate) fn raw(name: usize, bytes: usize) -> Bytes {
     let mut raw = name.to_be_bytes().to_vec();
     raw.resize(bytes.max(raw.len()), 0xaa);
     raw.into()
+}
+
+/// The same, with bytes that look random: SplitMix64 from the name on.
+fn dense(name: usize, bytes: usize) -> Bytes {
+    let mut dense = name.to_be_bytes().to_vec();
+    let mut state = u64::try_from(name).expect("fits 64 bits") << 32;
+    while dense.len() < bytes {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        dense.extend_from_slice(&(mixed ^ (mixed >> 31)).to_be_bytes());
+    }
+    dense.truncate(bytes.max(size_of::<usize>()));
+    dense.into()
 }
 
 /// Keys of validators, by rising address: the i-th has lane i.

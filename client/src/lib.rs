@@ -47,7 +47,7 @@ pub use blocks::Blocks;
 pub use error::{Error, ItemFault};
 pub use follower::{Contact, Follower, FollowerConfig, Timing, endpoint};
 pub use rpc::RpcClient;
-pub use submit::{Submitted, Submitter};
+pub use submit::{Replies, Submitted, Submitter};
 pub use trust::{Proven, advance_trust, load_trust, save_trust, verify_proof};
 pub use verify::{Chain, VerifiedBatch};
 

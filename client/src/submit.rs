@@ -6,8 +6,13 @@ use alloy_primitives::{B256, Bytes};
 use cloverleaf_api::State;
 use cloverleaf_api::grpc::ErrorInfo;
 use cloverleaf_api::proto::sequencer::v1::sequencer_service_client::SequencerServiceClient;
-use cloverleaf_api::proto::sequencer::v1::{Leg, Status, SubmitBundleRequest, SubmitRequest, Wait};
+use cloverleaf_api::proto::sequencer::v1::submit_stream_response::Outcome;
+use cloverleaf_api::proto::sequencer::v1::{
+    Leg, Status, SubmitBundleRequest, SubmitRequest, SubmitStreamResponse, Wait,
+};
 use cloverleaf_types::ChainId;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::Streaming;
 use tonic::transport::Channel;
 
 use crate::error::Error;
@@ -18,7 +23,17 @@ pub const SUBMIT_TIMEOUT_MS: u64 = 15_000;
 
 /// A node's submitting service; clones share the connection, which is made again when it breaks.
 #[derive(Clone, Debug)]
-pub struct Submitter(SequencerServiceClient<Channel>);
+pub struct Submitter {
+    url: String,
+    client: SequencerServiceClient<Channel>,
+}
+
+/// What a node says to the transactions of a stream.
+#[derive(Debug)]
+pub struct Replies {
+    wait: Wait,
+    items: Streaming<SubmitStreamResponse>,
+}
 
 /// What a node says to a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +56,10 @@ impl Submitter {
     pub fn new(url: &str) -> Result<Self, Error> {
         let timeout = Duration::from_millis(SUBMIT_TIMEOUT_MS);
         let channel = endpoint(url)?.timeout(timeout).connect_lazy();
-        Ok(Self(SequencerServiceClient::new(channel)))
+        Ok(Self {
+            url: url.to_owned(),
+            client: SequencerServiceClient::new(channel),
+        })
     }
 
     /// Hands a transaction in, and waits for that acknowledgement.
@@ -51,13 +69,39 @@ impl Submitter {
             raw: raw.0,
             wait: wait.into(),
         };
-        match self.0.submit(request).await {
+        match self.client.submit(request).await {
             Ok(answer) => {
                 let answer = answer.into_inner();
                 reached(&answer.transaction_id, answer.status, wait)
             }
             Err(status) => failed(&status),
         }
+    }
+
+    /// Hands transactions in one after the other as they come, and waits for that acknowledgement of each.
+    /// The node reads on only while its replies are.
+    ///
+    /// # Errors
+    /// The node does not answer: nobody knows what became of any.
+    pub async fn submit_all(
+        &mut self,
+        transactions: impl Stream<Item = (ChainId, Bytes)> + Send + 'static,
+        wait: Wait,
+    ) -> Result<Replies, Error> {
+        let requests = transactions.map(move |(chain_id, raw)| SubmitRequest {
+            chain_id: chain_id.0,
+            raw: raw.0,
+            wait: wait.into(),
+        });
+        let answer = self.client.submit_stream(requests).await;
+        let answer = answer.map_err(|status| Error::Unreachable {
+            url: self.url.clone(),
+            problem: status.message().to_owned(),
+        })?;
+        Ok(Replies {
+            wait,
+            items: answer.into_inner(),
+        })
     }
 
     /// Hands a bundle in, which blocks up to that time may place, and waits for that acknowledgement.
@@ -77,13 +121,26 @@ impl Submitter {
             wait: wait.into(),
             ..SubmitBundleRequest::default()
         };
-        match self.0.submit_bundle(request).await {
+        match self.client.submit_bundle(request).await {
             Ok(answer) => {
                 let answer = answer.into_inner();
                 reached(&answer.bundle_hash, answer.status, wait)
             }
             Err(status) => failed(&status),
         }
+    }
+}
+
+impl Replies {
+    /// What is said to the next transaction, in the order in which they were handed in; nothing when the
+    /// stream has ended, and then nobody knows what became of the others. May be dropped half-way.
+    pub async fn next(&mut self) -> Option<Submitted> {
+        let reply = self.items.message().await.ok().flatten()?;
+        Some(match reply.outcome {
+            Some(Outcome::Taken(taken)) => reached(&taken.transaction_id, taken.status, self.wait),
+            Some(Outcome::Refused(refusal)) => Submitted::Refused(refusal.reason),
+            None => Submitted::Unknown,
+        })
     }
 }
 

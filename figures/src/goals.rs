@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::micro::{Figure, limit_of, rate};
+use crate::micro::{Figure, limit_of, percentile_of_limit, rate};
 use crate::readme;
 
 /// How much a bench is asked for.
@@ -12,6 +12,8 @@ enum Ask {
     PerSecond(f64),
     /// An element takes at most so many times what it cannot do without.
     OfLimit(f64),
+    /// What so many of a hundred iterations did not exceed is at most so many times its limit's.
+    PercentileOfLimit(usize, f64),
     /// An element takes at most so many times one of another bench.
     Of(f64, &'static str),
 }
@@ -24,7 +26,13 @@ const SINGLES: &str = "bundle::order/txs=10000 bundled=0 window=1000000";
 const BUNDLES: &str = "bundle::order/txs=10000 bundled=100 window=1000000";
 const SENDERS: &str = "mempool::insert_seal/txs=100000 pattern=senders";
 
-const GOALS: [Goal; 18] = [
+const COMMIT: &str = "storage::commit/bytes=1048576 rollups=10";
+const COMMIT_MANY: &str = "storage::commit/bytes=1048576 rollups=1000";
+const READ: &str = "storage::read/bytes=1048576 rollups=10";
+const READ_MANY: &str = "storage::read/bytes=1048576 rollups=1000";
+const FANOUT: &str = "stream::fanout/rollups=100 subscribers=1";
+
+const GOALS: [Goal; 31] = [
     (CENTRE, Ask::PerSecond(4e6)),
     (BUNDLES, Ask::PerSecond(2e6)),
     (BUNDLES, Ask::Of(3.0, SINGLES)),
@@ -67,6 +75,25 @@ const GOALS: [Goal; 18] = [
     ("types::root/leaves=100000", Ask::OfLimit(1.1)),
     ("types::verify/bundle_proof", Ask::PerSecond(1e3)),
     ("types::verify/certificate", Ask::OfLimit(1.1)),
+    (COMMIT, Ask::PercentileOfLimit(50, 1.3)),
+    (COMMIT, Ask::PercentileOfLimit(99, 1.3)),
+    (COMMIT_MANY, Ask::PercentileOfLimit(50, 1.3)),
+    (COMMIT_MANY, Ask::PercentileOfLimit(99, 1.3)),
+    (READ, Ask::PercentileOfLimit(50, 1.3)),
+    (READ, Ask::PercentileOfLimit(99, 1.3)),
+    (READ_MANY, Ask::PercentileOfLimit(50, 1.3)),
+    (READ_MANY, Ask::PercentileOfLimit(99, 1.3)),
+    ("storage::open/blocks=64 bytes=262144", Ask::OfLimit(1.3)),
+    ("stream::fanout/rollups=1 subscribers=1", Ask::OfLimit(2.0)),
+    (FANOUT, Ask::OfLimit(2.0)),
+    (
+        "stream::fanout/rollups=1000 subscribers=4",
+        Ask::OfLimit(2.0),
+    ),
+    (
+        "stream::fanout/rollups=100 subscribers=1 slow=1",
+        Ask::Of(1.01, FANOUT),
+    ),
 ];
 
 /// A goal, and how far a run is from it.
@@ -95,7 +122,9 @@ impl Judged {
     pub(crate) fn reached(&self) -> f64 {
         match self.ask {
             Ask::PerSecond(least) => self.measured / least,
-            Ask::OfLimit(most) | Ask::Of(most, _) => most / self.measured,
+            Ask::OfLimit(most) | Ask::PercentileOfLimit(_, most) | Ask::Of(most, _) => {
+                most / self.measured
+            }
         }
     }
 
@@ -108,6 +137,7 @@ impl Judged {
         match self.ask {
             Ask::PerSecond(least) => format!("≥ {} a second", rate(least)),
             Ask::OfLimit(most) => format!("≤ {most} × its limit"),
+            Ask::PercentileOfLimit(percent, most) => format!("p{percent} ≤ {most} × its limit's"),
             Ask::Of(most, other) => format!("≤ {most} × `{other}`"),
         }
     }
@@ -116,7 +146,9 @@ impl Judged {
     pub(crate) fn measured(&self) -> String {
         match self.ask {
             Ask::PerSecond(_) => rate(self.measured),
-            Ask::OfLimit(_) | Ask::Of(..) => format!("{:.2} ×", self.measured),
+            Ask::OfLimit(_) | Ask::PercentileOfLimit(..) | Ask::Of(..) => {
+                format!("{:.2} ×", self.measured)
+            }
         }
     }
 
@@ -136,6 +168,7 @@ fn measure(ask: Ask, figure: &Figure, figures: &[Figure]) -> Option<f64> {
     match ask {
         Ask::PerSecond(_) => Some(1e9 / each_ns),
         Ask::OfLimit(_) => Some(limit_of(figure, figures)?.ratio),
+        Ask::PercentileOfLimit(percent, _) => percentile_of_limit(percent, figure, figures),
         Ask::Of(_, other) => Some(each_ns / find(figures, other)?.each_ns()),
     }
 }

@@ -9,34 +9,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::connection::Connection;
 use cloverleaf_bench::Wallet;
+pub(crate) use cloverleaf_testnet::load::steady::Latencies;
 
-/// Measured times, sorted.
-#[derive(Clone, Debug)]
-pub(crate) struct Latencies(Vec<Duration>);
-
-impl Latencies {
-    pub(crate) fn new(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        Self(times)
-    }
-
-    /// The time that so many of a thousand did not exceed, in milliseconds.
-    pub(crate) fn permille_ms(&self, permille: usize) -> f64 {
-        let rank = (self.0.len() * permille).div_ceil(1_000).max(1) - 1;
-        let time = self.0.get(rank).copied().unwrap_or_default();
-        time.as_secs_f64() * 1_000.0
-    }
-
-    /// What half of them and 99 of a hundred did not exceed, and the longest.
-    pub(crate) fn told(&self) -> String {
-        let [half, most, all] = [500, 990, 1_000].map(|permille| self.permille_ms(permille));
-        format!("{half:.1}, {most:.1}, {all:.1} ms")
-    }
-
-    /// How many were measured.
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
+/// What half of them and 99 of a hundred did not exceed, and the longest.
+pub(crate) fn told(times: &Latencies) -> String {
+    let [half, most, all] = [500, 990, 1_000].map(|permille| times.permille_ms(permille));
+    format!("{half:.1}, {most:.1}, {all:.1} ms")
 }
 
 /// One after the other: the next is submitted when the last is committed.
@@ -89,19 +67,4 @@ fn committed(answer: Result<State, String>) -> Result<()> {
     answer
         .map(|_committed| ())
         .map_err(|reason| eyre!("refused: {reason}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_and_ninety_nine_of_a_hundred_are_found() {
-        let times = (1..=200).rev().map(Duration::from_millis);
-        let latencies = Latencies::new(times.collect());
-        assert_eq!(latencies.count(), 200);
-        assert_eq!(latencies.permille_ms(500), 100.0);
-        assert_eq!(latencies.permille_ms(990), 198.0);
-        assert_eq!(latencies.permille_ms(1_000), 200.0);
-    }
 }

@@ -5,10 +5,14 @@
 //!                                    block time 0 and at the default
 //! figures service PATH               starts it as four processes, for 10 to 1,000 rollups, and kills
 //!                                    proposers
+//! figures load PATH                  starts it as four processes, and finds out how much they take, beside
+//!                                    what the machine could; 25 minutes
 //! figures capacity PATH              the part of that which says how much it takes in, and prints it
 //! figures wan PATH                   starts it in 4 and 7 namespaces with the delays between regions;
 //!                                    needs root
 //! figures micro [CRITERION]          takes over what `cargo bench` left in target/criterion
+//! figures peers CRITERION PATH       takes over what `bench/peers/run` left in CRITERION, beside our own of
+//!                                    target/criterion and the heights of the `cloverleaf` at PATH
 //! ```
 //! All of it goes into `bench/README.md`, between markers; benches into `bench/results.json` too.
 #![forbid(unsafe_code)]
@@ -19,9 +23,11 @@ mod dev_network;
 mod goals;
 mod heights;
 mod latency;
+mod load;
 mod machine;
 mod micro;
 mod network;
+mod peers;
 mod plot;
 mod readme;
 mod report;
@@ -51,13 +57,19 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         }
         [DELAY, delays] => Ok(hold_back(delays)?),
         ["wan", path] => measure(wan::write(Path::new(path))),
+        ["load", path] => measure(load::write(Path::new(path))),
         ["capacity", path] => measure(service::print_capacity(Path::new(path))),
         ["service", path] => measure(service::write(Path::new(path))),
         ["micro"] => micro::write(&target().join("criterion")),
         ["micro", path] => micro::write(Path::new(path)),
+        ["peers", criterion, path] => {
+            let ours = target().join("criterion");
+            let peers = peers::write(&ours, Path::new(criterion), Path::new(path));
+            measure(peers)
+        }
         _ => bail!(
-            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures capacity PATH | figures wan \
-             PATH | figures micro [CRITERION]"
+            "usage: figures network PATH [PORT_BASE] | figures service PATH | figures capacity PATH | figures load PATH | figures wan \
+             PATH | figures micro [CRITERION] | figures peers CRITERION PATH"
         ),
     }
 }

@@ -35,6 +35,19 @@ const LIMITS: [(&str, f64, &str); 9] = [
     ("types::verify/bundle_proof", 3.0, "limits::recover"),
 ];
 
+/// Benches beside which a limit of their own is measured, and that limit's name: of several, the one that has
+/// the parameters with which the bench's begin.
+const BESIDE: [(&str, &str); 5] = [
+    ("storage::commit/", "limits::rocksdb/"),
+    ("storage::read/", "limits::rocksdb_read/"),
+    ("storage::open/", "limits::rocksdb_open/"),
+    ("stream::fanout/", "limits::tonic/"),
+    ("stream::resume/", "limits::tonic_resume/"),
+];
+
+/// Fewest iterations, each a sample, that tell what 99 of a hundred did not exceed.
+const SINGLES_MIN: usize = 100;
+
 /// One bench.
 pub(crate) struct Figure {
     pub(crate) name: String,
@@ -45,6 +58,8 @@ pub(crate) struct Figure {
     mean_ns: f64,
     low_ns: f64,
     high_ns: f64,
+    /// Times of all iterations where each is a sample, sorted, in nanoseconds; else empty.
+    singles_ns: Vec<f64>,
     /// What an iteration handles, and what that is.
     throughput: Option<(f64, String)>,
 }
@@ -71,23 +86,31 @@ impl Figure {
         }
     }
 
+    /// The time that so many of a hundred iterations did not exceed, in nanoseconds.
+    pub(crate) fn percentile_ns(&self, percent: usize) -> Option<f64> {
+        let rank = (self.singles_ns.len() * percent).div_ceil(100).max(1) - 1;
+        self.singles_ns.get(rank).copied()
+    }
+
     fn json(&self, all: &[Self]) -> Value {
         let limit = limit_of(self, all);
         let mean_ns = [self.mean_ns, self.low_ns, self.high_ns].map(goals::round);
+        let percentiles_ns = [50, 99].map(|percent| self.percentile_ns(percent));
         json!({
             "name": self.name,
             "value": goals::round(self.each_ns()),
             "unit": "ns",
             "elements": self.elements(),
             "iteration_mean_low_high_ns": mean_ns,
+            "iteration_p50_p99_ns": percentiles_ns,
             "limit": limit.as_ref().map(|limit| limit.words.clone()),
             "ratio": limit.map(|limit| goals::round(limit.ratio)),
         })
     }
 }
 
-/// Writes the figures of the latest run into the README.
-pub(crate) fn write(criterion: &Path) -> Result<()> {
+/// The figures of the latest run, by name.
+pub(crate) fn latest(criterion: &Path) -> Result<Vec<Figure>> {
     let mut files = Vec::new();
     find(criterion, &mut files).wrap_err_with(|| format!("{}", criterion.display()))?;
     let mut figures = files
@@ -95,26 +118,20 @@ pub(crate) fn write(criterion: &Path) -> Result<()> {
         .map(|path| read(path))
         .collect::<Result<Vec<_>>>()?;
     let newest = figures.iter().map(|figure| figure.written).max();
-    ensure!(
-        newest.is_some(),
-        "run `cargo bench -p cloverleaf-bench` first"
-    );
+    ensure!(newest.is_some(), "run `cargo bench` first");
     let from = newest.and_then(|newest| newest.checked_sub(RUN_MAX));
     figures.retain(|figure| Some(figure.written) >= from);
+    figures.sort_by_key(|figure| figure.name.clone());
+    Ok(figures)
+}
+
+/// Writes the figures of the latest run into the README.
+pub(crate) fn write(criterion: &Path) -> Result<()> {
+    let mut figures = latest(criterion)?;
     // The limits first.
-    figures.sort_by_key(|figure| (!figure.name.starts_with("limits::"), figure.name.clone()));
-    let head = [
-        "bench",
-        "mean (95 %)",
-        "fastest",
-        "an element",
-        "a second",
-        "of its limit",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(figures.iter().map(|figure| row(figure, &figures)));
+    figures.sort_by_key(|figure| !figure.name.starts_with("limits::"));
     let on = format!("{}; profile `bench`.\n\n", machine::sentence()?);
-    readme::replace("micro", &(on.clone() + &readme::table(&rows)))?;
+    readme::replace("micro", &(on.clone() + &table(&figures)))?;
     let judged = Judged::all(&figures);
     readme::replace("goals", &(on.clone() + &goals::table(&judged)))?;
     plot::write(&judged)?;
@@ -126,6 +143,22 @@ pub(crate) fn write(criterion: &Path) -> Result<()> {
     });
     let results = serde_json::to_string_pretty(&results)? + "\n";
     Ok(fs::write(readme::beside("results.json"), results)?)
+}
+
+/// Benches as a table, a row for each.
+pub(crate) fn table(figures: &[Figure]) -> String {
+    let head = [
+        "bench",
+        "mean (95 %)",
+        "fastest",
+        "p50, p99",
+        "an element",
+        "a second",
+        "of its limit",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(figures.iter().map(|figure| row(figure, figures)));
+    readme::table(&rows)
 }
 
 /// The folders of measured benches: `…/new/estimates.json`.
@@ -157,6 +190,7 @@ fn read(estimates: &Path) -> Result<Figure> {
         mean_ns: number(&mean["point_estimate"]),
         low_ns: number(&interval["lower_bound"]),
         high_ns: number(&interval["upper_bound"]),
+        singles_ns: singles(&sample),
         throughput: throughput.map(|(kind, count)| (number(count), kind.clone())),
     })
 }
@@ -167,13 +201,28 @@ fn json(path: &Path) -> Result<Value> {
 
 /// The least time of an iteration among a bench's samples.
 fn fastest(sample: &Value) -> f64 {
+    let each = samples(sample).map(|(time_ns, iterations)| time_ns / iterations);
+    each.fold(f64::INFINITY, f64::min)
+}
+
+/// The times of a bench's iterations, where there are enough of them and each is a sample.
+fn singles(sample: &Value) -> Vec<f64> {
+    let single = samples(sample).filter(|(_, iterations)| *iterations == 1.0);
+    let mut times: Vec<f64> = single.map(|(time_ns, _)| time_ns).collect();
+    if times.len() < SINGLES_MIN || times.len() < samples(sample).count() {
+        return Vec::new();
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    times
+}
+
+/// A bench's samples: their times in nanoseconds, and of how many iterations.
+fn samples(sample: &Value) -> impl Iterator<Item = (f64, f64)> {
     let numbers = |name: &str| {
         let list = sample[name].as_array().into_iter().flatten();
         list.filter_map(Value::as_f64).collect::<Vec<_>>()
     };
-    let samples = numbers("times").into_iter().zip(numbers("iters"));
-    let each = samples.map(|(time_ns, iterations)| time_ns / iterations);
-    each.fold(f64::INFINITY, f64::min)
+    numbers("times").into_iter().zip(numbers("iters"))
 }
 
 fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
@@ -199,12 +248,15 @@ fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
         }
         Some((count, _)) => (time(fastest_ns / count), rate(count * 1e9 / fastest_ns)),
     };
+    let percentiles = [50, 99].map(|percent| figure.percentile_ns(percent).map(time));
+    let percentiles: Vec<String> = percentiles.into_iter().flatten().collect();
     let limit = limit_of(figure, all).map(|limit| limit.words);
     let limit = limit.unwrap_or_default();
     vec![
         format!("`{name}`"),
         mean,
         time(*fastest_ns),
+        percentiles.join(", "),
         each,
         rate,
         limit,
@@ -213,13 +265,36 @@ fn row(figure: &Figure, all: &[Figure]) -> Vec<String> {
 
 /// What an element is compared with, fastest against fastest.
 pub(crate) fn limit_of(figure: &Figure, all: &[Figure]) -> Option<Limit> {
-    let mut limits = LIMITS.iter();
-    let (_, times, name) = limits.find(|(bench, ..)| figure.name.starts_with(bench))?;
-    let limit = all.iter().find(|other| other.name == *name)?;
-    let ratio = figure.each_ns() / (times * limit.fastest_ns);
-    let (_, short) = name.split_once("::")?;
+    let (times, limit) = compared(figure, all)?;
+    let ratio = figure.each_ns() / (times * limit.each_ns());
+    let (_, short) = limit.name.split_once("::")?;
     let words = format!("{ratio:.2} × ({times} {short})");
     Some(Limit { ratio, words })
+}
+
+/// How many times as long as its limit so many of a hundred iterations did not exceed.
+pub(crate) fn percentile_of_limit(percent: usize, figure: &Figure, all: &[Figure]) -> Option<f64> {
+    let (times, limit) = compared(figure, all)?;
+    Some(figure.percentile_ns(percent)? / (times * limit.percentile_ns(percent)?))
+}
+
+/// What a bench is compared with, and how often.
+fn compared<'a>(figure: &Figure, all: &'a [Figure]) -> Option<(f64, &'a Figure)> {
+    let mut limits = LIMITS.iter();
+    if let Some((_, times, name)) = limits.find(|(bench, ..)| figure.name.starts_with(bench)) {
+        let limit = all.iter().find(|other| other.name == *name)?;
+        return Some((*times, limit));
+    }
+    let mut beside = BESIDE.iter();
+    let (parameters, limit) =
+        beside.find_map(|(bench, limit)| Some((figure.name.strip_prefix(bench)?, limit)))?;
+    let begins = |own: &str| {
+        let rest = parameters.strip_prefix(own);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let mut others = all.iter();
+    let limit = others.find(|other| other.name.strip_prefix(limit).is_some_and(begins))?;
+    Some((1.0, limit))
 }
 
 fn time(ns: f64) -> String {
@@ -241,6 +316,44 @@ pub(crate) fn rate(per_second: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn figure(name: &str, times_ns: &[f64]) -> Figure {
+        Figure {
+            name: name.to_owned(),
+            written: SystemTime::UNIX_EPOCH,
+            fastest_ns: times_ns.iter().copied().fold(f64::INFINITY, f64::min),
+            mean_ns: 0.0,
+            low_ns: 0.0,
+            high_ns: 0.0,
+            singles_ns: times_ns.to_vec(),
+            throughput: None,
+        }
+    }
+
+    #[test]
+    fn bench_is_compared_with_the_limit_whose_parameters_it_has() {
+        let times = |each_ns: f64| (1..=200).map(|nth| f64::from(nth) * each_ns).collect();
+        let times: [Vec<f64>; 3] = [1.0, 2.0, 3.0].map(times);
+        let all = [
+            figure("limits::rocksdb/bytes=1", &times[0]),
+            figure("limits::rocksdb/bytes=10", &times[1]),
+            figure("storage::commit/bytes=10 rollups=1", &times[2]),
+        ];
+        let limit = limit_of(&all[2], &all).map(|limit| limit.words);
+        assert_eq!(limit.as_deref(), Some("1.50 × (1 rocksdb/bytes=10)"));
+        assert_eq!(all[0].percentile_ns(99), Some(198.0));
+        assert_eq!(percentile_of_limit(99, &all[2], &all), Some(1.5));
+    }
+
+    #[test]
+    fn percentiles_are_of_samples_of_one_iteration_alone() {
+        let sample = |iterations: usize| {
+            let times: Vec<usize> = (1..=200).rev().collect();
+            json!({ "times": times, "iters": vec![iterations; 200] })
+        };
+        assert_eq!(singles(&sample(1)).first(), Some(&1.0));
+        assert_eq!(singles(&sample(2)).len(), 0);
+    }
 
     #[test]
     fn times_and_rates_have_three_digits_or_so() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use alloy_primitives::Address;
 use cloverleaf_types::ChainId;
 use eyre::{Result, ensure};
 
@@ -69,19 +70,31 @@ pub(crate) async fn write(binary: &Path, port_base: u16) -> Result<()> {
     readme::replace("network", &text)
 }
 
+/// The heights alone of a network at block time 0: small blocks, and large ones.
+pub(crate) async fn heights(binary: &Path, port_base: u16) -> Result<[Heights; 2]> {
+    let network = DevNetwork::start(binary, port_base, Some(0)).await?;
+    let [small, large] = height_wallets();
+    network.fund(&accounts([&small, &large])).await?;
+    let small = heights::measure(&network, small, 0).await?;
+    network.rest().await?;
+    let large = heights::measure(&network, large, LARGE_DATA_BYTES).await?;
+    network.stop().await?;
+    ensure!(
+        !small.blocks.is_empty() && !large.blocks.is_empty(),
+        "nothing happened"
+    );
+    Ok([small, large])
+}
+
 async fn measure(network: &DevNetwork) -> Result<Measured> {
     let before = machine::load()?;
     let note = |what| eprintln!("block time {} ms: {what}", network.block_time_ms);
     note("accounts");
     let latency = wallets("latency", 2);
-    let small = wallets("small", SMALL_CLIENTS);
-    let large = wallets("large", LARGE_CLIENTS);
+    let [small, large] = height_wallets();
     let many = wallets("many", CLIENTS);
-    let all = [&latency, &small, &large, &many].into_iter().flatten();
-    let accounts: Vec<_> = all
-        .map(|wallet| (wallet.chain_id, wallet.address()))
-        .collect();
-    network.fund(&accounts).await?;
+    let all = accounts([&latency, &small, &large, &many]);
+    network.fund(&all).await?;
     let connection = Connection::open(&network.grpc[0]).await?;
     let [mut closed_wallet, mut open_wallet] =
         <[Wallet; 2]>::try_from(latency).map_err(|_| eyre::eyre!("two wallets"))?;
@@ -110,6 +123,18 @@ async fn measure(network: &DevNetwork) -> Result<Measured> {
         large,
         throughput,
     })
+}
+
+/// Who submits for small blocks, and for large ones.
+fn height_wallets() -> [Vec<Wallet>; 2] {
+    [("small", SMALL_CLIENTS), ("large", LARGE_CLIENTS)].map(|(name, count)| wallets(name, count))
+}
+
+/// Where each has its account.
+fn accounts<const N: usize>(wallets: [&Vec<Wallet>; N]) -> Vec<(ChainId, Address)> {
+    let all = wallets.into_iter().flatten();
+    all.map(|wallet| (wallet.chain_id, wallet.address()))
+        .collect()
 }
 
 /// Accounts of a purpose, on the rollups in turn.

@@ -1,6 +1,6 @@
 //! The figures of running networks as tables, a column for each network.
 
-use crate::latency::Latencies;
+use crate::latency::{Latencies, told};
 use crate::network::{
     CLIENTS, LARGE_CLIENTS, LARGE_DATA_BYTES, LATENCIES, Measured, SMALL_CLIENTS,
 };
@@ -67,7 +67,7 @@ fn latencies() -> Vec<Row> {
 
 fn quantiles(latencies: &Latencies) -> String {
     assert_eq!(latencies.count(), LATENCIES);
-    latencies.told()
+    told(latencies)
 }
 
 fn heights() -> Vec<Row> {

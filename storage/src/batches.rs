@@ -1,6 +1,7 @@
 //! Reads batches, by rollup and number.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use bytes::Bytes;
@@ -27,7 +28,7 @@ pub struct StoredBatch {
     /// From the head that the batch makes to the block's `heads_root`.
     pub branch: Branch,
     /// Header, certificate and manifests of its block.
-    pub decision: Decision,
+    pub decision: Arc<Decision>,
 }
 
 /// Where a batch's block is, and how its head leads there.
@@ -43,13 +44,23 @@ impl Store {
     /// # Errors
     /// The disk failed or is damaged.
     pub fn batch(&self, chain_id: ChainId, seq: u64) -> Result<Option<StoredBatch>, StoreError> {
+        self.batch_within(chain_id, seq, usize::MAX)
+    }
+
+    /// The same; nothing for a batch of more bytes either.
+    fn batch_within(
+        &self,
+        chain_id: ChainId,
+        seq: u64,
+        bytes_max: usize,
+    ) -> Result<Option<StoredBatch>, StoreError> {
         let Some(anchor) = self.anchor(chain_id, seq)? else {
             return Ok(None);
         };
-        match self.read_batch(anchor, chain_id, seq) {
+        match self.read_batch(anchor, chain_id, seq, bytes_max) {
             // It was removed while it was read.
             Err(StoreError::Damaged { .. }) if self.anchor(chain_id, seq)?.is_none() => Ok(None),
-            read => read.map(Some),
+            read => read,
         }
     }
 
@@ -58,25 +69,40 @@ impl Store {
         anchor: Anchor,
         chain_id: ChainId,
         seq: u64,
-    ) -> Result<StoredBatch, StoreError> {
+        bytes_max: usize,
+    ) -> Result<Option<StoredBatch>, StoreError> {
         let (database, height) = (self.database(), anchor.height);
         let missing = || {
             let why = format!("missing, though batch {seq} of rollup {chain_id} is there");
             database.damaged(Column::Blocks, &keys::height(height), why)
         };
-        let decision = self.decision(height)?.ok_or_else(missing)?;
+        let decision = self.recent_decision(height)?.ok_or_else(missing)?;
         let bytes = self.batch_bytes(&decision, &anchor, chain_id, seq)?;
+        if bytes.len() > bytes_max {
+            return Ok(None);
+        }
         let decoded = Batch::decode(bytes.clone());
         let decoded = decoded.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
         let verified = decoded.verify(); // M2
         verified.map_err(|error| self.damaged_batch(chain_id, seq, error))?;
-        Ok(StoredBatch {
+        Ok(Some(StoredBatch {
             seq,
             bytes,
             height,
             branch: anchor.branch,
             decision,
-        })
+        }))
+    }
+
+    fn recent_decision(&self, height: Height) -> Result<Option<Arc<Decision>>, StoreError> {
+        if let Some(decision) = self.recent().get(height) {
+            return Ok(Some(decision));
+        }
+        let decision = self.decision(height)?.map(Arc::new);
+        if let Some(decision) = &decision {
+            self.recent().put(height, decision);
+        }
+        Ok(decision)
     }
 
     /// A batch of a block that was read already; the caller hashes its body.
@@ -142,15 +168,12 @@ impl Store {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<StoredBatch>, StoreError> {
-        let (mut batches, mut bytes) = (Vec::new(), 0_usize);
+        let (mut batches, mut room) = (Vec::new(), usize::MAX);
         for seq in (from_seq..=u64::MAX).take(items_max) {
-            let Some(batch) = self.batch(chain_id, seq)? else {
+            let Some(batch) = self.batch_within(chain_id, seq, room)? else {
                 break;
             };
-            bytes = bytes.saturating_add(batch.bytes.len());
-            if bytes > bytes_max && !batches.is_empty() {
-                break;
-            }
+            room = room.min(bytes_max).saturating_sub(batch.bytes.len());
             batches.push(batch);
         }
         Ok(batches)

@@ -66,6 +66,7 @@ mod memory;
 mod commit;
 mod decision;
 mod places;
+mod recent;
 mod store;
 
 mod batches;

@@ -12,6 +12,7 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::keys;
 use crate::memory::Memory;
+use crate::recent::Recent;
 
 /// The version of the layout of columns, keys and values.
 const FORMAT: u32 = 2;
@@ -40,6 +41,7 @@ struct Shared {
     tip: RwLock<Option<(Height, B256)>>,
     /// Held during a commit.
     writer: Mutex<Writer>,
+    recent: Recent,
 }
 
 /// What a commit must know of those before it.
@@ -109,6 +111,7 @@ impl Store {
             network,
             tip: RwLock::default(),
             writer: Mutex::default(),
+            recent: Recent::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -139,6 +142,10 @@ impl Store {
 
     pub(crate) fn database(&self) -> &Database {
         &self.shared.database
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.shared.recent
     }
 
     pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {

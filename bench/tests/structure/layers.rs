@@ -67,6 +67,13 @@ const EDGES: &[(&str, &[&str])] = &[
             "consensus",
             "journal",
             "replica",
+            // Benches only, not what `figures` names: what a node does to its disk, and for its
+            // subscribers.
+            "storage",
+            "stream",
+            "api",
+            "client",
+            "node",
         ],
     ),
     // As `testnet`, it starts the binary by path.

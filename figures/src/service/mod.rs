@@ -122,7 +122,7 @@ fn start(binary: &Binary, dir: &Path, rollups: Option<usize>) -> Result<Network>
     let plan = NetworkPlan {
         validators: VALIDATORS,
         rollups,
-        block_time_ms: None,
+        ..NetworkPlan::default()
     };
     let mut network = Network::init(binary, dir, plan)?;
     network.start_all()?;

@@ -5,7 +5,7 @@ use super::recovery::{BLOCKS, DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
 use super::{LOADS, Served, VALIDATORS};
 use crate::heights::count;
-use crate::latency::Latencies;
+use crate::latency::{Latencies, told};
 use crate::readme;
 use crate::usage::Usage;
 
@@ -51,21 +51,21 @@ fn latencies() -> Vec<Row> {
     vec![
         (
             "transaction, submit → committed: p50, p99, max".to_owned(),
-            |it| it.outcome.transactions.told(),
+            |it| told(&it.outcome.transactions),
         ),
         (
             format!(
                 "bundle of two legs, {BUNDLES_PER_S} a second, submit → committed: p50, p99, max"
             ),
-            |it| it.outcome.bundles.told(),
+            |it| told(&it.outcome.bundles),
         ),
         (
             "bundle, submit → all legs with their rollups: p50, p99, max".to_owned(),
-            |it| it.outcome.bundles_streamed.told(),
+            |it| told(&it.outcome.bundles_streamed),
         ),
         (
             "first sign of a block → batch with its rollup: p50, p99, max".to_owned(),
-            |it| it.outcome.streamed.told(),
+            |it| told(&it.outcome.streamed),
         ),
         ("blocks; batches of each".to_owned(), |it| {
             let (blocks, batches) = (it.outcome.blocks, it.outcome.batches);

@@ -16,7 +16,7 @@ use eyre::{Result, bail, eyre};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::latency::Latencies;
+use crate::latency::{Latencies, told};
 use crate::{machine, readme};
 use regions::{REGIONS, delay_ms, quorum_delay_ms};
 
@@ -76,8 +76,7 @@ async fn measure(binary: &Binary, validators: usize) -> Result<Measured> {
     }
     let plan = NetworkPlan {
         validators,
-        rollups: None,
-        block_time_ms: None,
+        ..NetworkPlan::default()
     };
     let hosts = links.hosts().to_vec();
     let mut network = Network::init_at(binary, &dir.path().join("network"), plan, hosts)?;
@@ -152,8 +151,8 @@ fn table(columns: &[Measured]) -> String {
     };
     let quorum = |it: &Measured| format!("{:.0} ms", quorum_delay_ms(it.validators));
     let bound = |it: &Measured| format!("{:.0} ms", it.bound_ms());
-    let latency = |it: &Measured| it.latencies.told();
-    let blocks = |it: &Measured| it.blocks.told();
+    let latency = |it: &Measured| told(&it.latencies);
+    let blocks = |it: &Measured| told(&it.blocks);
     let late = |it: &Measured| it.late.to_string();
     type Value<'a> = &'a dyn Fn(&Measured) -> String;
     let rows: [(&str, Value); 6] = [

@@ -111,7 +111,7 @@ pub(crate) fn stream_item(chain_id: ChainId, stored: StoredBatch) -> StreamItem 
         batch: stored.bytes,
         branch: stored.branch,
         bundles: bundles_of(chain_id, manifests, &bundles_tree(manifests)),
-        header: Arc::new(stored.decision.header),
-        certificate: Arc::new(stored.decision.certificate),
+        header: Arc::new(stored.decision.header.clone()),
+        certificate: Arc::new(stored.decision.certificate.clone()),
     }
 }

@@ -7,6 +7,7 @@ use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use clap::Args;
 use cloverleaf_evm::{DEV_ACCOUNTS, DEV_BALANCE_ETH, DEV_MNEMONIC};
 use cloverleaf_mempool::pool::Limits;
+use cloverleaf_types::rollup::Verification;
 use cloverleaf_types::{Address, B256, ChainId, Genesis, Parameters};
 use eyre::{Result, bail};
 use serde::Serialize;
@@ -224,6 +225,7 @@ fn genesis(arguments: &DevArguments, ports: Ports) -> Result<Genesis> {
             name: "dev".to_owned(),
             validators: VALIDATORS,
             rollups: DEMO_ROLLUPS.len(),
+            verification: Verification::Once,
             places: Places::Loopback(ports),
             parameters,
             time_ms: now_ms(),

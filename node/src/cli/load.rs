@@ -1,10 +1,12 @@
 //! `load`: users of a network, as many as are asked for.
 
+mod steady;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use cloverleaf_api::json::Rollup;
 use cloverleaf_client::RpcClient;
 use cloverleaf_testnet::load::{Answers, Lives, Load, Plan, Targets, write_promises};
@@ -24,18 +26,37 @@ const LOOK_MS: u64 = 200;
 
 /// To whom is sent, and how much.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct LoadArguments {
+    #[command(subcommand)]
+    measured: Option<Measured>,
+    #[command(flatten)]
+    nodes: Nodes,
+    /// A file that gets a line for everything that a node says is available.
+    #[arg(long)]
+    promises: Option<PathBuf>,
+    #[command(flatten)]
+    amount: Amount,
+}
+
+/// Load that is measured.
+#[derive(Debug, Subcommand)]
+enum Measured {
+    /// Send at a steady rate, and tell how long everything takes. Fails when the network does not keep up
+    Steady(steady::SteadyArguments),
+    /// Find the highest rate with which the network keeps up
+    Limit(steady::LimitArguments),
+}
+
+/// To whom is sent.
+#[derive(Debug, Args)]
+struct Nodes {
     /// Nodes' JSON-RPC endpoints.
     #[arg(long, num_args = 1.., default_value = DEFAULT_RPC)]
     rpc: Vec<String>,
     /// Their gRPC services, in the same order; where none is given, what each node says.
     #[arg(long, num_args = 1..)]
     grpc: Vec<String>,
-    /// A file that gets a line for everything that a node says is available.
-    #[arg(long)]
-    promises: Option<PathBuf>,
-    #[command(flatten)]
-    amount: Amount,
 }
 
 /// How much is sent. Without an end it goes on until it is told to stop.
@@ -75,8 +96,13 @@ pub(super) struct Sent {
 }
 
 pub(super) fn run(arguments: &LoadArguments, format: Format) -> Result<ExitCode> {
+    match &arguments.measured {
+        Some(Measured::Steady(arguments)) => return steady::run(arguments, format),
+        Some(Measured::Limit(arguments)) => return steady::limit(arguments, format),
+        None => {}
+    }
     let sent = run_async(async {
-        let targets = targets(arguments).await?;
+        let targets = targets(&arguments.nodes).await?;
         send(&targets, &arguments.amount, arguments.promises.as_deref()).await
     })?;
     Ok(tell(&sent, format))
@@ -172,12 +198,12 @@ fn append(path: &Path) -> Result<File> {
 }
 
 /// Where is sent: the nodes' own ports, and the rollups that take such transactions.
-async fn targets(arguments: &LoadArguments) -> Result<Targets> {
-    let mut grpc = arguments.grpc.clone();
+async fn targets(nodes: &Nodes) -> Result<Targets> {
+    let mut grpc = nodes.grpc.clone();
     let mut chain_ids = Vec::new();
-    for url in &arguments.rpc {
+    for url in &nodes.rpc {
         let client = RpcClient::new(url)?;
-        if arguments.grpc.is_empty() {
+        if nodes.grpc.is_empty() {
             let told = client.network_info().await?.grpc;
             grpc.push(told.ok_or_else(|| eyre!("{url} does not say where it serves gRPC"))?);
         }
@@ -187,10 +213,10 @@ async fn targets(arguments: &LoadArguments) -> Result<Targets> {
         };
         chain_ids = rollups.filter(suits).map(|it| it.chain_id.0).collect();
     }
-    if grpc.len() != arguments.rpc.len() {
+    if grpc.len() != nodes.rpc.len() {
         bail!(
             "{} JSON-RPC endpoints have {} gRPC services; name one for each",
-            arguments.rpc.len(),
+            nodes.rpc.len(),
             grpc.len()
         );
     }
@@ -199,7 +225,7 @@ async fn targets(arguments: &LoadArguments) -> Result<Targets> {
     }
     Ok(Targets {
         grpc,
-        http: arguments.rpc.clone(),
+        http: nodes.rpc.clone(),
         chain_ids,
     })
 }

@@ -233,6 +233,6 @@ fn details(entry: &Entry) -> String {
 }
 
 /// Reads a choice by its name; the error lists the names.
-fn choice<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn choice<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }

@@ -207,6 +207,7 @@ pub fn make_private_dir(dir: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use cloverleaf_types::Parameters;
+    use cloverleaf_types::rollup::Verification;
 
     use super::*;
 
@@ -215,6 +216,7 @@ mod tests {
             name: "test".to_owned(),
             validators: 1,
             rollups: DEMO_ROLLUPS.len(),
+            verification: Verification::Once,
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
             parameters: Parameters::default(),
             time_ms: 1,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::Address;
 use cloverleaf_client::save_trust;
 use cloverleaf_types::limits::ROLLUPS_MAX;
+use cloverleaf_types::rollup::Verification;
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
@@ -46,6 +47,8 @@ pub struct NetworkPlan {
     pub validators: u16,
     /// How many rollups are registered, by rising chain id: the demo's first.
     pub rollups: usize,
+    /// Who verifies their transactions.
+    pub verification: Verification,
     /// Where they are.
     pub places: Places,
     /// What the network chose.
@@ -186,7 +189,10 @@ fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
             name: format!("node{index}"),
         });
     let rollups = named_rollups().take(plan.rollups);
-    let rollups = rollups.map(|(chain_id, name)| new_rollup(chain_id, name, signers.operator));
+    let rollups = rollups.map(|(chain_id, name)| Rollup {
+        verification: plan.verification,
+        ..new_rollup(chain_id, name, signers.operator)
+    });
     Genesis {
         name: plan.name.clone(),
         time_ms: plan.time_ms,
@@ -278,6 +284,7 @@ mod tests {
             name: "test".to_owned(),
             validators: 1,
             rollups,
+            verification: Verification::Once,
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE)?),
             parameters: Parameters::default(),
             time_ms: 1,

@@ -12,6 +12,7 @@ use cloverleaf_api::proto::proof::v1::{GetEvidenceRequest, ListEvidenceRequest};
 use cloverleaf_mempool::Message;
 use cloverleaf_network::{Class, Network as Peers, NetworkConfig, PeerConfig};
 use cloverleaf_node::home::{DEMO_ROLLUPS, Home, NetworkPlan, Places, Ports, create_network};
+use cloverleaf_types::rollup::Verification;
 use cloverleaf_types::{
     Address, B256, ChainId, Epoch, Height, Item, Parameters, Parcel, ParcelDraft, Signer as _,
     Slot, Transaction, Verified,
@@ -42,6 +43,7 @@ impl Two {
             name: "test".to_owned(),
             validators: 2,
             rollups: DEMO_ROLLUPS.len(),
+            verification: Verification::Once,
             places: Places::Loopback(ports),
             parameters: Parameters::default(),
             time_ms: now_ms(),
@@ -255,6 +257,7 @@ impl Unsent {
             name: "test".to_owned(),
             validators: 2,
             rollups: DEMO_ROLLUPS.len(),
+            verification: Verification::Once,
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
             parameters: Parameters::default(),
             time_ms: 1,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_signer_local::PrivateKeySigner;
 use cloverleaf_mempool::pool::Limits;
-use cloverleaf_types::rollup::Format;
+use cloverleaf_types::rollup::{Format, Verification};
 use cloverleaf_types::{ChainId, Genesis, Parameters, Rollup};
 use eyre::Result;
 use tokio::net::TcpListener;
@@ -73,6 +73,7 @@ impl TestNode {
             name: "test".to_owned(),
             validators: 1,
             rollups: DEMO_ROLLUPS.len(),
+            verification: Verification::Once,
             places: Places::Loopback(Ports::new(free_base().await?)?),
             parameters,
             time_ms: now_ms(),

@@ -9,6 +9,7 @@ mod model;
 mod prune;
 mod reads;
 mod real;
+mod recent;
 mod snapshot;
 
 use std::fs;

@@ -40,8 +40,7 @@ impl Siege {
         let dir = Dir::of_process(name).map_err(|error| error.to_string())?;
         let plan = NetworkPlan {
             validators: NODES,
-            rollups: None,
-            block_time_ms: None,
+            ..NetworkPlan::default()
         };
         let network = Network::init(&binary, &dir.path().join("network"), plan);
         let mut network = network.map_err(|error| error.to_string())?;

@@ -15,6 +15,7 @@
 mod answers;
 mod node;
 mod promises;
+pub mod steady;
 mod users;
 mod wallet;
 

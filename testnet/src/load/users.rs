@@ -300,7 +300,7 @@ fn told(name: Name, node: usize, life: u64) -> Told {
 
 /// Now, in milliseconds since 1970, as nodes have it.
 #[expect(clippy::disallowed_methods, reason = "real users have real time")]
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

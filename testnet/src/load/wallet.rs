@@ -1,12 +1,11 @@
 //! Accounts that sign transfers: the same for the same seed.
 
 use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
-use alloy_network::TxSignerSync as _;
-use alloy_network::eip2718::Encodable2718 as _;
+use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, b256, keccak256};
-use alloy_signer_local::PrivateKeySigner;
+use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::limits::TRANSACTION_BYTES_MAX;
-use cloverleaf_types::{ChainId, TransactionKey};
+use cloverleaf_types::{ChainId, Signer as _, TransactionKey};
 
 /// The first of the ten accounts that the demo rollups fund. Known to everybody.
 const FUNDED: B256 = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
@@ -14,9 +13,13 @@ const FUNDED: B256 = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae78
 /// What a transaction has beside its input, at most.
 const ROOM_BYTES: usize = 1024;
 
+/// Gas of a transfer, and of a byte of input at most (EIP-7623).
+const TRANSFER_GAS: u64 = 21_000;
+const INPUT_BYTE_GAS: u64 = 40;
+
 /// An account.
 #[derive(Clone, Debug)]
-pub struct Wallet(PrivateKeySigner);
+pub struct Wallet(LocalSigner);
 
 /// A signed transaction.
 #[derive(Clone, Debug)]
@@ -36,7 +39,7 @@ impl Wallet {
     pub fn seeded(seed: u64, worker: usize, account: u64) -> Self {
         let words = [seed, u64::try_from(worker).expect("few workers"), account];
         let secret = keccak256(words.map(u64::to_be_bytes).concat());
-        Self(PrivateKeySigner::from_bytes(&secret).expect("almost every hash is a key"))
+        Self(LocalSigner::new(&secret.0).expect("almost every hash is a key"))
     }
 
     /// An account with money on both demo rollups.
@@ -45,7 +48,7 @@ impl Wallet {
     /// Never: it is a key.
     #[must_use]
     pub fn funded() -> Self {
-        Self(PrivateKeySigner::from_bytes(&FUNDED).expect("it is a key"))
+        Self(LocalSigner::new(&FUNDED.0).expect("it is a key"))
     }
 
     /// A transfer of 1 wei.
@@ -54,7 +57,7 @@ impl Wallet {
     /// Never: a key that is here can sign.
     #[must_use]
     pub fn transfer(&self, chain_id: u64, nonce: u64) -> Signed {
-        self.transfer_with(chain_id, nonce, 21_000)
+        self.transfer_with(chain_id, nonce, TRANSFER_GAS)
     }
 
     /// Another transfer with the first nonce.
@@ -63,7 +66,7 @@ impl Wallet {
     /// Never: a key that is here can sign.
     #[must_use]
     pub fn used(&self, chain_id: u64) -> Signed {
-        self.transfer_with(chain_id, 0, 21_001)
+        self.transfer_with(chain_id, 0, TRANSFER_GAS + 1)
     }
 
     /// Nearly the longest transaction there is.
@@ -76,12 +79,24 @@ impl Wallet {
         self.sign(chain_id, nonce, (10_000_000, input.into()))
     }
 
+    /// A transfer with so many bytes of input that nothing can compress.
+    ///
+    /// # Panics
+    /// Never: a key that is here can sign.
+    #[must_use]
+    pub fn with_input(&self, chain_id: u64, nonce: u64, bytes: usize) -> Signed {
+        let words = (nonce..).map(|word| keccak256(word.to_be_bytes()).0);
+        let input: Vec<u8> = words.flatten().take(bytes).collect();
+        let input_gas = INPUT_BYTE_GAS * u64::try_from(bytes).expect("it is in memory");
+        self.sign(chain_id, nonce, (TRANSFER_GAS + input_gas, input.into()))
+    }
+
     fn transfer_with(&self, chain_id: u64, nonce: u64, gas_limit: u64) -> Signed {
         self.sign(chain_id, nonce, (gas_limit, Bytes::new()))
     }
 
     fn sign(&self, chain_id: u64, nonce: u64, (gas_limit, input): (u64, Bytes)) -> Signed {
-        let mut transaction = TxEip1559 {
+        let transaction = TxEip1559 {
             chain_id,
             nonce,
             gas_limit,
@@ -92,8 +107,8 @@ impl Wallet {
             input,
             ..TxEip1559::default()
         };
-        let signature = self.0.sign_transaction_sync(&mut transaction);
-        let signature = signature.expect("the key is here");
+        let signature = self.0.sign(transaction.signature_hash()).to_alloy();
+        let signature = signature.expect("it was just made");
         let envelope = TxEnvelope::from(transaction.into_signed(signature));
         let raw: Bytes = envelope.encoded_2718().into();
         Signed {

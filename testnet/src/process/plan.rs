@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use cloverleaf_types::rollup::Verification;
+
 /// How a network is made.
 #[derive(Clone, Copy, Debug)]
 pub struct NetworkPlan {
@@ -10,6 +12,8 @@ pub struct NetworkPlan {
     pub validators: usize,
     /// How many rollups are registered; the demo's two without.
     pub rollups: Option<usize>,
+    /// Who verifies their transactions.
+    pub verification: Verification,
     /// Shortest time between two blocks, in milliseconds; the usual one without.
     pub block_time_ms: Option<u64>,
 }
@@ -24,6 +28,17 @@ pub struct Host {
     pub address: Ipv4Addr,
 }
 
+impl Default for NetworkPlan {
+    fn default() -> Self {
+        Self {
+            validators: 4,
+            rollups: None,
+            verification: Verification::default(),
+            block_time_ms: None,
+        }
+    }
+}
+
 impl NetworkPlan {
     /// The command that makes it under a directory.
     pub(super) fn arguments(&self, dir: &Path, port_base: u16, hosts: &[Host]) -> Vec<String> {
@@ -34,6 +49,10 @@ impl NetworkPlan {
         option("--port-base", port_base.to_string());
         if let Some(rollups) = self.rollups {
             option("--rollups", rollups.to_string());
+        }
+        // The binaries of earlier tags know the usual one alone.
+        if self.verification != Verification::default() {
+            option("--verification", self.verification.text().to_owned());
         }
         if let Some(block_time_ms) = self.block_time_ms {
             option("--block-time-ms", block_time_ms.to_string());

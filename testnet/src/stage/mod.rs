@@ -116,8 +116,8 @@ impl Stage {
         } = plan;
         let plan = NetworkPlan {
             validators,
-            rollups: None,
             block_time_ms,
+            ..NetworkPlan::default()
         };
         let mut network = Network::init_at(binary, home, plan, hosts)?;
         network.set_flags(flags);

@@ -55,8 +55,7 @@ fn network_whose_blocks_are_lost_goes_back_to_a_snapshot_as_operations_say() {
     let dir = Dir::new("amnesia");
     let plan = NetworkPlan {
         validators: VALIDATORS,
-        rollups: None,
-        block_time_ms: None,
+        ..NetworkPlan::default()
     };
     let binary = Binary::find().unwrap();
     let mut network = Network::init(&binary, &dir.path().join("network"), plan).unwrap();

@@ -65,8 +65,7 @@ fn node_whose_key_has_voted_otherwise_ends_with_71_at_every_start_and_the_others
     let dir = Dir::new("guard");
     let plan = NetworkPlan {
         validators: 4,
-        rollups: None,
-        block_time_ms: None,
+        ..NetworkPlan::default()
     };
     let binary = Binary::find().unwrap();
     let mut network = Network::init(&binary, &dir.path().join("network"), plan).unwrap();

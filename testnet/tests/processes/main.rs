@@ -27,6 +27,8 @@ mod guard;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod membership;
 #[cfg(test)]
 mod modes;

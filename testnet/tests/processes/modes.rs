@@ -29,8 +29,8 @@ fn rollups_of_every_mode_are_ordered_side_by_side_and_in_one_bundle() {
     let dir = Dir::new("modes");
     let plan = NetworkPlan {
         validators: 4,
-        rollups: None,
         block_time_ms: Some(50),
+        ..NetworkPlan::default()
     };
     let mut network = Network::init(&binary, &dir.path().join("network"), plan).unwrap();
     register(network.dir(), plan.validators);

@@ -148,8 +148,7 @@ fn rollup_of_a_network_older_than_the_trust_period_begins_with_a_given_root_and_
     let home = dir.path().join("network");
     let plan = NetworkPlan {
         validators: 4,
-        rollups: None,
-        block_time_ms: None,
+        ..NetworkPlan::default()
     };
     let mut network = Network::init(&binary, &home, plan).unwrap();
     change_genesis(&home, |genesis| genesis.time_ms -= OLDER_MS);

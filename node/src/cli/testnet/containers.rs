@@ -10,6 +10,7 @@ use cloverleaf_testnet::containers::{
     validator_address,
 };
 use cloverleaf_types::Parameters;
+use cloverleaf_types::rollup::Verification;
 use eyre::{Context as _, Result, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -103,6 +104,7 @@ fn make(dir: &Path) -> Result<()> {
         name: "testnet".to_owned(),
         validators: VALIDATORS,
         rollups: DEMO_ROLLUPS.len(),
+        verification: Verification::Once,
         places: Places::Hosts {
             ports: Ports::new(Ports::DEFAULT_BASE)?,
             validators: validators.collect(),

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cloverleaf_types::Parameters;
+use cloverleaf_types::rollup::Verification;
 use eyre::Result;
 use serde::Serialize;
 
+use crate::cli::registry::choice;
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
 use crate::home::{DEMO_ROLLUPS, NetworkPlan, Places, Ports, create_network};
@@ -22,6 +24,9 @@ pub(in crate::cli) struct InitArguments {
     /// How many rollups are registered, from chain id 901 on.
     #[arg(long, default_value_t = DEMO_ROLLUPS.len())]
     rollups: usize,
+    /// Who verifies their transactions: the author (`once`), every validator (`everywhere`), nobody (`opaque`).
+    #[arg(long, value_parser = choice::<Verification>, default_value = Verification::Once.text())]
+    verification: Verification,
     /// Where their directories go.
     #[arg(long)]
     out: PathBuf,
@@ -49,6 +54,7 @@ pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode>
         name: "testnet".to_owned(),
         validators: arguments.validators,
         rollups: arguments.rollups,
+        verification: arguments.verification,
         places: places(ports, &arguments.hosts),
         parameters: Parameters {
             block_time_ms: arguments.block_time_ms,

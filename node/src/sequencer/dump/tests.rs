@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use cloverleaf_replica::Halt;
+use cloverleaf_types::rollup::Verification;
 use cloverleaf_types::{Bound, ChainId, Parameters};
 
 use super::super::fatal::Fatal;
@@ -12,6 +13,7 @@ fn home(dir: &Path) -> Home {
         name: "test".to_owned(),
         validators: 1,
         rollups: DEMO_ROLLUPS.len(),
+        verification: Verification::Once,
         places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE).unwrap()),
         parameters: Parameters::default(),
         time_ms: 1,

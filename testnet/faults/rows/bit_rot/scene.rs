@@ -69,8 +69,8 @@ impl Scene {
         fs::create_dir_all(&dir.0).map_err(|problem| format!("{}: {problem}", dir.0.display()))?;
         let plan = NetworkPlan {
             validators: VALIDATORS,
-            rollups: None,
             block_time_ms: Some(BLOCK_TIME_MS),
+            ..NetworkPlan::default()
         };
         let network = Network::init(binary, &dir.0.join("network"), plan).map_err(text)?;
         let mut scene = Self {
