@@ -32,7 +32,7 @@ const READ: &str = "storage::read/bytes=1048576 rollups=10";
 const READ_MANY: &str = "storage::read/bytes=1048576 rollups=1000";
 const FANOUT: &str = "stream::fanout/rollups=100 subscribers=1";
 
-const GOALS: [Goal; 31] = [
+const GOALS: [Goal; 33] = [
     (CENTRE, Ask::PerSecond(4e6)),
     (BUNDLES, Ask::PerSecond(2e6)),
     (BUNDLES, Ask::Of(3.0, SINGLES)),
@@ -71,6 +71,8 @@ const GOALS: [Goal; 31] = [
     ),
     ("ingest::decode_recover/data=0", Ask::OfLimit(1.05)),
     ("ingest::decode_recover/data=100", Ask::OfLimit(1.05)),
+    ("ingest::rpc/calls=1", Ask::OfLimit(1.1)),
+    ("ingest::rpc/calls=50", Ask::OfLimit(1.1)),
     ("types::root/leaves=1000", Ask::OfLimit(1.1)),
     ("types::root/leaves=100000", Ask::OfLimit(1.1)),
     ("types::verify/bundle_proof", Ask::PerSecond(1e3)),

@@ -37,7 +37,8 @@ const LIMITS: [(&str, f64, &str); 9] = [
 
 /// Benches beside which a limit of their own is measured, and that limit's name: of several, the one that has
 /// the parameters with which the bench's begin.
-const BESIDE: [(&str, &str); 5] = [
+const BESIDE: [(&str, &str); 6] = [
+    ("ingest::rpc/", "limits::http/"),
     ("storage::commit/", "limits::rocksdb/"),
     ("storage::read/", "limits::rocksdb_read/"),
     ("storage::open/", "limits::rocksdb_open/"),

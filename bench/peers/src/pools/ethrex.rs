@@ -10,10 +10,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
 use bytes::Bytes;
+use ethrex_blockchain::DEFAULT_MAX_QUEUED_TXS_PER_ACCOUNT;
 use ethrex_blockchain::mempool::{Mempool, PendingTxFilter, SenderAdmission};
-use ethrex_blockchain::{
-    DEFAULT_GAP_ADMIT_OCCUPANCY_THRESHOLD, DEFAULT_MAX_QUEUED_TXS_PER_ACCOUNT,
-};
 use ethrex_common::types::{EIP1559Transaction, MempoolTransaction, Transaction, TxKind};
 use ethrex_common::{Address, H256, U256};
 use ethrex_crypto::NativeCrypto;
@@ -26,12 +24,15 @@ const DATA_BYTES: usize = 90;
 /// A unit's price before tips, as it is at the least.
 const BASE_FEE: u64 = 0;
 
+/// From how many percent of its room on a pool takes an account's first transactions alone: never.
+const GAP_THRESHOLD: u8 = 100;
+
 /// What the pool is told of each sender: nothing that would refuse its next nonce. Balances are asked of no
 /// pool here.
 const ADMISSION: SenderAdmission = SenderAdmission {
     account_nonce: 0,
     queued_max: DEFAULT_MAX_QUEUED_TXS_PER_ACCOUNT,
-    gap_threshold: DEFAULT_GAP_ADMIT_OCCUPANCY_THRESHOLD,
+    gap_threshold: GAP_THRESHOLD,
     balance_check: None,
 };
 

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Error, Server};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -37,10 +37,11 @@ impl Grpc {
     pub async fn start() -> eyre::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
+        // The builder's own setting is not for a listener that is handed in.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let serving = Server::builder()
-            .tcp_nodelay(true)
             .add_service(EmptyServiceServer::new(Nobody))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(incoming);
         let server = tokio::spawn(serving);
         let client = EmptyServiceClient::connect(url).await?;
         Ok(Self { client, server })

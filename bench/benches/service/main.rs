@@ -9,6 +9,7 @@
 //! ```
 
 mod bare;
+mod calls;
 mod live;
 mod node;
 mod readers;
@@ -45,6 +46,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_secs(1));
-    targets = live::fanout, resumed::resume
+    targets = calls::rpc, live::fanout, resumed::resume
 }
 criterion_main!(benches);

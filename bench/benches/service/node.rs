@@ -68,6 +68,13 @@ impl Node {
         endpoint(&self.service.grpc_url()).expect("the node's own URL")
     }
 
+    /// Where it serves JSON-RPC.
+    pub(crate) fn http_address(&self) -> SocketAddr {
+        let url = self.service.http_url();
+        let address = url.trim_start_matches("http://").parse();
+        address.expect("the node's own URL")
+    }
+
     /// Its rollups.
     pub(crate) fn chains(&self) -> Vec<ChainId> {
         let rollups = self.chain.genesis.rollups.iter();
