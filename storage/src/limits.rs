@@ -16,8 +16,8 @@ pub const WRITE_BUFFERS_BYTES_MIN: usize = 1024 * 1024;
 /// RocksDB's log, in bytes: bounds how long opening after a crash takes.
 pub const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Decisions that were read lately, in encoded bytes: a few pages of what streams read.
-pub const RECENT_DECISIONS_BYTES: usize = 8 * 1024 * 1024;
+/// Decisions that were read lately, in bytes, about: a few pages of what streams read.
+pub const RECENT_DECISIONS_BYTES: usize = 16 * 1024 * 1024;
 
 /// Open files: the rest of the process needs descriptors for connections.
 pub const OPEN_FILES_MAX: i32 = 512;

@@ -10,6 +10,9 @@ use cloverleaf_types::Height;
 use crate::decision::Decision;
 use crate::limits::RECENT_DECISIONS_BYTES;
 
+/// What a decision takes beside its encoded bytes, in as many: it is kept decoded.
+const DECODED: usize = 3;
+
 /// The latest that were read, while they fit in [`RECENT_DECISIONS_BYTES`]. What is kept never changes: a
 /// height has one block.
 #[derive(Default)]
@@ -18,7 +21,7 @@ pub(crate) struct Recent(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     by_height: BTreeMap<Height, Arc<Decision>>,
-    /// The first to be read first, with their encoded lengths.
+    /// The first to be read first, with what they take.
     order: VecDeque<(Height, usize)>,
     bytes: usize,
 }
@@ -31,7 +34,7 @@ impl Recent {
 
     /// Keeps a decision that belongs together.
     pub(crate) fn put(&self, height: Height, decision: &Arc<Decision>) {
-        let bytes = decision.length();
+        let bytes = DECODED * decision.length();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if bytes > RECENT_DECISIONS_BYTES || kept.by_height.contains_key(&height) {
             return;

@@ -12,6 +12,8 @@ mod model;
 mod table;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloverleaf_testnet::load::Targets;
@@ -141,16 +143,21 @@ async fn find_highest(binary: &Binary, kind: Kind) -> Result<Outcome> {
         .ok_or_else(|| eyre!("the network keeps up with nothing"))
 }
 
-/// As fast as the quorum, and small durable writes beside it.
+/// As fast as the quorum, and small durable writes beside it; those while it was sent, not while it was signed.
 async fn half(binary: &Binary, kind: Kind, offer: Offer) -> Result<(Outcome, Latencies)> {
     let served = Served::start(binary, kind, Some(0))?;
-    let (dir, run) = (
+    let (dir, is_over) = (
         served.dir.path().to_owned(),
-        Duration::from_secs(HALF_SECONDS.into()),
+        Arc::new(AtomicBool::new(false)),
     );
-    let writes = tokio::task::spawn_blocking(move || model::durable_writes(&dir, run));
+    let told = Arc::clone(&is_over);
+    let writes = tokio::task::spawn_blocking(move || model::durable_writes(&dir, &told));
     let outcome = steady::run(&offer, &served.targets).await?;
-    Ok((outcome, Latencies::new(writes.await??)))
+    is_over.store(true, Ordering::Relaxed);
+    let run = Duration::from_secs(offer.seconds.into());
+    let writes = writes.await??.into_iter();
+    let sent = writes.filter(|(begin, _)| begin.elapsed() <= run);
+    Ok((outcome, sent.map(|(_, took)| took).collect()))
 }
 
 async fn long(binary: &Binary, kind: Kind, offer: Offer) -> Result<Long> {

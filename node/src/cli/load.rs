@@ -44,7 +44,8 @@ pub(super) struct LoadArguments {
 enum Measured {
     /// Send at a steady rate, and tell how long everything takes. Fails when the network does not keep up
     Steady(steady::SteadyArguments),
-    /// Find the highest rate with which the network keeps up
+    /// Find the highest rate with which the network keeps up: nothing is refused, unanswered or lost, and it
+    /// takes no longer at the end than before
     Limit(steady::LimitArguments),
 }
 

@@ -231,6 +231,8 @@ fn code_of_store(error: &StoreError) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use cloverleaf_types::{Address, Epoch, Slot};
     use eyre::WrapErr as _;
 
@@ -254,6 +256,28 @@ mod tests {
         assert_eq!(
             (code, reason.as_str()),
             (ExitCode::BROKEN, "the part ended early")
+        );
+    }
+
+    // D1
+    #[test]
+    fn new_directory_that_cannot_be_synced_is_the_disks_fault_and_one_that_cannot_be_made_is_not() {
+        let source = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let path = || PathBuf::from("db");
+        let (unsynced, unmade) = (
+            StoreError::Unsynced {
+                path: path(),
+                source: source(),
+            },
+            StoreError::Directory {
+                path: path(),
+                source: source(),
+            },
+        );
+        let code = |error: StoreError| exit_code(&eyre::Report::from(error));
+        assert_eq!(
+            (code(unsynced), code(unmade)),
+            (ExitCode::DISK, ExitCode::FAILED)
         );
     }
 

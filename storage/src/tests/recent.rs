@@ -15,14 +15,18 @@ use crate::recent::Recent;
 fn first_that_was_read_makes_room_for_the_latest() {
     let recent = Recent::default();
     let decision = Arc::new(Decision::of(&Chain::new().next_usual().block));
-    let fit = RECENT_DECISIONS_BYTES / decision.length();
-    let most = u64::try_from(fit).unwrap();
-    for height in 1..=most + 1 {
+    let most = RECENT_DECISIONS_BYTES / decision.length();
+    let last = u64::try_from(most).unwrap();
+    for height in 1..=last {
         recent.put(Height(height), &decision);
         recent.put(Height(height), &decision);
     }
-    assert!(recent.get(Height(1)).is_none());
-    assert!((2..=most + 1).all(|height| recent.get(Height(height)).is_some()));
+    let is_kept = |height: &u64| recent.get(Height(*height)).is_some();
+    let first = (1..=last).find(is_kept).unwrap();
+    assert!((first..=last).all(|height| is_kept(&height)));
+    let kept = usize::try_from(last - first + 1).unwrap();
+    assert!(kept <= most / 2, "decoded they take more");
+    assert!(kept >= most / 4);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) const ROW: Row = Row {
     counts: Counts {
         short: 300,
         long: 3_000,
-        full: 13_000,
+        full: 14_014,
         slice: 1_300,
     },
     run,

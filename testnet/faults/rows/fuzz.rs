@@ -10,8 +10,8 @@ use crate::row::{Counts, Ended, Row, Tally};
 /// Where the targets are, and the inputs that one crashed of.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
 
-/// What the script ends with when the targets cannot be built: nothing was tried then.
-const UNBUILT: i32 = 3;
+/// What the script ends with when it cannot run, and when the targets cannot be built: nothing was tried then.
+const UNTRIED: [i32; 2] = [2, 3];
 
 /// A unit is so many executions.
 const EXECUTIONS: u64 = 1_000;
@@ -100,9 +100,13 @@ fn run(target: &str, units: &Range<u64>) -> Ended {
         Ok(output) => output,
         Err(problem) => return Ended::Skipped(format!("{}: {problem}", script.display())),
     };
-    if output.status.code() == Some(UNBUILT) {
+    if output
+        .status
+        .code()
+        .is_some_and(|code| UNTRIED.contains(&code))
+    {
         let told = String::from_utf8_lossy(&output.stderr);
-        return Ended::Skipped(format!("the targets cannot be built: {told}"));
+        return Ended::Skipped(format!("nothing was tried: {told}"));
     }
     let mut tally = Tally::default();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -85,7 +85,9 @@ impl Wallet {
     /// Never: a key that is here can sign.
     #[must_use]
     pub fn with_input(&self, chain_id: u64, nonce: u64, bytes: usize) -> Signed {
-        let words = (nonce..).map(|word| keccak256(word.to_be_bytes()).0);
+        let own = keccak256([self.0.address().as_slice(), &nonce.to_be_bytes()].concat());
+        let words =
+            (0_u64..).map(|word| keccak256([own.as_slice(), &word.to_be_bytes()].concat()).0);
         let input: Vec<u8> = words.flatten().take(bytes).collect();
         let input_gas = INPUT_BYTE_GAS * u64::try_from(bytes).expect("it is in memory");
         self.sign(chain_id, nonce, (TRANSFER_GAS + input_gas, input.into()))

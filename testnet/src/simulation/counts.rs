@@ -130,6 +130,10 @@ counts! {
     ticks,
     /// Messages that arrived.
     messages,
+    /// Messages that were sent on twice.
+    duplicated,
+    /// Messages that overtook one that was sent before them over the same link.
+    overtaken,
     /// Blocks that came by sync.
     synced,
     /// Pieces of evidence of a validator that voted or proposed twice in a slot.

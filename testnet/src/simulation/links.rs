@@ -35,6 +35,8 @@ pub(crate) struct Links {
     connections: Vec<Connection>,
     /// By sender and receiver: how many faults block this direction.
     blocks: Vec<u32>,
+    /// By sender and receiver: when the last message arrives, of those that are on their way.
+    latest_us: Vec<u64>,
     /// What loss phases add to the usual loss.
     more_loss_permille: u64,
     attempts: u64,
@@ -48,6 +50,7 @@ impl Links {
             count,
             connections: vec![Connection::Down; count * count],
             blocks: vec![0; count * count],
+            latest_us: vec![0; count * count],
             more_loss_permille: 0,
             attempts: 0,
         }
@@ -111,6 +114,14 @@ impl Links {
             1
         };
         (0..copies).map(|_| self.delay_us(class, bytes)).collect()
+    }
+
+    /// Whether a message that arrives then overtakes one that was sent before it.
+    pub(crate) fn overtakes(&mut self, from: usize, to: usize, at_us: u64) -> bool {
+        let latest_us = &mut self.latest_us[from * self.count + to];
+        let overtakes = at_us < *latest_us;
+        *latest_us = at_us.max(*latest_us);
+        overtakes
     }
 
     /// Blocks one direction until it is unblocked as often.

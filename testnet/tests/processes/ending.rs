@@ -5,10 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use cloverleaf_testnet::load::Wallet;
-use cloverleaf_testnet::process::{Error, wait_until};
+use cloverleaf_testnet::process::{Binary, Error, Network, NetworkPlan, wait_until};
 
 use crate::devnet::DevNetwork;
-use crate::scene::{SOON, Scene};
+use crate::scene::{Dir, SOON, Scene, Turn};
 
 /// The code of a process that must not sign before somebody has looked (`docs/operations.md`).
 const JOURNAL: i32 = 73;
@@ -43,6 +43,26 @@ fn dev_on_a_damaged_parcel_store_ends_with_the_code_of_a_node_at_every_start() {
             }
             other => panic!("start {start}: {:?}", other.map(drop)),
         }
+    }
+}
+
+/// Starts of the next test: the moment between two lines of a program is short.
+const STARTS: usize = 10;
+
+#[test]
+fn node_that_is_told_to_stop_as_soon_as_it_says_that_it_is_ready_ends_in_order() {
+    let _turn = Turn::take();
+    let binary = Binary::find().unwrap_or_else(|error| panic!("{error}"));
+    let dir = Dir::new("stopped-at-once");
+    let plan = NetworkPlan {
+        validators: 1,
+        ..NetworkPlan::default()
+    };
+    let mut network = Network::init(&binary, &dir.path().join("network"), plan).unwrap();
+    for start in 0..STARTS {
+        network.start(0).unwrap();
+        let status = network.stop(0).unwrap();
+        assert_eq!(status.code(), Some(0), "start {start}");
     }
 }
 

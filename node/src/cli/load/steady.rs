@@ -132,10 +132,11 @@ fn text(outcome: &Outcome, why_not: Option<&str>) -> String {
         ("offered".to_owned(), outcome.offered),
         ("of them in bundles".to_owned(), outcome.in_bundles),
         ("taken in".to_owned(), outcome.taken),
-        ("unanswered".to_owned(), outcome.unanswered()),
-        ("behind a refused one".to_owned(), outcome.stuck),
+        ("unanswered".to_owned(), outcome.unanswered),
+        ("behind one of these".to_owned(), outcome.stuck),
         ("in blocks".to_owned(), outcome.committed),
         ("lost".to_owned(), outcome.lost),
+        ("in more than one block".to_owned(), outcome.repeated),
     ];
     for (name, count) in counts.into_iter().chain(refused) {
         let _infallible = writeln!(text, "  {name:<24} {count:>10}");
@@ -155,13 +156,13 @@ fn text(outcome: &Outcome, why_not: Option<&str>) -> String {
     let bundles = outcome
         .bundles
         .map(|times| (format!("bundles of {}", offer.legs), times));
-    let rows = [
-        ("taken in".to_owned(), outcome.received),
-        ("in a block".to_owned(), outcome.transactions),
-    ];
+    let singles = (outcome.in_bundles < outcome.offered)
+        .then(|| ("in a block".to_owned(), outcome.transactions));
+    let received = ("taken in".to_owned(), outcome.received);
     let parts = outcome.tenths.iter().enumerate();
     let parts = parts.map(|(part, it)| (format!("{}. tenth of the time", part + 1), it.times));
-    for (name, times) in rows.into_iter().chain(bundles).chain(slowest).chain(parts) {
+    let rows = [Some(received), singles].into_iter().flatten();
+    for (name, times) in rows.chain(bundles).chain(slowest).chain(parts) {
         let _infallible = writeln!(text, "  {name:<24}{}", row(&times));
     }
     let _infallible = write!(

@@ -31,8 +31,9 @@ use crate::process::Error as SystemError;
 use crate::process::cpu_seconds;
 use commits::Commits;
 use schedule::Schedule;
+use senders::Senders;
 
-/// The beginning is so long after it is chosen: connections are there then.
+/// The beginning is so long after it is chosen: all senders wait for it then.
 const LEAD: Duration = Duration::from_millis(500);
 
 /// Nothing new for so long means that nothing more comes.
@@ -68,18 +69,20 @@ pub async fn run(offer: &Offer, targets: &Targets) -> Result<Outcome, Error> {
         .network_info()
         .await?
         .height;
-    let begin = now() + LEAD;
-    let commits = Commits::watch(&targets.grpc[0], tip.next(), &schedule, begin).await?;
+    let commits = Commits::watch(&targets.grpc, tip.next(), &schedule).await?;
+    let senders = Senders::new(&schedule, &targets.grpc)?;
     let used_s = cpu_seconds(std::process::id())?;
-    let replies = senders::send(&schedule, &targets.grpc, begin).await?;
+    let begin = now() + LEAD;
+    let replies = senders.send(begin).await;
     wait_for(&commits, &replies.owed(&schedule)).await;
     let used_s = cpu_seconds(std::process::id())? - used_s;
+    let seen = commits.end().await?;
     Ok(Outcome::new(
         offer,
         &schedule,
         &replies,
-        &commits.end().await,
-        used_s,
+        &seen,
+        (begin, used_s),
     ))
 }
 

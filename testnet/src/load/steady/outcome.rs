@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::Offer;
+use super::commits::Seen;
 use super::schedule::{Due, Schedule};
 use super::senders::Replies;
 use super::times::{Latencies, Times};
@@ -16,6 +18,12 @@ const PARTS: usize = 10;
 /// A network that takes longer than this at the end for half of what it is sent does not keep up, in
 /// milliseconds: it has fallen behind by some blocks.
 const BEHIND_MS: f64 = 1_000.0;
+
+/// Nor does one that takes so many times as long at the end as it did in this tenth, if that is some blocks
+/// later: it falls behind.
+const SETTLED_TENTH: usize = 3;
+const GROWTH: f64 = 1.5;
+const GROWTH_MS: f64 = 400.0;
 
 /// What became of an offer. Counts are of transactions, with those in bundles.
 #[derive(Clone, Debug, Serialize)]
@@ -29,17 +37,21 @@ pub struct Outcome {
     pub in_bundles: usize,
     /// Taken in by a node.
     pub taken: usize,
-    /// Refused, by reason; for a bundle one.
+    /// Refused, by reason.
     pub refused: BTreeMap<String, usize>,
-    /// Taken in behind one of the same account that was not, so that no block may place them.
+    /// Neither taken in nor refused: a node did not answer.
+    pub unanswered: usize,
+    /// Taken in behind one of the same account that was not, so that perhaps no block may place them.
     pub stuck: usize,
     /// In blocks.
     pub committed: usize,
-    /// Taken in, not stuck, and in no block.
+    /// Taken in, not stuck, and in no block. A node that dies may lose what it had only received.
     pub lost: usize,
+    /// Times that a block held what one before had held, bundles counted as one.
+    pub repeated: usize,
     /// Due → a node says that it has it.
     pub received: Times,
-    /// Due → a client has the block with it.
+    /// Due → a client has the block with it; zero where all are in bundles.
     pub transactions: Times,
     /// The same, for bundles.
     pub bundles: Option<Times>,
@@ -86,10 +98,18 @@ impl Outcome {
         offer: &Offer,
         schedule: &Schedule,
         replies: &Replies,
-        after: &[Option<Duration>],
-        used_s: f64,
+        seen: &Seen,
+        (begin, used_s): (Instant, f64),
     ) -> Self {
-        let committed = Committed { schedule, after };
+        let since_due = |(position, at): (usize, &Option<Instant>)| {
+            let due = begin + schedule.get(position).at;
+            at.map(|at| at.saturating_duration_since(due))
+        };
+        let after: Vec<_> = seen.at.iter().enumerate().map(since_due).collect();
+        let committed = Committed {
+            schedule,
+            after: &after,
+        };
         let weigh = |position: usize| schedule.get(position).legs.len();
         let all = 0..schedule.len();
         let offered: usize = all.clone().map(weigh).sum();
@@ -101,18 +121,21 @@ impl Outcome {
             .into_iter()
             .filter(|position| after[*position].is_none());
         let bundles = committed.times(Due::is_bundle);
+        let refused: usize = replies.refused.values().sum();
         Self {
             offer: *offer,
             offered,
             in_bundles: schedule.bundle_positions().map(weigh).sum(),
             taken,
             refused: replies.refused.clone(),
+            unanswered: offered.saturating_sub(taken + refused),
             stuck: taken - owed_count,
             committed: all
                 .filter(|position| after[*position].is_some())
                 .map(weigh)
                 .sum(),
             lost: lost.map(weigh).sum(),
+            repeated: seen.again,
             received: replies
                 .taken
                 .iter()
@@ -128,13 +151,6 @@ impl Outcome {
         }
     }
 
-    /// Neither taken in nor refused.
-    #[must_use]
-    pub fn unanswered(&self) -> usize {
-        let refused: usize = self.refused.values().sum();
-        self.offered.saturating_sub(self.taken + refused)
-    }
-
     /// Whether the network keeps up with it.
     ///
     /// # Errors
@@ -146,12 +162,21 @@ impl Outcome {
         if let Some((reason, count)) = self.refused.iter().max_by_key(|(_, count)| **count) {
             return Err(format!("{count} were refused with {reason}"));
         }
-        if self.taken < self.offered {
-            return Err(format!("{} were not answered", self.offered - self.taken));
+        if self.unanswered > 0 {
+            return Err(format!("{} were not answered", self.unanswered));
         }
-        let last = self.tenths.last().map_or(0.0, |part| part.times.p50_ms);
-        if last > BEHIND_MS {
-            return Err(format!("at the end half of them took {last:.0} ms or more"));
+        if self.repeated > 0 {
+            return Err(format!("{} are in more than one block", self.repeated));
+        }
+        let half = |part: Option<&Part>| part.map_or(0.0, |part| part.times.p50_ms);
+        let (settled, last) = (
+            half(self.tenths.get(SETTLED_TENTH - 1)),
+            half(self.tenths.last()),
+        );
+        if last > BEHIND_MS || last > (GROWTH * settled).max(GROWTH_MS) {
+            return Err(format!(
+                "half of them took {settled:.0} ms or more at first, and {last:.0} ms at the end"
+            ));
         }
         Ok(())
     }
@@ -200,6 +225,7 @@ fn number(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::now;
     use super::*;
 
     const OFFER: Offer = Offer {
@@ -220,7 +246,11 @@ mod tests {
             refused: BTreeMap::new(),
         };
         change(&mut replies, &mut after);
-        Outcome::new(&OFFER, &schedule, &replies, &after, 1.0)
+        let begin = now();
+        let after = after.into_iter().enumerate();
+        let at = after.map(|(position, after)| Some(begin + schedule.get(position).at + after?));
+        let seen = Seen::of(at.collect());
+        Outcome::new(&OFFER, &schedule, &replies, &seen, (begin, 1.0))
     }
 
     #[test]
@@ -243,11 +273,18 @@ mod tests {
             replies.refused.insert("poolFull".to_owned(), 1);
             (after[0], after[1_024]) = (None, None);
         });
-        assert_eq!(
-            (outcome.stuck, outcome.lost, outcome.unanswered()),
-            (1, 0, 0)
-        );
+        assert_eq!((outcome.stuck, outcome.lost, outcome.unanswered), (1, 0, 0));
         assert_eq!(outcome.holds().unwrap_err(), "1 were refused with poolFull");
+    }
+
+    #[test]
+    fn refused_bundle_is_refused_with_all_its_transactions() {
+        let outcome = outcome(|replies, after| {
+            let last = after.len() - 1;
+            (replies.taken[last], after[last]) = (None, None);
+            replies.refused.insert("bundleExpired".to_owned(), 2);
+        });
+        assert_eq!((outcome.taken, outcome.unanswered), (2_048, 0));
     }
 
     #[test]
@@ -268,9 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn network_that_begins_to_fall_behind_does_not_hold() {
+        let slower = |milliseconds| {
+            outcome(|_, after| {
+                let from = after.len() / 2;
+                after[from..].fill(Some(Duration::from_millis(milliseconds)));
+            })
+        };
+        assert_eq!(slower(350).holds(), Ok(()), "by a block or two");
+        assert!(slower(500).holds().unwrap_err().contains("500 ms"));
+    }
+
+    #[test]
     fn what_nobody_answered_is_told() {
         let outcome = outcome(|replies, _| replies.taken[1_023] = None);
-        assert_eq!(outcome.unanswered(), 1);
+        assert_eq!(outcome.unanswered, 1);
         assert_eq!(outcome.holds().unwrap_err(), "1 were not answered");
     }
 }

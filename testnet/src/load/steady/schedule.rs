@@ -37,7 +37,7 @@ const SINGLES: usize = 40_000;
 const BUNDLES: usize = 50_000;
 
 /// Most that is offered at once: with its place in the outcome each takes about half a kilobyte.
-const TRANSACTIONS_MAX: u64 = 20_000_000;
+pub(super) const TRANSACTIONS_MAX: u64 = 20_000_000;
 
 /// What a network is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -26,7 +26,7 @@ const BUNDLE_CONNECTIONS: usize = 2;
 pub(super) struct Replies {
     /// How long after it was due it was taken in.
     pub(super) taken: Vec<Option<Duration>>,
-    /// How many were refused, by reason.
+    /// How many transactions were refused, by reason.
     pub(super) refused: BTreeMap<String, usize>,
 }
 
@@ -53,38 +53,47 @@ impl Replies {
     }
 }
 
-/// Sends everything to these nodes, and hears until all is answered or nothing comes for long.
-pub(super) async fn send(
-    schedule: &Arc<Schedule>,
-    grpc: &[String],
-    begin: Instant,
-) -> Result<Replies, ClientError> {
-    let mut senders = JoinSet::new();
-    let streams = schedule.by_stream(STREAMS * grpc.len());
-    for (turn, positions) in streams.into_iter().enumerate() {
-        let submitter = Submitter::new(&grpc[turn % grpc.len()])?;
-        senders.spawn(send_singles(
-            submitter,
-            Arc::clone(schedule),
-            positions,
-            begin,
-        ));
+/// Who sends what, ready to begin.
+#[derive(Debug)]
+pub(super) struct Senders {
+    schedule: Arc<Schedule>,
+    streams: Vec<(Submitter, Vec<usize>)>,
+    bundlers: Vec<Submitter>,
+}
+
+impl Senders {
+    /// Divides everything among streams to these nodes.
+    pub(super) fn new(schedule: &Arc<Schedule>, grpc: &[String]) -> Result<Self, ClientError> {
+        let divided = schedule.by_stream(STREAMS * grpc.len());
+        let turns = divided.into_iter().zip(grpc.iter().cycle());
+        let streams = turns.map(|(positions, url)| Ok((Submitter::new(url)?, positions)));
+        let urls = grpc.iter().cycle().take(BUNDLE_CONNECTIONS * grpc.len());
+        Ok(Self {
+            schedule: Arc::clone(schedule),
+            streams: streams.collect::<Result<_, ClientError>>()?,
+            bundlers: urls
+                .map(|url| Submitter::new(url))
+                .collect::<Result<_, _>>()?,
+        })
     }
-    let mut submitters = Vec::new();
-    for _ in 0..BUNDLE_CONNECTIONS {
-        for url in grpc {
-            submitters.push(Submitter::new(url)?);
+
+    /// Sends everything, and hears until all is answered, or for some time after the last was due.
+    pub(super) async fn send(self, begin: Instant) -> Replies {
+        let mut replies = Replies {
+            taken: vec![None; self.schedule.len()],
+            refused: BTreeMap::new(),
+        };
+        let mut senders = JoinSet::new();
+        for (submitter, positions) in self.streams {
+            let schedule = Arc::clone(&self.schedule);
+            senders.spawn(send_singles(submitter, schedule, positions, begin));
         }
+        senders.spawn(send_bundles(self.bundlers, self.schedule, begin));
+        while let Some(heard) = senders.join_next().await {
+            replies.note(heard.expect("a sender does not fail"));
+        }
+        replies
     }
-    senders.spawn(send_bundles(submitters, Arc::clone(schedule), begin));
-    let mut replies = Replies {
-        taken: vec![None; schedule.len()],
-        refused: BTreeMap::new(),
-    };
-    while let Some(heard) = senders.join_next().await {
-        replies.note(heard.expect("a sender does not fail"));
-    }
-    Ok(replies)
 }
 
 /// Sends on one stream: each at its time, or as soon as the node reads on.
@@ -116,7 +125,7 @@ async fn send_singles(
             return heard;
         };
         let due = begin + schedule.get(position).at;
-        heard.note(position, said, now().saturating_duration_since(due));
+        heard.note((position, 1), said, now().saturating_duration_since(due));
     }
     heard
 }
@@ -133,21 +142,25 @@ async fn send_bundles(
         let due = schedule.get(position);
         let legs = due.legs.iter();
         let legs = legs.map(|leg| (leg.key.0, vec![leg.raw.clone()])).collect();
-        let due = begin + due.at;
+        let (count, due) = (due.legs.len(), begin + due.at);
         wait_until(due).await;
         waiting.spawn(async move {
             let last_ms = now_ms() + BUNDLE_LIFETIME_MAX_MS / 2;
             let said = submitter.submit_bundle(legs, last_ms, Wait::Received).await;
-            (position, said, now().saturating_duration_since(due))
+            (
+                (position, count),
+                said,
+                now().saturating_duration_since(due),
+            )
         });
         while let Some(done) = waiting.try_join_next() {
-            let (position, said, after) = done.expect("a call does not fail");
-            heard.note(position, said, after);
+            let (sent, said, after) = done.expect("a call does not fail");
+            heard.note(sent, said, after);
         }
     }
     while let Some(done) = waiting.join_next().await {
-        let (position, said, after) = done.expect("a call does not fail");
-        heard.note(position, said, after);
+        let (sent, said, after) = done.expect("a call does not fail");
+        heard.note(sent, said, after);
     }
     heard
 }
@@ -160,17 +173,15 @@ async fn wait_until(at: Instant) {
 }
 
 impl Heard {
-    fn note(&mut self, position: usize, said: Submitted, after: Duration) {
+    /// What was said to something of so many transactions.
+    fn note(&mut self, (position, count): (usize, usize), said: Submitted, after: Duration) {
+        let mut refuse = |reason| *self.refused.entry(reason).or_default() += count;
         match said {
             Submitted::Reached(_) => self.taken.push((position, after)),
-            Submitted::Late(state) => self.refuse(format!("only {state}")),
-            Submitted::Refused(reason) => self.refuse(reason),
+            Submitted::Late(state) => refuse(format!("only {state}")),
+            Submitted::Refused(reason) => refuse(reason),
             Submitted::Unknown => {}
         }
-    }
-
-    fn refuse(&mut self, reason: String) {
-        *self.refused.entry(reason).or_default() += 1;
     }
 }
 

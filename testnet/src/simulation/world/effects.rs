@@ -65,7 +65,10 @@ impl Simulation {
             let Some(connection) = self.links.connection(host, to).filter(|_| to != host) else {
                 continue;
             };
-            for after_us in self.links.delays_us(host, to, class, bytes.len()) {
+            let copies = self.links.delays_us(host, to, class, bytes.len());
+            self.counts.duplicated += u64::from(copies.len() > 1);
+            for at_us in copies.into_iter().map(|after_us| self.now_us + after_us) {
+                self.counts.overtaken += u64::from(self.links.overtakes(host, to, at_us));
                 let event = Event::Message {
                     from: host,
                     to,
@@ -73,7 +76,7 @@ impl Simulation {
                     class,
                     bytes: bytes.clone(),
                 };
-                self.queue.push(self.now_us + after_us, event);
+                self.queue.push(at_us, event);
             }
         }
     }
