@@ -1,9 +1,13 @@
 //! The columns, and how RocksDB keeps each.
 
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, Options};
+use rocksdb::{
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    Options,
+};
 
 use crate::limits::{
-    BLOB_BYTES_MIN, BLOB_FILE_BYTES, REMOVALS_MAX, REMOVALS_WINDOW, WRITE_BUFFER_PARTS,
+    BLOB_BYTES_MIN, BLOB_FILE_BYTES, METADATA_BLOCK_BYTES, REMOVALS_MAX, REMOVALS_WINDOW,
+    WRITE_BUFFER_PARTS,
 };
 use crate::memory::Memory;
 
@@ -76,7 +80,13 @@ impl Column {
         }
         let mut tables = BlockBasedOptions::default();
         tables.set_block_cache(cache);
+        // Indexes and filters are cached like all else, so they must be small: one that does not fit into a
+        // part of the cache would be read whole for each look-up.
         tables.set_cache_index_and_filter_blocks(true);
+        tables.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        tables.set_partition_filters(true);
+        tables.set_metadata_block_size(METADATA_BLOCK_BYTES);
+        tables.set_pin_top_level_index_and_filter(true);
         if self.is_asked_for_absent_keys() {
             tables.set_bloom_filter(FILTER_BITS, false);
             options.set_memtable_prefix_bloom_ratio(MEMORY_FILTER_RATIO);

@@ -28,7 +28,7 @@ pub struct Commit<'a> {
 }
 
 impl Store {
-    /// Makes a block, its indexes and the state after it durable (D1): one write, one sync. Blocks
+    /// Makes a block, its indexes and the state after it durable (D1), batches included (D5): one write, one sync. Blocks
     /// the thread for as long as the disk takes.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ pub const BACKGROUND_JOBS: i32 = 2;
 /// Bytes after which written tables are handed to the disk, so that no sync waits for all of them.
 pub const WRITEBACK_BYTES: u64 = 1024 * 1024;
 
+/// A part of a table's index or filter, in bytes: as much as a block of what is found by it.
+pub const METADATA_BLOCK_BYTES: usize = 4 * 1024;
+
 /// Smallest batch kept beside the tables, in bytes: compactions never copy larger ones.
 pub const BLOB_BYTES_MIN: u64 = 4 * 1024;
 

@@ -9,6 +9,7 @@ use super::fixture::{Chain, NETWORK, ROLLUPS};
 use super::{Home, length, store_with};
 use crate::{Commit, Needed, Store, StoreError};
 
+// D5
 #[test]
 fn every_committed_block_is_in_what_a_crash_leaves() {
     let (home, store, mut chain) = store_with(0);

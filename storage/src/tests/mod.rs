@@ -5,6 +5,7 @@ mod damage;
 mod durability;
 mod fixture;
 mod flips;
+mod lookups;
 mod model;
 mod prune;
 mod reads;
