@@ -1,5 +1,5 @@
 //! malachite's engine as it is published: four validators in one process, with its own network, its own
-//! write-ahead log and its own sync, and the smallest application that is correct.
+//! write-ahead log and its own sync, and the smallest application that works.
 //!
 //! ```text
 //!  engine ─► GetValue               application: a block, its hash as the value, its parts published

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use eyre::{Result, WrapErr as _};
 use malachite_app_channel::app::config::{
     ConsensusConfig, GossipSubConfig, NodeConfig, PubSubProtocol, ValueSyncConfig,
@@ -167,7 +166,7 @@ impl Seat {
             self.config.moniker.clone(),
             network_key,
             self.own.to_string(),
-            Bytes::from(Borsh.encode(&proof)?),
+            Borsh.encode(&proof)?,
         );
         let log = folder.join("wal").join("consensus.wal");
         let consensus =
