@@ -20,10 +20,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::envelope::{Outcome, some_raw};
 use super::limits::{
-    EXECUTION_BYTES_MAX, EXECUTION_LOOK_TIMEOUT, EXECUTION_PROBE_TIMEOUT, EXECUTION_TIMEOUT,
+    EXECUTION_BYTES_MAX, EXECUTION_CONCURRENT_MAX, EXECUTION_LOOK_TIMEOUT, EXECUTION_PROBE_TIMEOUT,
+    EXECUTION_TIMEOUT,
 };
 use crate::clock::instant;
 use breaker::{Breaker, Pass};
@@ -42,6 +44,8 @@ pub(crate) struct Executions {
 #[derive(Debug)]
 struct Execution {
     url: String,
+    /// Bounds the connections to it. Who waits for one waits within its own time.
+    turns: Semaphore,
     calls: Mutex<Breaker>,
     looks: Mutex<Breaker>,
 }
@@ -92,7 +96,14 @@ impl Executions {
     pub(crate) fn new(urls: BTreeMap<ChainId, String>) -> Self {
         let rollups = urls.into_iter().map(|(chain_id, url)| {
             let (calls, looks) = (Mutex::default(), Mutex::default());
-            (chain_id, Execution { url, calls, looks })
+            let turns = Semaphore::new(EXECUTION_CONCURRENT_MAX);
+            let execution = Execution {
+                url,
+                turns,
+                calls,
+                looks,
+            };
+            (chain_id, execution)
         });
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -133,7 +144,7 @@ impl Executions {
             Ok(pass) => pass,
             Err(error) => return Outcome::Error(error),
         };
-        let called = self.call(&execution.url, method, params, EXECUTION_TIMEOUT);
+        let called = self.call(execution, method, params, EXECUTION_TIMEOUT);
         let called = called.await;
         leave(&execution.calls, pass, &called);
         match called {
@@ -154,7 +165,7 @@ impl Executions {
         if !pass.decides {
             return Ok(pass);
         }
-        let probe = self.call(&execution.url, "eth_chainId", None, EXECUTION_PROBE_TIMEOUT);
+        let probe = self.call(execution, "eth_chainId", None, EXECUTION_PROBE_TIMEOUT);
         let probed = probe.await;
         leave(&execution.calls, pass, &probed);
         let entered = locked(&execution.calls).enter(instant());
@@ -185,12 +196,7 @@ impl Executions {
         let params = serde_json::value::to_raw_value(params).map_err(|_| Untold::Silent)?;
         let entered = locked(&execution.looks).enter(instant());
         let pass = entered.map_err(|_wait| Untold::Silent)?;
-        let called = self.call(
-            &execution.url,
-            method,
-            Some(&params),
-            EXECUTION_LOOK_TIMEOUT,
-        );
+        let called = self.call(execution, method, Some(&params), EXECUTION_LOOK_TIMEOUT);
         let called = called.await;
         leave(&execution.looks, pass, &called);
         match called {
@@ -207,7 +213,7 @@ impl Executions {
 
     async fn call(
         &self,
-        url: &str,
+        execution: &Execution,
         method: &str,
         params: Option<&RawValue>,
         time: Duration,
@@ -218,10 +224,12 @@ impl Executions {
             "jsonrpc": "2.0", "id": 1, "method": method, "params": params.unwrap_or(&empty),
         });
         let late = || format!("no answer within {} ms", time.as_millis());
-        let posted = tokio::time::timeout(
-            time,
-            self.post(url, body.to_string(), may_be_repeated(method)),
-        )
+        let posted = tokio::time::timeout(time, async {
+            let turn = execution.turns.acquire().await;
+            let _turn = turn.map_err(|closed| Failure::Unanswered(closed.to_string()))?;
+            let (url, again) = (&execution.url, may_be_repeated(method));
+            self.post(url, body.to_string(), again).await
+        })
         .await;
         let bytes = posted.unwrap_or_else(|_| Err(Failure::Unanswered(late())))?;
         Reply::read(&bytes).map_err(Failure::Unreadable)

@@ -1,10 +1,14 @@
 //! Executions against a server that answers whatever a test says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
 use axum::routing::post;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 
 use super::*;
 use crate::rpc::limits::EXECUTION_FAILURES_MAX;
@@ -205,4 +209,34 @@ async fn filter_whose_answer_may_be_lost_is_not_asked_again() {
     assert!(matches!(outcome, Outcome::Error(_)));
     let circuit = executions.circuit(ROLLUP);
     assert_eq!(circuit, Some(Circuit::Closed));
+}
+
+#[tokio::test]
+async fn no_more_calls_than_it_may_be_asked_are_on_their_way_at_once() {
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    // As many as may come at once are answered together.
+    let all = Arc::new(Barrier::new(EXECUTION_CONCURRENT_MAX));
+    let (counted, highest) = (Arc::clone(&open), Arc::clone(&most));
+    let answer = move || {
+        let (open, most, all) = (Arc::clone(&counted), Arc::clone(&highest), Arc::clone(&all));
+        async move {
+            most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            all.wait().await;
+            open.fetch_sub(1, Ordering::SeqCst);
+            r#"{"result":"0x1"}"#
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/", post(answer));
+    let executions = Executions::new(BTreeMap::from([(ROLLUP, url)]));
+    let calls =
+        (0..3 * EXECUTION_CONCURRENT_MAX).map(|_| executions.pass_on(ROLLUP, "eth_gasPrice", None));
+    tokio::select! {
+        ended = async { axum::serve(listener, router).await } => panic!("{ended:?}"),
+        answers = futures::future::join_all(calls) => {
+            assert!(answers.iter().all(|answer| matches!(answer, Outcome::Result(_))));
+        }
+    }
+    assert_eq!(most.load(Ordering::SeqCst), EXECUTION_CONCURRENT_MAX);
 }
