@@ -55,9 +55,9 @@ pub(crate) const EXECUTION_LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// around the world, and a busy machine at its end.
 pub(crate) const EXECUTION_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Calls that it is asked at once, each over a connection: it serves other nodes of this address too, and
-/// whoever comes beyond its own limit finds the connection closed.
-pub(crate) const EXECUTION_CONCURRENT_MAX: usize = 16;
+/// Calls that it is asked at once, each over a connection, which is kept: a rollup's node serves 32 to one
+/// address, where four nodes may be, and closes whatever comes beyond.
+pub(crate) const EXECUTION_CONCURRENT_MAX: usize = 6;
 
 /// Calls in a row that it does not answer, until one call decides whether it is asked at all.
 pub(crate) const EXECUTION_FAILURES_MAX: u32 = 5;
