@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use cloverleaf_testnet::process::TICKS_PER_S;
 use eyre::{Result, eyre};
-
-/// Units of a second in which Linux counts processor time for programs, on every architecture.
-const TICKS_PER_S: f64 = 100.0;
 
 /// Processor time in seconds, by thread name.
 #[derive(Clone, Debug, Default)]

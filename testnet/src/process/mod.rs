@@ -34,5 +34,5 @@ pub use network::{Joiner, Network, Started};
 pub use operator::get;
 pub use plan::{Host, NetworkPlan};
 pub use ports::PortBase;
-pub use usage::{Usage, cpu_seconds, folder_bytes};
+pub use usage::{TICKS_PER_S, Usage, cpu_seconds, folder_bytes};
 pub use wait::{Stopwatch, pause, wait_until};

@@ -46,7 +46,7 @@ impl Usage {
 }
 
 /// Units of a second in which Linux counts processor time for programs, on every architecture.
-const TICKS_PER_S: f64 = 100.0;
+pub const TICKS_PER_S: f64 = 100.0;
 
 /// Processor time that a process has used since it started, in seconds.
 ///
