@@ -132,7 +132,7 @@ stage-unit:
 
 # Formats, order, consensus, journals, one validator, and what the tree must look like.
 stage-rules:
-	$(call tests,types order errors_md it journal file_disk properties structure)
+	$(call tests,types order errors_md it journal file_disk properties structure allocations)
 
 stage-simulation:
 	$(call tests,simulation)

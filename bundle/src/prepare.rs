@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use cloverleaf_types::item::{bundle_hash, leg_hash};
+use cloverleaf_types::item::{bundle_hashes, leg_hashes, terms_hashes};
 use cloverleaf_types::merkle::leaf_hashes;
 use cloverleaf_types::weight::{leg_weight, transaction_weight};
 use cloverleaf_types::{
@@ -26,6 +26,8 @@ pub struct Prepared {
     pub items: Vec<PreparedItem>,
     /// Of the items that are bundles.
     pub bundles: Vec<PreparedBundle>,
+    /// `leg_hash` of the legs of all bundles (M1).
+    pub leg_hashes: Vec<B256>,
     /// Of all items.
     pub legs: Vec<PreparedLeg>,
     /// Of the transactions of all legs.
@@ -54,8 +56,8 @@ pub struct PreparedBundle {
     pub terms_hash: B256,
     /// The bundle's name.
     pub hash: B256,
-    /// `leg_hash` of each leg (M1).
-    pub leg_hashes: Vec<B256>,
+    /// Its legs' positions among the legs of all bundles.
+    pub bundled_legs: Range<usize>,
 }
 
 /// One rollup's part of an item.
@@ -103,6 +105,12 @@ impl Prepared {
         item.bundle.map(|position| &self.bundles[position])
     }
 
+    /// `leg_hash` of each leg of a bundle (M1).
+    #[must_use]
+    pub fn leg_hashes(&self, bundle: &PreparedBundle) -> &[B256] {
+        &self.leg_hashes[bundle.bundled_legs.clone()]
+    }
+
     /// The ids of a leg's transactions.
     #[must_use]
     pub fn ids(&self, leg: &PreparedLeg) -> &[TransactionId] {
@@ -117,6 +125,8 @@ struct Preparation {
     positions: BTreeMap<ChainId, usize>,
     /// How many transactions the legs have so far.
     transactions: usize,
+    /// The positions of the legs of bundles.
+    bundled: Vec<usize>,
 }
 
 impl Preparation {
@@ -128,6 +138,7 @@ impl Preparation {
             parcel: Arc::clone(&parcel),
             items: Vec::with_capacity(count),
             bundles: Vec::new(),
+            leg_hashes: Vec::new(),
             legs: Vec::with_capacity(count),
             leaves: leaf_hashes(&ids),
             ids,
@@ -138,10 +149,12 @@ impl Preparation {
             prepared,
             positions,
             transactions: 0,
+            bundled: Vec::new(),
         };
         for item in parcel.items() {
             preparation.add(item);
         }
+        preparation.name_bundles();
         preparation.prepared
     }
 
@@ -160,7 +173,8 @@ impl Preparation {
                 for leg in &bundle.legs {
                     self.add_leg(leg.chain_id, leg_weight(leg), &leg.transactions);
                 }
-                Some(self.add_bundle(bundle.terms, first))
+                self.bundled.extend(first..self.prepared.legs.len());
+                Some(self.add_bundle(bundle.terms, bundle.legs.len()))
             }
         };
         let legs = first..self.prepared.legs.len();
@@ -183,20 +197,37 @@ impl Preparation {
         });
     }
 
-    fn add_bundle(&mut self, terms: Terms, first_leg: usize) -> usize {
-        let prepared = &mut self.prepared;
-        let legs = prepared.legs[first_leg..].iter();
-        let ids = &prepared.ids;
-        let hash = |leg: &PreparedLeg| leg_hash(leg.chain_id, &ids[leg.transactions.clone()]);
-        let leg_hashes: Vec<B256> = legs.map(hash).collect();
-        let terms_hash = terms.hash();
-        prepared.bundles.push(PreparedBundle {
+    fn add_bundle(&mut self, terms: Terms, legs: usize) -> usize {
+        let bundles = &mut self.prepared.bundles;
+        bundles.push(PreparedBundle {
             terms,
-            terms_hash,
-            hash: bundle_hash(terms_hash, &leg_hashes),
-            leg_hashes,
+            terms_hash: B256::ZERO,
+            hash: B256::ZERO,
+            bundled_legs: self.bundled.len() - legs..self.bundled.len(),
         });
-        prepared.bundles.len() - 1
+        bundles.len() - 1
+    }
+
+    /// M1: what all bundles have to be hashed for, together.
+    fn name_bundles(&mut self) {
+        let prepared = &mut self.prepared;
+        let legs = self.bundled.iter().map(|position| {
+            let leg = &prepared.legs[*position];
+            (leg.chain_id, &prepared.ids[leg.transactions.clone()])
+        });
+        prepared.leg_hashes = leg_hashes(legs);
+        let terms = terms_hashes(prepared.bundles.iter().map(|bundle| &bundle.terms));
+        let parts = prepared.bundles.iter().zip(&terms);
+        let hashes = bundle_hashes(
+            parts.map(|(bundle, terms_hash)| (*terms_hash, prepared.leg_hashes(bundle))),
+        );
+        for (bundle, (terms_hash, hash)) in prepared
+            .bundles
+            .iter_mut()
+            .zip(terms.into_iter().zip(hashes))
+        {
+            (bundle.terms_hash, bundle.hash) = (terms_hash, hash);
+        }
     }
 
     fn rollup(&mut self, chain_id: ChainId, transactions: usize) -> usize {

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod capacity;
 mod connection;
 mod dev_network;
 mod goals;

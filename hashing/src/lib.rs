@@ -10,7 +10,8 @@
 //!   keccak256_each ─┬─ AVX-512: eight messages, one in each 64-bit lane of the registers
 //!                   ├─ AVX2: four
 //!                   └─ else one by one
-//!   leaves, parents ─┬─ SHA-NI: two messages, whose rounds wait for each other and not for memory
+//!   sha256_each ─────┬─ SHA-NI: two messages, whose rounds wait for each other and not for memory
+//!   leaves, parents ─┘
 //!                    └─ else one by one
 //! ```
 //! One message alone leaves most of a core idle: keccak has no instruction that works on more than a
@@ -24,4 +25,4 @@ mod keccak;
 mod sha256;
 
 pub use keccak::keccak256_each;
-pub use sha256::{leaves, parents};
+pub use sha256::{leaves, parents, sha256_each};

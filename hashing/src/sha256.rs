@@ -1,10 +1,21 @@
-//! The two hashes of a tree (RFC 6962, section 2.1), a level at a time.
+//! SHA-256 of many messages, and the two hashes of a tree (RFC 6962, section 2.1), a level at a time.
 
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
+
+/// `SHA-256` of each message, in their order. Neighbours of like length are hashed together.
+#[must_use]
+pub fn sha256_each(messages: &[&[u8]]) -> Vec<B256> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(digests) = sha_ni::each(messages) {
+        return digests;
+    }
+    let each = messages.iter().map(Sha256::digest);
+    each.map(|digest| B256::from_slice(&digest)).collect()
+}
 
 /// `SHA-256(0x00 ‖ value)` of each value, in their order.
 #[must_use]
@@ -50,7 +61,34 @@ mod tests {
 
     use super::*;
 
+    fn check(messages: &[&[u8]]) {
+        let digests = messages.iter().map(Sha256::digest);
+        let one_by_one: Vec<B256> = digests.map(|digest| B256::from_slice(&digest)).collect();
+        assert_eq!(sha256_each(messages), one_by_one);
+    }
+
+    /// Padding and the number of blocks change 9 bytes before multiples of 64.
+    #[test]
+    fn every_length_about_a_block_is_hashed_as_it_is_alone() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(300).collect();
+        let messages: Vec<&[u8]> = (0..300).map(|length| &bytes[..length]).collect();
+        check(&messages);
+        for first in 0..140 {
+            for second in [0, 54, 55, 56, 63, 64, 65, 118, 119, 120, 127, 128] {
+                check(&[&bytes[..first], &bytes[1..=second]]);
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn many_messages_of_any_lengths_are_hashed_as_they_are_alone(
+            messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..20),
+        ) {
+            let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+            check(&messages);
+        }
+
         #[test]
         fn level_is_hashed_as_its_nodes_are_alone(
             values in prop::collection::vec(any::<[u8; 32]>().prop_map(B256::from), 0..20),

@@ -19,7 +19,7 @@ use crate::adapters::RollupFeed;
 use crate::clock::pause;
 use crate::health::RollupHealth;
 use crate::metrics::{ClientMetrics, Metered};
-use crate::rpc;
+use crate::rpc::{self, Connections};
 use crate::sequencer::off_async_threads;
 use crate::service::listen;
 pub(crate) use trust::KeptTrust;
@@ -84,7 +84,8 @@ impl Embedded {
         let rollup = off_async_threads(move || Rollup::open(&rollup_config)).await??;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = router(rollup.clone(), sequencer);
-        tasks.spawn(rpc::serve(listener, router, stop.clone()));
+        let connections = Connections::of_rollup();
+        tasks.spawn(rpc::serve(listener, connections, router, stop.clone()));
         let health = Arc::new(RollupHealth::new(rollup.clone()));
         let (metered, metrics) = Metered::rollup();
         let watched = Watched {

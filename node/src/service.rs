@@ -19,7 +19,7 @@ use crate::health::{Health, NodeHealth};
 use crate::home::Home;
 use crate::operator::Socket;
 use crate::rest::Rest;
-use crate::rpc::{Desk, Methods, MethodsConfig, WebSockets};
+use crate::rpc::{Connections, Desk, Methods, MethodsConfig, WebSockets};
 use crate::sequencer::{Fatal, Handle, Sequencer};
 use crate::streams::{JsonStreams, Patience};
 use crate::{grpc, operator, rest, rpc};
@@ -140,7 +140,8 @@ impl Service {
         });
         let beside = rest.merge(rpc::websocket_router(websockets));
         let router = rpc::router(methods, beside, options.any_origin);
-        let served = rpc::serve(listeners.http, router, public.stop.clone());
+        let (connections, stop) = (Connections::of_node(), public.stop.clone());
+        let served = rpc::serve(listeners.http, connections, router, stop);
         public.run("the JSON-RPC port", &fatal, served);
         let gaps = rpc::watch_gaps(desk.clone(), public.stop.clone());
         public.run("the task that asks for nonces", &fatal, gaps);

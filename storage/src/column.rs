@@ -23,6 +23,10 @@ const MEMORY_FILTER_RATIO: f64 = 0.02;
 /// are not in tables, so little is read twice.
 const PROTECTED: &str = "memtable_protection_bytes_per_key=8;paranoid_file_checks=true";
 
+/// The same, for the ids of a block's transactions, which come sorted, by rollup: each is looked for from where
+/// the one before it of the same rollup went, and not from the beginning.
+const SORTED_BY_ROLLUP: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.8";
+
 /// A column: one sorted map from keys to values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
@@ -72,6 +76,9 @@ impl Column {
         memory: Memory,
     ) -> Result<ColumnFamilyDescriptor, rocksdb::Error> {
         let mut options = Options::default().get_options_from_string(PROTECTED)?;
+        if self == Self::Transactions {
+            options = options.get_options_from_string(SORTED_BY_ROLLUP)?;
+        }
         options.set_write_buffer_size(memory.write_buffers_bytes / WRITE_BUFFER_PARTS);
         options.set_compression_type(self.compression());
         if self.is_pruned() {

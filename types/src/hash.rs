@@ -1,5 +1,7 @@
 //! Tagged hashes (K1): everything hashed or signed is `SHA-256(rlp([tag, …]))`.
 
+use std::ops::Range;
+
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{Encodable, Header};
 use sha2::{Digest, Sha256};
@@ -95,6 +97,13 @@ impl Preimage {
         self
     }
 
+    /// A whole preimage, whose fields are written one behind the other.
+    pub(crate) fn fields(tag: Tag, fields: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut preimage = Self::new(tag);
+        fields(&mut preimage.bytes);
+        preimage
+    }
+
     /// Appends a list of items.
     #[must_use]
     pub fn with_list<T: Encodable>(mut self, items: &[T]) -> Self {
@@ -105,25 +114,58 @@ impl Preimage {
     /// The bytes that are hashed: `rlp([tag, …])`.
     #[must_use]
     pub fn bytes(mut self) -> Vec<u8> {
-        let start = self.write_header();
+        let start = write_header(&mut self.bytes);
         self.bytes.split_off(start)
     }
 
     /// Hashes the preimage.
     #[must_use]
     pub fn hash(mut self) -> B256 {
-        let start = self.write_header();
+        let start = write_header(&mut self.bytes);
         B256::from_slice(&Sha256::digest(&self.bytes[start..]))
     }
+}
 
-    /// Writes the list's header before its fields, and returns where it begins.
-    fn write_header(&mut self) -> usize {
-        let mut buffer = [0; HEADER_BYTES_MAX];
-        let header = list_header(self.bytes.len() - HEADER_BYTES_MAX, &mut buffer);
-        let start = HEADER_BYTES_MAX - header.len();
-        self.bytes[start..HEADER_BYTES_MAX].copy_from_slice(header);
-        start
+/// Many messages on their way to being hashed together, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Many {
+    bytes: Vec<u8>,
+    messages: Vec<Range<usize>>,
+}
+
+impl Many {
+    /// Adds what [`Preimage::fields`] would hash.
+    pub(crate) fn add(&mut self, tag: Tag, fields: impl FnOnce(&mut Vec<u8>)) {
+        let begin = self.bytes.len();
+        self.bytes.resize(begin + HEADER_BYTES_MAX, 0);
+        tag.0.encode(&mut self.bytes);
+        fields(&mut self.bytes);
+        let start = begin + write_header(&mut self.bytes[begin..]);
+        self.messages.push(start..self.bytes.len());
     }
+
+    /// Adds a message that is put together as it is.
+    pub(crate) fn add_bytes(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let begin = self.bytes.len();
+        write(&mut self.bytes);
+        self.messages.push(begin..self.bytes.len());
+    }
+
+    /// The hash of each, in their order.
+    pub(crate) fn hashes(&self) -> Vec<B256> {
+        let messages = self.messages.iter().cloned();
+        let messages: Vec<&[u8]> = messages.map(|range| &self.bytes[range]).collect();
+        cloverleaf_hashing::sha256_each(&messages)
+    }
+}
+
+/// Writes a list's header into the room before its fields, and returns where it begins.
+fn write_header(bytes: &mut [u8]) -> usize {
+    let mut buffer = [0; HEADER_BYTES_MAX];
+    let header = list_header(bytes.len() - HEADER_BYTES_MAX, &mut buffer);
+    let start = HEADER_BYTES_MAX - header.len();
+    bytes[start..HEADER_BYTES_MAX].copy_from_slice(header);
+    start
 }
 
 /// Hashes fields that are already encoded, without copying them: `SHA-256(rlp([tag, encoded]))`.

@@ -3,12 +3,12 @@
 mod codec;
 
 use alloy_primitives::{Address, B256};
-use alloy_rlp::{RlpDecodable, RlpEncodable};
+use alloy_rlp::{Encodable as _, RlpDecodable, RlpEncodable};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BundleError;
-use crate::hash::{Preimage, Tag, transaction_ids};
+use crate::hash::{Many, Preimage, Tag, transaction_ids};
 use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_LEGS_MAX, BUNDLE_TRANSACTIONS_MAX};
 use crate::{ChainId, Height, TransactionId};
 
@@ -123,14 +123,16 @@ impl Terms {
     /// `terms_hash` (M1).
     #[must_use]
     pub fn hash(&self) -> B256 {
-        Preimage::new(Tag::TERMS)
-            .with(&self.version)
-            .with(&self.atomicity)
-            .with(&self.min_height)
-            .with(&self.max_height)
-            .with(&self.min_timestamp_ms)
-            .with(&self.max_timestamp_ms)
-            .hash()
+        Preimage::fields(Tag::TERMS, |out| self.write_fields(out)).hash()
+    }
+
+    fn write_fields(&self, out: &mut Vec<u8>) {
+        self.version.encode(out);
+        self.atomicity.encode(out);
+        self.min_height.encode(out);
+        self.max_height.encode(out);
+        self.min_timestamp_ms.encode(out);
+        self.max_timestamp_ms.encode(out);
     }
 }
 
@@ -145,19 +147,56 @@ impl Leg {
 /// `leg_hash` of a rollup's transaction ids (M1).
 #[must_use]
 pub fn leg_hash(chain_id: ChainId, ids: &[TransactionId]) -> B256 {
-    Preimage::new(Tag::LEG)
-        .with(&chain_id)
-        .with_list(ids)
-        .hash()
+    Preimage::fields(Tag::LEG, |out| write_leg(chain_id, ids, out)).hash()
+}
+
+/// `leg_hash` of many legs, in their order.
+#[must_use]
+pub fn leg_hashes<'a>(legs: impl Iterator<Item = (ChainId, &'a [TransactionId])>) -> Vec<B256> {
+    let mut many = Many::default();
+    for (chain_id, ids) in legs {
+        many.add(Tag::LEG, |out| write_leg(chain_id, ids, out));
+    }
+    many.hashes()
+}
+
+fn write_leg(chain_id: ChainId, ids: &[TransactionId], out: &mut Vec<u8>) {
+    chain_id.encode(out);
+    alloy_rlp::encode_list::<TransactionId, TransactionId>(ids, out);
+}
+
+/// `terms_hash` of many terms, in their order.
+#[must_use]
+pub fn terms_hashes<'a>(terms: impl Iterator<Item = &'a Terms>) -> Vec<B256> {
+    let mut many = Many::default();
+    for terms in terms {
+        many.add(Tag::TERMS, |out| terms.write_fields(out));
+    }
+    many.hashes()
 }
 
 /// `bundle_hash` of its parts (M1).
 #[must_use]
 pub fn bundle_hash(terms_hash: B256, leg_hashes: &[B256]) -> B256 {
-    Preimage::new(Tag::BUNDLE)
-        .with(&terms_hash)
-        .with_list(leg_hashes)
-        .hash()
+    let write = |out: &mut Vec<u8>| write_bundle(terms_hash, leg_hashes, out);
+    Preimage::fields(Tag::BUNDLE, write).hash()
+}
+
+/// `bundle_hash` of many bundles by their parts, in their order.
+#[must_use]
+pub fn bundle_hashes<'a>(bundles: impl Iterator<Item = (B256, &'a [B256])>) -> Vec<B256> {
+    let mut many = Many::default();
+    for (terms_hash, leg_hashes) in bundles {
+        many.add(Tag::BUNDLE, |out| {
+            write_bundle(terms_hash, leg_hashes, out);
+        });
+    }
+    many.hashes()
+}
+
+fn write_bundle(terms_hash: B256, leg_hashes: &[B256], out: &mut Vec<u8>) {
+    terms_hash.encode(out);
+    alloy_rlp::encode_list::<B256, B256>(leg_hashes, out);
 }
 
 impl Bundle {

@@ -1,10 +1,11 @@
 //! Manifests: what a block says of a bundle in it (M1).
 
 use alloy_primitives::B256;
-use alloy_rlp::{RlpDecodable, RlpEncodable};
+use alloy_rlp::{Encodable as _, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::ChainId;
+use crate::hash::Many;
 use crate::item::{Atomicity, bundle_hash};
 use crate::merkle;
 
@@ -61,5 +62,12 @@ impl Manifest {
 /// The tree over a block's manifests.
 #[must_use]
 pub fn bundles_tree(manifests: &[Manifest]) -> merkle::Tree {
-    merkle::Tree::new(manifests.iter().map(Manifest::leaf_hash).collect())
+    let mut leaves = Many::default();
+    for manifest in manifests {
+        leaves.add_bytes(|out| {
+            out.push(merkle::LEAF);
+            manifest.encode(out);
+        });
+    }
+    merkle::Tree::new(leaves.hashes())
 }

@@ -11,6 +11,9 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// What stands before a leaf's data when it is hashed.
+pub(crate) const LEAF: u8 = 0;
+
 /// One step from a leaf towards the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable)]
 #[serde(rename_all = "camelCase")]
@@ -29,7 +32,7 @@ pub type Branch = Vec<BranchStep>;
 pub fn leaf_hash(data: &[u8]) -> B256 {
     B256::from_slice(
         &Sha256::new()
-            .chain_update([0])
+            .chain_update([LEAF])
             .chain_update(data)
             .finalize(),
     )

@@ -56,6 +56,8 @@ pub struct Parcel {
     hash: B256,
     weight: u64,
     encoded: Bytes,
+    /// The end of these bytes: the list of items.
+    body: Bytes,
 }
 
 /// What an author fills in; the rest of the header follows from the items.
@@ -128,6 +130,7 @@ impl Parcel {
             items: draft.items,
             hash,
             weight,
+            body: encoded.slice(encoded.len() - body.len()..),
             encoded,
         })
     }
@@ -149,6 +152,7 @@ impl Parcel {
         let mut list = reader.list()?;
         let header: ParcelHeader = list.value()?;
         let signature = list.value()?;
+        let body = bytes.slice_ref(list.rest());
         let items = list.items("items", PARCEL_ITEMS_MAX, Item::decode)?;
         list.finish()?;
         reader.finish()?;
@@ -160,6 +164,7 @@ impl Parcel {
             items,
             hash,
             weight,
+            body,
             encoded: bytes,
         }))
     }
@@ -253,15 +258,15 @@ impl Unchecked<Parcel> {
 fn check_body(parcel: &Parcel) -> Result<(), ParcelError> {
     let slot = parcel.slot();
     let mismatch = |field| Err(ParcelError::Mismatch { slot, field });
-    let mut body = Vec::with_capacity(parcel.encoded.len());
-    alloy_rlp::encode_list(&parcel.items, &mut body);
+    // They were decoded from these very bytes, and have no second encoding (K1).
+    let body = &parcel.body;
     if usize::try_from(parcel.header.count) != Ok(parcel.items.len()) {
         return mismatch("count");
     }
     if usize::try_from(parcel.header.bytes) != Ok(body.len()) {
         return mismatch("bytes");
     }
-    if hash_encoded(Tag::BODY, &body) != parcel.header.body_hash {
+    if hash_encoded(Tag::BODY, body) != parcel.header.body_hash {
         return mismatch("body_hash");
     }
     if (parcel.header.seq == 0) != parcel.header.prev.is_zero() {

@@ -134,7 +134,8 @@ impl<'a> Placement<'a> {
 
     fn place(&mut self, item: &Candidate<'a, '_>) {
         let manifest = item.bundle.map(|bundle| {
-            let legs = item.legs.iter().zip(&bundle.leg_hashes);
+            let hashes = item.of.prepared().leg_hashes(bundle);
+            let legs = item.legs.iter().zip(hashes);
             let legs = legs.map(|(leg, hash)| self.manifest_leg(item, leg, *hash));
             self.manifest(bundle, legs.collect())
         });

@@ -19,13 +19,11 @@ use eyre::Result;
 use sha2::{Digest as _, Sha256};
 
 use super::VALIDATORS;
+use crate::capacity::DATA_BYTES;
 use crate::heights::count;
 
 /// How long each limit is measured.
 const RUN: Duration = Duration::from_millis(300);
-
-/// Data of a transaction, in bytes: with its signature it is about 200 bytes long.
-const DATA_BYTES: usize = 80;
 
 /// Transactions of a batch: so many are named and proved at once.
 const MANY: usize = 1_000;

@@ -6,7 +6,6 @@
 //!                 └───────────────► outcome ◄────────┴─ cost ◄───────────────────────┘
 //! ```
 
-mod capacity;
 mod cost;
 mod outcome;
 mod recovery;
@@ -21,6 +20,7 @@ use cloverleaf_testnet::process::{Binary, Network, NetworkPlan};
 use cloverleaf_types::ChainId;
 use eyre::{Result, ensure};
 
+use crate::capacity::{self, Capacity};
 use crate::{machine, readme};
 use cost::Cost;
 use outcome::Outcome;
@@ -28,7 +28,10 @@ use schedule::Schedule;
 use subscribers::Subscribers;
 
 /// How many validators, each a process with its own store.
-pub(super) const VALIDATORS: usize = 4;
+const VALIDATORS: usize = 4;
+
+/// Rollups that share what a network takes in.
+const SHARING: usize = 100;
 
 /// What is asked of a network.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +78,7 @@ pub(crate) async fn write(binary: &Path) -> Result<()> {
     eprintln!("proposers that die");
     let recovery = recovery::measure(&binary_at).await?;
     eprintln!("as much as it takes in");
-    let capacity = capacity::measure(&binary_at).await?;
+    let capacity = capacity(&binary_at).await?;
     let on = format!(
         "{}; `cloverleaf` of `target/{}`; load average before and after: {before:.1}, {:.1}.\n\n",
         machine::sentence()?,
@@ -90,9 +93,17 @@ pub(crate) async fn write(binary: &Path) -> Result<()> {
 
 /// Measures only how much a network takes in, and prints it.
 pub(crate) async fn print_capacity(binary: &Path) -> Result<()> {
-    let capacity = capacity::measure(&Binary::at(binary.to_owned())?).await?;
+    let capacity = capacity(&Binary::at(binary.to_owned())?).await?;
     println!("{}", table::of_capacity(&capacity));
     Ok(())
+}
+
+async fn capacity(binary: &Binary) -> Result<Capacity> {
+    let dir = tempfile::Builder::new()
+        .prefix("cloverleaf-figures-")
+        .tempdir()?;
+    let network = start(binary, &dir.path().join("network"), Some(SHARING))?;
+    capacity::measure(&network).await
 }
 
 /// Runs a network under the load, with a subscriber for each rollup.

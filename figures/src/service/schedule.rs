@@ -6,6 +6,8 @@ use alloy_primitives::Bytes;
 use cloverleaf_bench::Wallet;
 use cloverleaf_types::ChainId;
 
+use crate::capacity::DATA_BYTES;
+
 /// How long it lasts.
 pub(super) const RUN: Duration = Duration::from_secs(20);
 
@@ -15,9 +17,6 @@ pub(super) const WARM_UP: Duration = Duration::from_secs(3);
 /// Bundles in a second, each with a transaction on two rollups. A number that no block time divides, so
 /// that they come at every moment of one.
 pub(super) const BUNDLES_PER_S: u32 = 13;
-
-/// Data of a transaction, in bytes: with its signature it is about 200 bytes long.
-pub(super) const DATA_BYTES: usize = 80;
 
 /// A transaction, or a bundle's transactions.
 pub(super) struct Due {

@@ -1,9 +1,9 @@
 //! What a network gives its rollups, as tables.
 
-use super::capacity::{self, Capacity};
 use super::recovery::{BLOCKS, DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
-use super::{LOADS, Served, VALIDATORS};
+use super::{LOADS, SHARING, Served};
+use crate::capacity::{Capacity, STREAMS};
 use crate::heights::count;
 use crate::latency::{Latencies, told};
 use crate::readme;
@@ -19,11 +19,8 @@ pub(super) fn of(columns: &[Served], capacity: &Capacity, recovery: &Recovery) -
         let values = columns.iter().map(value);
         rows.push(std::iter::once(name).chain(values).collect());
     }
-    let streams = capacity::STREAMS * VALIDATORS;
-    let taken = format!(
-        "\n{} rollups, as many transactions as it reads, on {streams} streams:\n\n",
-        capacity::ROLLUPS
-    );
+    let taken =
+        format!("\n{SHARING} rollups, as many transactions as it reads, on {STREAMS} streams:\n\n");
     let deaths = format!("\nThe proposer whose turn is next is killed, {DEATHS} times:\n\n");
     readme::table(&rows)
         + &taken

@@ -1,5 +1,6 @@
 //! What a network gives whose validators are on several continents: the same processes, each in a network
-//! namespace of its own, and what they send each other is held back as long as it would be on its way.
+//! namespace of its own, and what they send each other is held back as long as it would be on its way; and how
+//! much it takes in, beside a network of as many in one place.
 
 mod regions;
 
@@ -13,9 +14,12 @@ use cloverleaf_testnet::links::Links;
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan};
 use cloverleaf_types::Height;
 use eyre::{Result, bail, eyre};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::capacity::{self, Capacity};
+use crate::heights::count;
 use crate::latency::{Latencies, told};
 use crate::{machine, readme};
 use regions::{REGIONS, delay_ms, quorum_delay_ms};
@@ -29,6 +33,9 @@ const TRANSACTIONS: usize = 700;
 /// Time between two of them: 20 a second.
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// Rollups that share what is taken in.
+const SHARING: usize = 100;
+
 /// What is due before that is not timed.
 const WARM_UP: usize = 100;
 
@@ -41,6 +48,8 @@ struct Measured {
     /// Blocks that took more than one round.
     late: usize,
     block_time_ms: u64,
+    /// How much it takes in, and then how much one does whose validators are all in one place.
+    taken_in: Vec<Capacity>,
 }
 
 /// Measures networks of several regions, and writes them into the README.
@@ -65,33 +74,72 @@ pub(crate) async fn write(binary: &Path) -> Result<()> {
 }
 
 async fn measure(binary: &Binary, validators: usize) -> Result<Measured> {
-    let dir = tempfile::Builder::new()
-        .prefix("cloverleaf-figures-")
-        .tempdir()?;
+    let apart = Running::start(binary, validators, true, None)?;
+    let grpc = apart.network.grpc_urls();
+    let watched = watch(grpc[0].clone());
+    let (latencies, blocks) = tokio::join!(submit(&apart.network, &grpc), watched);
+    let (latencies, (blocks, late)) = (latencies?, blocks?);
+    let block_time_ms = apart.network.genesis().parameters.block_time_ms;
+    drop(apart);
+    let mut taken_in = Vec::new();
+    for is_apart in [true, false] {
+        let loaded = Running::start(binary, validators, is_apart, Some(SHARING))?;
+        taken_in.push(capacity::measure(&loaded.network).await?);
+    }
+    Ok(Measured {
+        validators,
+        latencies,
+        blocks,
+        late,
+        block_time_ms,
+        taken_in,
+    })
+}
+
+/// A network that runs, as long as this is there.
+struct Running {
+    network: Network,
+    _links: Option<Links>,
+    _dir: TempDir,
+}
+
+impl Running {
+    /// With the delays between regions, or all in one place.
+    fn start(
+        binary: &Binary,
+        validators: usize,
+        is_apart: bool,
+        rollups: Option<usize>,
+    ) -> Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("cloverleaf-figures-")
+            .tempdir()?;
+        let links = is_apart.then(|| links(validators)).transpose()?;
+        let hosts = links.as_ref().map_or(Vec::new(), |it| it.hosts().to_vec());
+        let plan = NetworkPlan {
+            validators,
+            rollups,
+            ..NetworkPlan::default()
+        };
+        let mut network = Network::init_at(binary, &dir.path().join("network"), plan, hosts)?;
+        network.start_all()?;
+        Ok(Self {
+            network,
+            _links: links,
+            _dir: dir,
+        })
+    }
+}
+
+/// A namespace for each validator, as far from each other as the regions.
+fn links(validators: usize) -> Result<Links> {
     let links = Links::new(validators)?;
     for from in 0..validators {
         let others = (0..validators).filter(|to| *to != from);
         let delays: Vec<(usize, u64)> = others.map(|to| (to, delay_ms(from, to))).collect();
         links.delay_each(from, &delays)?;
     }
-    let plan = NetworkPlan {
-        validators,
-        ..NetworkPlan::default()
-    };
-    let hosts = links.hosts().to_vec();
-    let mut network = Network::init_at(binary, &dir.path().join("network"), plan, hosts)?;
-    network.start_all()?;
-    let grpc = network.grpc_urls();
-    let watched = watch(grpc[0].clone());
-    let (latencies, blocks) = tokio::join!(submit(&network, &grpc), watched);
-    let (blocks, late) = blocks?;
-    Ok(Measured {
-        validators,
-        latencies: latencies?,
-        blocks,
-        late,
-        block_time_ms: network.genesis().parameters.block_time_ms,
-    })
+    Ok(links)
 }
 
 /// Submits on a schedule, to the validators in turn, and waits for each until it is committed.
@@ -154,14 +202,18 @@ fn table(columns: &[Measured]) -> String {
     let latency = |it: &Measured| told(&it.latencies);
     let blocks = |it: &Measured| told(&it.blocks);
     let late = |it: &Measured| it.late.to_string();
+    let apart = |it: &Measured| taken_in(&it.taken_in[0]);
+    let together = |it: &Measured| taken_in(&it.taken_in[1]);
     type Value<'a> = &'a dyn Fn(&Measured) -> String;
-    let rows: [(&str, Value); 6] = [
+    let rows: [(&str, Value); 8] = [
         ("validators in", &head),
         ("one-way delay to a quorum, on average", &quorum),
         ("submit → committed, 20/s: p50, p99, max", &latency),
         ("goal of p50", &bound),
         ("from one block to the next: p50, p99, max", &blocks),
         ("blocks that took more than one round", &late),
+        ("committed a second of all that it takes in; lost", &apart),
+        ("the same with all validators in one place", &together),
     ];
     let rows = rows.map(|(name, value)| {
         let values = columns.iter().map(value);
@@ -170,6 +222,14 @@ fn table(columns: &[Measured]) -> String {
             .collect::<Vec<_>>()
     });
     readme::table(&rows)
+}
+
+fn taken_in(capacity: &Capacity) -> String {
+    format!(
+        "{:.0}; {}",
+        count(capacity.committed) / capacity.seconds,
+        capacity.lost
+    )
 }
 
 impl Measured {

@@ -1,10 +1,11 @@
-//! SHA-256 of a tree's leaves and nodes by the processor's own instructions, two at a time.
+//! SHA-256 by the processor's own instructions, two messages at a time: any, and a tree's leaves and nodes.
 //!
 //! ```text
 //! leaf   0x00 ‖ value         33 bytes: one block       0x80, zeros, length in the last 8 bytes
 //! node   0x01 ‖ left ‖ right  65 bytes: two blocks      the second has one byte of the message
 //! ```
-//! Padding is shifted in on the way to the registers, so no block is ever put together in memory.
+//! Padding of leaves and nodes is shifted in on the way to the registers, so none of their blocks is ever put
+//! together in memory.
 
 use std::arch::x86_64::*;
 
@@ -12,6 +13,9 @@ use alloy_primitives::B256;
 
 /// Messages side by side: more do not fit the sixteen registers.
 const LANES: usize = 2;
+
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 64;
 
 /// Sixteen words of a message, four to a register, in the order of the message.
 type Block = [__m128i; 4];
@@ -21,6 +25,16 @@ type Block = [__m128i; 4];
 struct State {
     abef: __m128i,
     cdgh: __m128i,
+}
+
+/// The digests of messages, or nothing if this machine cannot.
+#[expect(
+    unsafe_code,
+    reason = "for machines that have the instructions, after they were asked"
+)]
+pub(super) fn each(messages: &[&[u8]]) -> Option<Vec<B256>> {
+    // SAFETY: `hash_each` needs SHA-NI and SSE 4.1, which includes SSSE 3.
+    is_able().then(|| unsafe { hash_each(messages) })
 }
 
 /// The leaves, or nothing if this machine cannot.
@@ -45,6 +59,72 @@ pub(super) fn parents(pairs: &[[B256; 2]]) -> Option<Vec<B256>> {
 
 fn is_able() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")
+}
+
+#[target_feature(enable = "sha,sse4.1")]
+fn hash_each(mut messages: &[&[u8]]) -> Vec<B256> {
+    let mut digests = Vec::with_capacity(messages.len());
+    loop {
+        messages = match messages {
+            [] => return digests,
+            [first, second, rest @ ..] if block_count(first) == block_count(second) => {
+                digests.extend(message_digests([first, second]));
+                rest
+            }
+            [first, rest @ ..] => {
+                digests.extend(message_digests([first]));
+                rest
+            }
+        };
+    }
+}
+
+/// The digests of messages of equally many blocks.
+#[inline]
+#[target_feature(enable = "sha,sse4.1")]
+fn message_digests<const N: usize>(messages: [&[u8]; N]) -> [B256; N] {
+    let mut states = [start(); N];
+    for index in 0..block_count(messages[0]) {
+        let mut blocks = [[zero(); 4]; N];
+        for (block, message) in blocks.iter_mut().zip(messages) {
+            *block = in_words(registers(&padded_block(message, index)));
+        }
+        compress(&mut states, blocks);
+    }
+    digests(&states)
+}
+
+/// How many blocks a message has with what is behind it: a byte that ends it, and its length.
+fn block_count(message: &[u8]) -> usize {
+    (message.len() + 1 + size_of::<u64>()).div_ceil(BLOCK_BYTES)
+}
+
+/// A block of a message: FIPS 180-4, section 5.1.1.
+#[inline]
+fn padded_block(message: &[u8], index: usize) -> [u8; BLOCK_BYTES] {
+    let from = index * BLOCK_BYTES;
+    let rest = message.get(from..).unwrap_or_default();
+    if let Some(whole) = rest.first_chunk() {
+        return *whole;
+    }
+    let mut block = [0; BLOCK_BYTES];
+    block[..rest.len()].copy_from_slice(rest);
+    if message.len() >= from {
+        block[rest.len()] = 0x80;
+    }
+    if index + 1 == block_count(message) {
+        let bits = 8 * message.len() as u64;
+        block[BLOCK_BYTES - size_of::<u64>()..].copy_from_slice(&bits.to_be_bytes());
+    }
+    block
+}
+
+#[inline]
+#[target_feature(enable = "sha,sse4.1")]
+fn registers(block: &[u8; BLOCK_BYTES]) -> Block {
+    let (words, _) = block.as_chunks();
+    let word = |position: usize| i64::from_le_bytes(words[position]);
+    [0, 2, 4, 6].map(|first| _mm_set_epi64x(word(first + 1), word(first)))
 }
 
 #[target_feature(enable = "sha,sse4.1")]

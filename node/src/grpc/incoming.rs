@@ -37,7 +37,7 @@ pub(super) struct Caller {
 
 /// Accepts for ever.
 pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = Result<Connection>> {
-    let accepting = (listener, Connections::default());
+    let accepting = (listener, Connections::of_node());
     futures::stream::unfold(accepting, |(listener, connections)| async move {
         let (stream, _remote, place) = connections.accept(&listener).await;
         let (reading, writing) = stream.into_split();

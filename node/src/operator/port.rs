@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::{self, Health};
 use crate::metrics::{CONTENT_TYPE, Metered};
-use crate::rpc;
+use crate::rpc::{self, Connections};
 
 /// Serves until `stop` is cancelled and open requests are answered.
 pub(crate) async fn serve(
@@ -24,7 +24,8 @@ pub(crate) async fn serve(
     let metrics = Router::new()
         .route("/metrics", get(metrics))
         .with_state(metered);
-    rpc::serve(listener, health::router(health).merge(metrics), stop).await;
+    let router = health::router(health).merge(metrics);
+    rpc::serve(listener, Connections::of_node(), router, stop).await;
 }
 
 async fn metrics(State(metered): State<Metered>) -> impl IntoResponse {

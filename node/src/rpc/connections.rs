@@ -11,15 +11,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
+use super::limits::{
+    ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, ROLLUP_CONNECTIONS_PER_ADDRESS_MAX,
+};
 
 /// Bits of an IPv6 address that name who has it: a network gets 64 bits to itself, and with them
 /// more addresses than there are places.
 const IPV6_NETWORK_BITS: u32 = 64;
 
 /// Open connections of one listener.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Connections(Arc<Mutex<Open>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    open: Arc<Mutex<Open>>,
+    per_address_max: usize,
+}
 
 #[derive(Debug, Default)]
 struct Open {
@@ -57,6 +62,23 @@ pub(crate) fn network_of(address: IpAddr) -> IpAddr {
 }
 
 impl Connections {
+    /// Those of a node's port; none yet.
+    pub(crate) fn of_node() -> Self {
+        Self::new(CONNECTIONS_PER_ADDRESS_MAX)
+    }
+
+    /// Those of a rollup's.
+    pub(crate) fn of_rollup() -> Self {
+        Self::new(ROLLUP_CONNECTIONS_PER_ADDRESS_MAX)
+    }
+
+    fn new(per_address_max: usize) -> Self {
+        Self {
+            open: Arc::default(),
+            per_address_max,
+        }
+    }
+
     /// The next connection that there is a place for; when all are taken, callers are hung up on.
     pub(crate) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, Place) {
         loop {
@@ -83,9 +105,9 @@ impl Connections {
     /// A place for one more connection of an address, if there is one.
     fn enter(&self, address: IpAddr) -> Option<Place> {
         let address = network_of(address);
-        let mut open = locked(&self.0);
+        let mut open = locked(&self.open);
         let own = open.by_address.get(&address).map_or(0, Vec::len);
-        if own >= CONNECTIONS_PER_ADDRESS_MAX {
+        if own >= self.per_address_max {
             return None;
         }
         if open.count >= CONNECTIONS_MAX && !open.take_back(own + 1) {
@@ -103,7 +125,7 @@ impl Connections {
             address,
             number,
             taken_back,
-            open: Arc::clone(&self.0),
+            open: Arc::clone(&self.open),
         })
     }
 }
@@ -165,7 +187,7 @@ mod tests {
 
     #[test]
     fn one_address_has_a_limit_and_gets_its_places_back() {
-        let connections = Connections::default();
+        let connections = Connections::of_node();
         let here = IpAddr::from([127, 0, 0, 1]);
         let mut places: Vec<Place> = (0..CONNECTIONS_PER_ADDRESS_MAX)
             .filter_map(|_| connections.enter(here))
@@ -184,7 +206,7 @@ mod tests {
     // Nitro: a feed has no limit of connections unless one is set.
     #[test]
     fn all_addresses_together_have_a_limit() {
-        let connections = Connections::default();
+        let connections = Connections::of_node();
         let mut places: Vec<Place> = (0..CONNECTIONS_MAX)
             .filter_map(|number| connections.enter(address(number)))
             .collect();
@@ -196,7 +218,7 @@ mod tests {
 
     #[test]
     fn newcomer_gets_the_newest_place_of_the_address_with_the_most_until_it_has_as_many() {
-        let connections = Connections::default();
+        let connections = Connections::of_node();
         let greedy = CONNECTIONS_MAX / CONNECTIONS_PER_ADDRESS_MAX;
         let held: Vec<Place> = (0..CONNECTIONS_MAX)
             .filter_map(|number| connections.enter(address(number % greedy)))
@@ -211,7 +233,7 @@ mod tests {
         // Each of the others has as many as it, or one more.
         let fair = CONNECTIONS_MAX / (greedy + 1);
         assert!((fair..=fair + 1).contains(&newcomers.len()));
-        let count = || locked(&connections.0).count;
+        let count = || locked(&connections.open).count;
         assert_eq!(count(), CONNECTIONS_MAX);
         drop((held, newcomers));
         assert_eq!(count(), 0, "what was taken back is not given back again");

@@ -55,9 +55,14 @@ pub(crate) const EXECUTION_LOOK_TIMEOUT: Duration = Duration::from_millis(200);
 /// around the world, and a busy machine at its end.
 pub(crate) const EXECUTION_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Calls that it is asked at once, each over a connection, which is kept: a rollup's node serves 32 to one
-/// address, where four nodes may be, and closes whatever comes beyond.
-pub(crate) const EXECUTION_CONCURRENT_MAX: usize = 6;
+/// Calls that it is asked at once, each over a connection, which is kept: 800 new senders a second where
+/// an answer takes 20 ms.
+pub(crate) const EXECUTION_CONCURRENT_MAX: usize = 16;
+
+/// Most open connections of one address to a rollup's own node: four nodes of the network may be there,
+/// beside users.
+pub(crate) const ROLLUP_CONNECTIONS_PER_ADDRESS_MAX: usize =
+    CONNECTIONS_PER_ADDRESS_MAX + 4 * EXECUTION_CONCURRENT_MAX;
 
 /// Calls in a row that it does not answer, until one call decides whether it is asked at all.
 pub(crate) const EXECUTION_FAILURES_MAX: u32 = 5;

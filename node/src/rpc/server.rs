@@ -21,17 +21,22 @@ use super::limits::{BUFFER_BYTES_MAX, HEADER_TIMEOUT};
 use super::write_limit::{WRITE_STALL_MAX_MS, WriteLimit};
 
 /// Serves the router until `stop` is cancelled and open requests are answered.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    serve_with(listener, router, HEADER_TIMEOUT, stop).await;
+pub(crate) async fn serve(
+    listener: TcpListener,
+    connections: Connections,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let accepting = (listener, connections);
+    serve_with(accepting, router, HEADER_TIMEOUT, stop).await;
 }
 
 async fn serve_with(
-    listener: TcpListener,
+    (listener, connections): (TcpListener, Connections),
     router: Router,
     header_timeout: Duration,
     stop: CancellationToken,
 ) {
-    let connections = Connections::default();
     let tracker = TaskTracker::new();
     loop {
         let (stream, remote, place) = tokio::select! {
@@ -101,7 +106,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let header_timeout = Duration::from_millis(50);
-        let serving = serve_with(listener, Router::new(), header_timeout, stop.clone());
+        let accepting = (listener, Connections::of_node());
+        let serving = serve_with(accepting, Router::new(), header_timeout, stop.clone());
         let asking = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(sent).await.unwrap();

@@ -339,6 +339,48 @@ fn amnesia_is_accepted_once_for_a_height_though_the_vote_journal_is_lost_in_betw
     seen.note(&network, 0);
 }
 
+// D4
+#[test]
+fn peers_tell_a_key_that_was_accepted_twice_for_a_height_what_it_sealed_in_between() {
+    let (mut network, mut seen) = busy();
+    network.crash(3);
+    network.passes = Box::new(|frame| frame.to != 0 || !matches!(frame.what, What::Votes(_)));
+    network.run_ms(100);
+    network.crash(0);
+    network.machines[0].disk.votes.clear();
+    accepted(&mut network, &mut seen);
+    let next = network.machines[0].height().next();
+    network.submit(0, WIDE, 30);
+    network.run_ms(3_000);
+    let held = last_held(&network, 1, 0);
+    assert_eq!(held, last_held(&network, 2, 0));
+    assert_eq!(
+        network.machines[0].height().next(),
+        next,
+        "no block took it"
+    );
+
+    // Its journals are deleted by hand, so nothing says that it was accepted for this height before.
+    network.crash(0);
+    network.machines[0].disk.votes.clear();
+    network.machines[0].disk.logged.clear();
+    network.start(0);
+    network.until("signing", |network| !is_amnesiac(network, 0));
+    assert_eq!(latest_signing(&network, 0), Some(next));
+    network.submit(0, WIDE, 31);
+    network.until("amnesiac", |network| is_amnesiac(network, 0));
+    assert_eq!(
+        last_held(&network, 1, 0),
+        held,
+        "the slot is not taken again"
+    );
+    network.passes = Box::new(|_| true);
+    network.start(3);
+    until_it_signs_again(&mut network, 0, 120);
+    let key = network.submit(0, WIDE, 32);
+    network.until_placed(&[key]);
+}
+
 /// Others' users are busy until a machine's key signs again; stops at once when it does.
 fn until_it_signs_again(network: &mut Network, index: usize, mut name: u8) {
     while is_amnesiac(network, index) {

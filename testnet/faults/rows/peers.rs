@@ -220,7 +220,7 @@ fn attack_once(
     let (before, tip, watch) = (siege.vitals(WATCHED)?, siege.tip(), Stopwatch::start());
     siege.figures();
     let mut attacking = JoinSet::new();
-    attacking.spawn_on((attack.run)(evil.clone()), siege.runtime().handle());
+    attacking.spawn_on((attack.run)(evil.clone()), siege.attackers());
     let decided = || {
         siege.wait("the others decide under attack", || {
             siege.tip() >= tip + HEIGHTS

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cloverleaf_testnet::external::{Node, Seen, Watched};
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan, Usage, wait_until};
 use cloverleaf_testnet::stage::{Dir, SOON};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -22,6 +22,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Descriptors by which an unattacked node differs from itself: honest connections, tables of RocksDB.
 const DESCRIPTORS_ALLOWED: u64 = 48;
 
+/// How much attackers give way to nodes and honest users (`nice`): in service they have machines of
+/// their own.
+const ATTACKERS_NICE: i32 = 19;
+
 /// The network and those who watch it.
 pub(super) struct Siege {
     honest: Honest,
@@ -29,6 +33,7 @@ pub(super) struct Siege {
     watchers: JoinSet<()>,
     network: Network,
     runtime: Runtime,
+    attackers: Runtime,
     /// Removed after the processes have ended.
     _dir: Dir,
 }
@@ -48,6 +53,7 @@ impl Siege {
             network.start(*node).map_err(|error| error.to_string())?;
         }
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        let attackers = attackers().map_err(|error| error.to_string())?;
         let genesis = network.genesis().clone();
         let watched = Watched::new(&genesis, NODES);
         let mut watchers = JoinSet::new();
@@ -77,6 +83,7 @@ impl Siege {
             watchers,
             network,
             runtime,
+            attackers,
             _dir: dir,
         };
         siege.wait("honest users are served", || siege.honest.count() > 0)?;
@@ -89,6 +96,21 @@ impl Siege {
 
     pub(super) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Does something hostile to its end.
+    pub(super) fn attack<T: Send + 'static>(
+        &self,
+        attack: impl Future<Output = Result<T, String>> + Send + 'static,
+    ) -> Result<T, String> {
+        let attacking = self.attackers.spawn(attack);
+        let ended = self.runtime.block_on(attacking);
+        ended.map_err(|error| error.to_string())?
+    }
+
+    /// Where everything hostile runs.
+    pub(super) fn attackers(&self) -> &Handle {
+        self.attackers.handle()
     }
 
     pub(super) fn tip(&self) -> u64 {
@@ -192,4 +214,13 @@ impl Siege {
         self.runtime.block_on(self.watchers.shutdown());
         self.network.check().map_err(|error| error.to_string())
     }
+}
+
+/// Threads that run when nobody else wants to. Where that is refused, attackers take what they get.
+fn attackers() -> std::io::Result<Runtime> {
+    let give_way = || {
+        let _refused = rustix::process::setpriority_process(None, ATTACKERS_NICE);
+    };
+    let mut threads = Builder::new_multi_thread();
+    threads.on_thread_start(give_way).enable_all().build()
 }

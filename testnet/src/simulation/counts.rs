@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cloverleaf_types::rollup::Status;
 use cloverleaf_types::{Action, Block, ChainId, ControlTransaction, DropReason};
 
+use super::byzantine::Kind;
 use super::network::LATER;
 
 macro_rules! counts {
@@ -15,6 +16,8 @@ macro_rules! counts {
             $($(#[$doc])* pub $name: u64,)+
             /// Items that decided blocks left out, by reason.
             pub drops: BTreeMap<DropReason, u64>,
+            /// What Byzantine validators did that their replicas had not, by kind.
+            pub misdeeds: BTreeMap<Kind, u64>,
         }
 
         impl Counts {
@@ -23,6 +26,9 @@ macro_rules! counts {
                 $(self.$name += other.$name;)+
                 for (reason, count) in &other.drops {
                     *self.drops.entry(*reason).or_default() += count;
+                }
+                for (kind, count) in &other.misdeeds {
+                    *self.misdeeds.entry(*kind).or_default() += count;
                 }
             }
 
@@ -35,6 +41,11 @@ macro_rules! counts {
                     (format!("dropped {reason}"), count)
                 });
                 named.extend(drops);
+                let misdeeds = Kind::ALL.iter().map(|kind| {
+                    let count = self.misdeeds.get(kind).copied().unwrap_or(0);
+                    (format!("misdeeds of {kind:?}"), count)
+                });
+                named.extend(misdeeds);
                 named
             }
         }

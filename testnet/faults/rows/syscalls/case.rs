@@ -22,8 +22,8 @@ pub(super) struct Case {
 const EIO: Effect = Effect::Error("EIO");
 const ENOSPC: Effect = Effect::Error("ENOSPC");
 
-/// All of them.
-pub(super) const CASES: [Case; 16] = [
+/// All of them: eight calls, each with three effects.
+pub(super) const CASES: [Case; 24] = [
     durable("fdatasync", EIO),
     of_files("write", ENOSPC),
     durable("fsync", EIO),
@@ -40,6 +40,14 @@ pub(super) const CASES: [Case; 16] = [
     made_up_for("unlink", EIO),
     durable("rename", Effect::Kill),
     durable("fsync", ENOSPC),
+    durable("unlink", Effect::Kill),
+    of_files("openat", Effect::Kill),
+    durable("rename", ENOSPC),
+    made_up_for("fallocate", EIO),
+    durable("ftruncate", Effect::Kill),
+    made_up_for("unlink", ENOSPC),
+    durable("fallocate", Effect::Kill),
+    made_up_for("ftruncate", ENOSPC),
 ];
 
 const fn durable(call: &'static str, effect: Effect) -> Case {
@@ -105,4 +113,18 @@ fn files(home: &Path) -> Vec<PathBuf> {
         named.into_iter().chain([manifest])
     });
     journals.chain(store).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_call_has_every_effect() {
+        let named: BTreeSet<String> = CASES.iter().map(Case::to_string).collect();
+        let calls: BTreeSet<&str> = CASES.iter().map(|case| case.call).collect();
+        assert_eq!((named.len(), calls.len()), (CASES.len(), CASES.len() / 3));
+    }
 }

@@ -26,7 +26,7 @@ use cloverleaf_types::{Address, Signer};
 use super::random::Random;
 
 /// How a validator misbehaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// It votes and proposes twice in a slot.
     Votes,
@@ -90,7 +90,7 @@ pub(crate) struct Scene<'a> {
 }
 
 /// A message to one or all others.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outgoing {
     pub(crate) to: Recipient,
     pub(crate) class: Class,

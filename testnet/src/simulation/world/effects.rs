@@ -114,6 +114,9 @@ impl Simulation {
             behaviour.instead_of(scene, outgoing)
         });
         let instead = instead.unwrap_or_else(|| vec![truth.clone()]);
+        if instead != [truth.clone()] {
+            self.count_misdeed(host);
+        }
         let lies = instead.iter().filter(|it| it.bytes != truth.bytes);
         let lies = u64::try_from(lies.count()).expect("a few");
         match truth.class {

@@ -141,6 +141,7 @@ impl Simulation {
         }
         if self.ask(to, |behaviour, scene| behaviour.hears(scene, class, &bytes)) == Some(false) {
             self.counts.unheard += 1;
+            self.count_misdeed(to);
             return Ok(());
         }
         let from = self.hosts[from].address;
@@ -255,6 +256,7 @@ impl Simulation {
         for host in 0..self.hosts.len() {
             let unasked = self.ask(host, |behaviour, scene| behaviour.unasked(scene));
             for outgoing in unasked.into_iter().flatten() {
+                self.count_misdeed(host);
                 self.send(host, outgoing);
             }
         }

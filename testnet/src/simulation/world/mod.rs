@@ -338,6 +338,14 @@ impl Simulation {
         Some(question(&mut **behaviour, &scene))
     }
 
+    /// Notes that a Byzantine validator did something of its own. Twins do nothing but be two.
+    pub(super) fn count_misdeed(&mut self, host: usize) {
+        let mut kinds = self.config.byzantine.iter();
+        if let Some((_, kind)) = kinds.find(|(index, _)| *index == host) {
+            *self.counts.misdeeds.entry(*kind).or_default() += 1;
+        }
+    }
+
     /// The machines with a key: two, for twins.
     pub(super) fn machines_of(&self, address: Address) -> impl Iterator<Item = usize> {
         let machines = self.hosts.iter().enumerate();

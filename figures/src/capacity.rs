@@ -10,22 +10,20 @@ use cloverleaf_api::proto::sequencer::v1::submit_stream_response::Outcome;
 use cloverleaf_api::proto::sequencer::v1::{SubmitRequest, Wait};
 use cloverleaf_bench::Wallet;
 use cloverleaf_client::Blocks;
-use cloverleaf_testnet::process::{Binary, Network};
+use cloverleaf_testnet::process::Network;
 use cloverleaf_types::{ChainId, Height, TransactionId};
 use eyre::{Result, eyre};
 use futures::stream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::VALIDATORS;
-use super::schedule::DATA_BYTES;
 use crate::usage::Usage;
 
-/// Rollups that share it.
-pub(super) const ROLLUPS: usize = 100;
+/// Streams in all, to the validators in turn.
+pub(crate) const STREAMS: usize = 16;
 
-/// Streams to each validator.
-pub(super) const STREAMS: usize = 4;
+/// Data of a transaction, in bytes: with its signature it is about 200 bytes long.
+pub(crate) const DATA_BYTES: usize = 80;
 
 /// How long is measured.
 const RUN: Duration = Duration::from_secs(10);
@@ -37,38 +35,34 @@ const SIGNED_EACH: usize = 20_000;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// What became of the load.
-pub(super) struct Capacity {
-    pub(super) seconds: f64,
+pub(crate) struct Capacity {
+    pub(crate) seconds: f64,
     /// Taken in, as the replies say.
-    pub(super) accepted: usize,
+    pub(crate) accepted: usize,
     /// In blocks of that time.
-    pub(super) committed: usize,
+    pub(crate) committed: usize,
     /// Taken in, as the replies say, and in no block.
-    pub(super) lost: usize,
+    pub(crate) lost: usize,
     /// In blocks, with what was taken in and not replied to any more.
-    pub(super) placed: usize,
+    pub(crate) placed: usize,
     /// Refusals by reason.
-    pub(super) refused: BTreeMap<String, usize>,
+    pub(crate) refused: BTreeMap<String, usize>,
     /// Processor time of all validators until the last of it was in a block, and of this program.
-    pub(super) network: Usage,
-    pub(super) own: Usage,
+    pub(crate) network: Usage,
+    pub(crate) own: Usage,
 }
 
-/// Sends on all streams at once, for a time.
-pub(super) async fn measure(binary: &Binary) -> Result<Capacity> {
-    let dir = tempfile::Builder::new()
-        .prefix("cloverleaf-figures-")
-        .tempdir()?;
-    let network = super::start(binary, &dir.path().join("network"), Some(ROLLUPS))?;
+/// Sends on all streams at once, for a time, to a network that did nothing before.
+pub(crate) async fn measure(network: &Network) -> Result<Capacity> {
     let chains = network.genesis().rollups.iter();
     let chains: Vec<ChainId> = chains.map(|rollup| rollup.chain_id).collect();
     let signed = signed(&chains);
     let grpc = network.grpc_urls();
-    let before = (used(&network)?, Usage::of(std::process::id())?);
+    let before = (used(network)?, Usage::of(std::process::id())?);
     let (start, start_ms) = (Instant::now(), crate::machine::now_ms()?);
     let mut streams = JoinSet::new();
     for (turn, requests) in signed.into_iter().enumerate() {
-        streams.spawn(send(grpc[turn % VALIDATORS].clone(), requests, start + RUN));
+        streams.spawn(send(grpc[turn % grpc.len()].clone(), requests, start + RUN));
     }
     let (mut accepted, mut refused) = (BTreeSet::new(), BTreeMap::new());
     while let Some(sent) = streams.join_next().await {
@@ -80,8 +74,8 @@ pub(super) async fn measure(binary: &Binary) -> Result<Capacity> {
     }
     let (seconds, end_ms) = (start.elapsed().as_secs_f64(), crate::machine::now_ms()?);
     let own = Usage::of(std::process::id())?;
-    let drained = drain(&network, &accepted).await?;
-    let after = (used(&network)?, own);
+    let drained = drain(network, &accepted).await?;
+    let after = (used(network)?, own);
     Ok(Capacity {
         seconds,
         accepted: accepted.len(),
@@ -108,8 +102,7 @@ fn signed(chains: &[ChainId]) -> Vec<Vec<SubmitRequest>> {
         };
         (0..SIGNED_EACH).map(request).collect::<Vec<_>>()
     };
-    let count = VALIDATORS * STREAMS;
-    let (half, others) = (0..count / 2, count / 2..count);
+    let (half, others) = (0..STREAMS / 2, STREAMS / 2..STREAMS);
     thread::scope(|scope| {
         let first = scope.spawn(|| half.map(of_stream).collect::<Vec<_>>());
         let mut second: Vec<_> = others.map(of_stream).collect();
@@ -149,7 +142,7 @@ async fn send(url: String, requests: Vec<SubmitRequest>, end: Instant) -> Result
 /// What all validators have used.
 fn used(network: &Network) -> Result<Usage> {
     let mut sum = Usage::default();
-    for node in 0..VALIDATORS {
+    for node in 0..network.grpc_urls().len() {
         let process = network.process_id(node);
         let process = process.ok_or_else(|| eyre!("a validator is down"))?;
         sum = sum.and(Usage::of(process)?);
