@@ -130,7 +130,7 @@ impl Parcel {
             items: draft.items,
             hash,
             weight,
-            body: encoded.slice(encoded.len() - body.len()..),
+            body: encoded.slice(encoded.len().saturating_sub(body.len())..),
             encoded,
         })
     }

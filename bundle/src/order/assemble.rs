@@ -5,19 +5,17 @@ use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::manifest::bundles_tree;
 use cloverleaf_types::{Batch, BatchDraft, Block, Header, Plan, TransactionId};
 
-use super::Ordered;
 use super::place::Placed;
 use super::room::Draft;
+use super::{Ordered, side_by_side};
 use crate::state::{RollupState, State};
 
 pub(super) fn assemble(parent: &State, plan: &Plan, placed: Placed<'_>) -> Ordered {
-    let mut batches = Vec::with_capacity(placed.drafts.len());
-    let mut ids = Vec::with_capacity(placed.drafts.len());
-    for (rollup, draft) in placed.drafts {
-        let (batch, batch_ids) = build_batch(rollup, plan, draft);
-        batches.push(batch);
-        ids.push(batch_ids);
-    }
+    let drafts = placed.drafts;
+    let bytes = drafts.iter().map(|(_, draft)| draft.bytes()).sum();
+    let build = |(rollup, draft)| build_batch(rollup, plan, draft);
+    let built = side_by_side::each(drafts, side_by_side::cores(bytes), build);
+    let (batches, ids): (Vec<Batch>, Vec<_>) = built.into_iter().unzip();
     let mut header = Header {
         version: Header::VERSION,
         network: parent.network(),

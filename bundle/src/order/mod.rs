@@ -10,6 +10,7 @@ mod check;
 mod linear;
 mod place;
 mod room;
+mod side_by_side;
 
 use cloverleaf_types::merkle::Branch;
 use cloverleaf_types::{Block, DropReason, Plan, Slot, TransactionId, TransactionKey};

@@ -54,6 +54,13 @@ pub(super) struct Draft<'a> {
     pub(super) full: Vec<Address>,
 }
 
+impl Draft<'_> {
+    /// The bytes of its transactions.
+    pub(super) fn bytes(&self) -> usize {
+        self.transactions.iter().map(|raw| raw.len()).sum()
+    }
+}
+
 impl<'a> Rooms<'a> {
     /// Room for everything.
     pub(super) fn unbounded(parent: &'a State, plan: &Plan) -> Self {
