@@ -3,9 +3,9 @@
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
-/// Bytes of transactions below which one core does all: beginning a thread takes some 50 µs, in which one
-/// core encodes and hashes a hundred kilobytes.
-const ALONE_BYTES: usize = 1024 * 1024;
+/// Bytes of transactions below which one core does all: with 2 MB, what a new thread takes, most of all in
+/// memory that it has never touched, was more than it saved.
+const ALONE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Most cores of one block: the others are for signatures and for those who ask.
 const CORES_MAX: usize = 4;
