@@ -126,11 +126,15 @@ impl Preimage {
     }
 }
 
+/// Messages that wait for each other before they are hashed: few enough to stay in the nearest cache.
+const TOGETHER: usize = 64;
+
 /// Many messages on their way to being hashed together, one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Many {
     bytes: Vec<u8>,
-    messages: Vec<Range<usize>>,
+    waiting: Vec<Range<usize>>,
+    hashes: Vec<B256>,
 }
 
 impl Many {
@@ -141,21 +145,35 @@ impl Many {
         tag.0.encode(&mut self.bytes);
         fields(&mut self.bytes);
         let start = begin + write_header(&mut self.bytes[begin..]);
-        self.messages.push(start..self.bytes.len());
+        self.wait(start..self.bytes.len());
     }
 
     /// Adds a message that is put together as it is.
     pub(crate) fn add_bytes(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let begin = self.bytes.len();
         write(&mut self.bytes);
-        self.messages.push(begin..self.bytes.len());
+        self.wait(begin..self.bytes.len());
     }
 
     /// The hash of each, in their order.
-    pub(crate) fn hashes(&self) -> Vec<B256> {
-        let messages = self.messages.iter().cloned();
-        let messages: Vec<&[u8]> = messages.map(|range| &self.bytes[range]).collect();
-        cloverleaf_hashing::sha256_each(&messages)
+    pub(crate) fn hashes(mut self) -> Vec<B256> {
+        self.hash_waiting();
+        self.hashes
+    }
+
+    fn wait(&mut self, message: Range<usize>) {
+        self.waiting.push(message);
+        if self.waiting.len() == TOGETHER {
+            self.hash_waiting();
+        }
+    }
+
+    fn hash_waiting(&mut self) {
+        let waiting = self.waiting.drain(..);
+        let messages: Vec<&[u8]> = waiting.map(|range| &self.bytes[range]).collect();
+        let hashes = cloverleaf_hashing::sha256_each(&messages);
+        self.hashes.extend(hashes);
+        self.bytes.clear();
     }
 }
 
@@ -209,6 +227,8 @@ fn list_header(payload_length: usize, buffer: &mut [u8; HEADER_BYTES_MAX]) -> &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChainId;
+    use crate::item::{bundle_hash, bundle_hashes, leg_hash, leg_hashes};
 
     #[test]
     fn every_tag_is_short_and_its_own() {
@@ -226,6 +246,30 @@ mod tests {
             hash_encoded(Tag::BODY, &encoded),
             Preimage::new(Tag::BODY).with(&field).hash()
         );
+    }
+
+    #[test]
+    fn names_of_many_legs_and_bundles_are_those_of_each_alone() {
+        for count in [0, 1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 5] {
+            let ids: Vec<TransactionId> = (0..count)
+                .map(|name| keccak256(name.to_be_bytes()))
+                .collect();
+            // Legs of none to four transactions, on rollups with short and long names.
+            let leg = |name: usize| {
+                let name = u64::try_from(name).unwrap();
+                ChainId(name << (name % 60))
+            };
+            let legs = |name: usize| (leg(name), &ids[name..(name + name % 5).min(count)]);
+            let alone = (0..count).map(|name| leg_hash(legs(name).0, legs(name).1));
+            let alone: Vec<B256> = alone.collect();
+            assert_eq!(leg_hashes((0..count).map(legs)), alone);
+            let bundle = |name: usize| (ids[name], &alone[name..(name + name % 3).min(count)]);
+            let named = (0..count).map(|name| bundle_hash(bundle(name).0, bundle(name).1));
+            assert_eq!(
+                bundle_hashes((0..count).map(bundle)),
+                named.collect::<Vec<_>>()
+            );
+        }
     }
 
     #[test]

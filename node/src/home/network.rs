@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::Address;
 use cloverleaf_client::save_trust;
 use cloverleaf_types::limits::ROLLUPS_MAX;
-use cloverleaf_types::rollup::Verification;
+use cloverleaf_types::rollup::{Format, Verification};
 use cloverleaf_types::{ChainId, Genesis, GenesisValidator, Parameters, Rollup, TrustRoot};
 use eyre::{Context as _, Result, bail};
 
@@ -189,7 +189,13 @@ fn genesis(plan: &NetworkPlan, keys: &[Keys], signers: Signers) -> Genesis {
             name: format!("node{index}"),
         });
     let rollups = named_rollups().take(plan.rollups);
+    // What nobody verifies, nobody decodes.
+    let format = match plan.verification {
+        Verification::Opaque => Format::Opaque,
+        Verification::Once | Verification::Everywhere => Format::Evm,
+    };
     let rollups = rollups.map(|(chain_id, name)| Rollup {
+        format,
         verification: plan.verification,
         ..new_rollup(chain_id, name, signers.operator)
     });
@@ -278,13 +284,13 @@ pub fn move_ports(dir: &Path, validators: u16, ports: Ports) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn network_of(rollups: usize) -> Result<NewNetwork> {
+    fn network_of(rollups: usize, verification: Verification) -> Result<NewNetwork> {
         let dir = tempfile::tempdir()?;
         let plan = NetworkPlan {
             name: "test".to_owned(),
             validators: 1,
             rollups,
-            verification: Verification::Once,
+            verification,
             places: Places::Loopback(Ports::new(Ports::DEFAULT_BASE)?),
             parameters: Parameters::default(),
             time_ms: 1,
@@ -294,7 +300,7 @@ mod tests {
 
     #[test]
     fn network_registers_the_demos_rollups_and_as_many_others_as_are_wanted() {
-        let genesis = network_of(4).unwrap().genesis;
+        let genesis = network_of(4, Verification::Once).unwrap().genesis;
         let rollups = genesis.rollups.iter();
         let named: Vec<_> = rollups
             .map(|it| (it.chain_id.0, it.name.as_str()))
@@ -304,11 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_verifies_is_bytes() {
+        for (verification, format) in [
+            (Verification::Once, Format::Evm),
+            (Verification::Everywhere, Format::Evm),
+            (Verification::Opaque, Format::Opaque),
+        ] {
+            let genesis = network_of(2, verification).unwrap().genesis;
+            let of = genesis
+                .rollups
+                .iter()
+                .map(|it| (it.verification, it.format));
+            assert_eq!(of.collect::<Vec<_>>(), [(verification, format); 2]);
+        }
+    }
+
+    #[test]
     fn number_of_rollups_that_no_network_has_is_refused() {
         for rollups in [DEMO_ROLLUPS.len() - 1, ROLLUPS_MAX + 1] {
-            let refusal = network_of(rollups).unwrap_err().to_string();
+            let refusal = network_of(rollups, Verification::Once)
+                .unwrap_err()
+                .to_string();
             assert!(refusal.contains(&rollups.to_string()), "{refusal}");
         }
-        assert!(network_of(ROLLUPS_MAX).is_ok());
+        assert!(network_of(ROLLUPS_MAX, Verification::Once).is_ok());
     }
 }

@@ -24,7 +24,7 @@ pub(in crate::cli) struct InitArguments {
     /// How many rollups are registered, from chain id 901 on.
     #[arg(long, default_value_t = DEMO_ROLLUPS.len())]
     rollups: usize,
-    /// Who verifies their transactions: the author (`once`), every validator (`everywhere`), nobody (`opaque`).
+    /// Who verifies their transactions: the author (`once`), every validator (`everywhere`), nobody (`opaque`: they are any bytes).
     #[arg(long, value_parser = choice::<Verification>, default_value = Verification::Once.text())]
     verification: Verification,
     /// Where their directories go.
