@@ -5,8 +5,8 @@
 //!   Workload ─► NextBlock ─► benches/order.rs      what one block costs
 //!       └─────► Cluster ───► benches/height.rs     what a height costs four replicas, without I/O
 //!       └─────► Decided ───► benches/verify.rs     what a verifier does
-//!       └─────► Chain ─────► benches/storage.rs    what a block costs on the disk
-//!                    └─────► benches/fanout.rs     what a block costs for its subscribers
+//!       └─────► Chain ─────► benches/storage/      what a block costs on the disk
+//!                    └─────► benches/service/      what a block costs for its subscribers
 //!   Forwarded ─────────────► benches/pool.rs       what a pool takes in and seals
 //!   Wallet ────────────────► benches/ingest.rs     what is done for what wallets send
 //!   benches/limits.rs                              what this machine can do at best

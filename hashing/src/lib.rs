@@ -11,7 +11,7 @@
 //!                   ├─ AVX2: four
 //!                   └─ else one by one
 //!   sha256_each ─────┬─ SHA-NI: two messages, whose rounds wait for each other and not for memory
-//!   leaves, parents ─┘
+//!   leaves, parents ─┤
 //!                    └─ else one by one
 //! ```
 //! One message alone leaves most of a core idle: keccak has no instruction that works on more than a

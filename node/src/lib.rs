@@ -11,8 +11,7 @@
 //!       │            └─► rpc, rest, grpc: the public ports, over one desk and the same streams
 //!       └─► embedded: an EVM rollup that follows through the public port
 //! ```
-//! This crate is the only wiring: every seam of the crates below is implemented here, in `adapters`
-//! and `sequencer`.
+//! This crate is the only wiring: the seams of the crates below meet here, in `adapters` and `sequencer`.
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -227,8 +227,8 @@ fn list_header(payload_length: usize, buffer: &mut [u8; HEADER_BYTES_MAX]) -> &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChainId;
-    use crate::item::{bundle_hash, bundle_hashes, leg_hash, leg_hashes};
+    use crate::item::{bundle_hash, bundle_hashes, leg_hash, leg_hashes, terms_hashes};
+    use crate::{ChainId, Terms};
 
     #[test]
     fn every_tag_is_short_and_its_own() {
@@ -263,6 +263,10 @@ mod tests {
             let alone = (0..count).map(|name| leg_hash(legs(name).0, legs(name).1));
             let alone: Vec<B256> = alone.collect();
             assert_eq!(leg_hashes((0..count).map(legs)), alone);
+            let terms = |name: usize| Terms::until(u64::MAX >> (name % 64));
+            let all: Vec<Terms> = (0..count).map(terms).collect();
+            let alone_terms: Vec<B256> = all.iter().map(Terms::hash).collect();
+            assert_eq!(terms_hashes(all.iter()), alone_terms);
             let bundle = |name: usize| (ids[name], &alone[name..(name + name % 3).min(count)]);
             let named = (0..count).map(|name| bundle_hash(bundle(name).0, bundle(name).1));
             assert_eq!(

@@ -96,7 +96,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("eyre", &["node", "figures"]),
     // The crates below have plain state; what is counted of them is counted in one place.
     ("prometheus-client", &["node"]),
-    // The others are pure: no executor, no thread, no socket.
+    // The others are pure: no executor, no socket, no thread that outlives a call.
     (
         "tokio",
         &[

@@ -48,8 +48,10 @@ struct Measured {
     /// Blocks that took more than one round.
     late: usize,
     block_time_ms: u64,
-    /// How much it takes in, and then how much one does whose validators are all in one place.
-    taken_in: Vec<Capacity>,
+    /// How much it takes in.
+    apart: Capacity,
+    /// How much one does whose validators are all in one place.
+    together: Capacity,
 }
 
 /// Measures networks of several regions, and writes them into the README.
@@ -81,19 +83,22 @@ async fn measure(binary: &Binary, validators: usize) -> Result<Measured> {
     let (latencies, (blocks, late)) = (latencies?, blocks?);
     let block_time_ms = apart.network.genesis().parameters.block_time_ms;
     drop(apart);
-    let mut taken_in = Vec::new();
-    for is_apart in [true, false] {
-        let loaded = Running::start(binary, validators, is_apart, Some(SHARING))?;
-        taken_in.push(capacity::measure(&loaded.network).await?);
-    }
+    let apart = capacity(binary, validators, true).await?;
+    let together = capacity(binary, validators, false).await?;
     Ok(Measured {
         validators,
         latencies,
         blocks,
         late,
         block_time_ms,
-        taken_in,
+        apart,
+        together,
     })
+}
+
+async fn capacity(binary: &Binary, validators: usize, is_apart: bool) -> Result<Capacity> {
+    let loaded = Running::start(binary, validators, is_apart, Some(SHARING))?;
+    capacity::measure(&loaded.network).await
 }
 
 /// A network that runs, as long as this is there.
@@ -202,8 +207,8 @@ fn table(columns: &[Measured]) -> String {
     let latency = |it: &Measured| told(&it.latencies);
     let blocks = |it: &Measured| told(&it.blocks);
     let late = |it: &Measured| it.late.to_string();
-    let apart = |it: &Measured| taken_in(&it.taken_in[0]);
-    let together = |it: &Measured| taken_in(&it.taken_in[1]);
+    let apart = |it: &Measured| taken_in(&it.apart);
+    let together = |it: &Measured| taken_in(&it.together);
     type Value<'a> = &'a dyn Fn(&Measured) -> String;
     let rows: [(&str, Value); 8] = [
         ("validators in", &head),

@@ -34,7 +34,7 @@ pub(super) struct ShowArguments {
 /// Whose settings, and what the command line sets.
 #[derive(Debug, Args)]
 pub(super) struct NodeSettings {
-    /// The validator's directory, as `testnet init` makes it.
+    /// The node's directory, as `init` or `testnet init` makes it.
     #[arg(long)]
     pub(super) home: PathBuf,
     #[command(flatten)]

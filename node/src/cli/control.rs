@@ -7,9 +7,10 @@ use clap::Args;
 use cloverleaf_api::State;
 use cloverleaf_api::json::{Quantity, TransactionStatus};
 use cloverleaf_client::RpcClient;
+use cloverleaf_consensus::LocalSigner;
 use cloverleaf_types::control::typed_data::TypedData;
 use cloverleaf_types::{Action, Address, ChainId, ControlDraft, ControlTransaction, Signer as _};
-use eyre::{Result, bail};
+use eyre::{Result, bail, eyre};
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,11 +31,19 @@ const POLL_MS: u64 = 50;
 pub(super) struct ControlArguments {
     /// The file with the signer's key in hex, mode 600: the network's authority's, or for a
     /// rollup's own entry its operator's.
-    #[arg(long)]
-    key: PathBuf,
+    #[arg(long, required_unless_present = "signer")]
+    key: Option<PathBuf>,
     /// Only print the EIP-712 typed data to sign elsewhere; send nothing.
     #[arg(long)]
     typed_data: bool,
+    /// Who signs it elsewhere, where there is no key here.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "typed_data",
+        conflicts_with = "key"
+    )]
+    signer: Option<Address>,
     #[command(flatten)]
     rpc: RpcArguments,
 }
@@ -56,25 +65,32 @@ impl ControlArguments {
         Ok(RpcClient::new(&self.rpc.rpc)?)
     }
 
-    /// Whose key it is.
+    /// Who signs.
     pub(super) fn signer(&self) -> Result<Address> {
-        Ok(read_signer(&self.key)?.address())
+        match self.signer {
+            Some(elsewhere) => Ok(elsewhere),
+            None => Ok(self.read_signer()?.address()),
+        }
+    }
+
+    fn read_signer(&self) -> Result<LocalSigner> {
+        let key = self.key.as_ref();
+        read_signer(key.ok_or_else(|| eyre!("--key FILE is missing: nothing can be signed"))?)
     }
 
     /// Signs the action, sends it, and waits until it is in a block.
     pub(super) async fn enact(&self, action: Action, format: Format) -> Result<ExitCode> {
         let client = self.client()?;
-        let signer = read_signer(&self.key)?;
+        let signer = self.signer()?;
         let info = client.network_info().await?;
-        let Quantity(nonce) = client
-            .call("seq_getControlNonce", json!([signer.address()]))
-            .await?;
+        let Quantity(nonce) = client.call("seq_getControlNonce", json!([signer])).await?;
         let draft = ControlDraft { nonce, action };
         if self.typed_data {
             let typed = TypedData::of(&draft, info.network);
             format.print(&typed, || json!(typed).to_string());
             return Ok(ExitCode::OK);
         }
+        let signer = self.read_signer()?;
         let transaction = ControlTransaction::sign(draft, info.network, &signer).into_inner();
         let raw = Bytes::from(transaction.encode());
         let _received: TransactionStatus = client

@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Whom to ask, and what.
 #[derive(Debug, Args)]
 pub(super) struct HealthArguments {
-    /// A process' metrics and health port.
+    /// A node's or a rollup's metrics and health port.
     #[arg(long, default_value = "http://127.0.0.1:4548")]
     url: String,
     /// Ask only whether it lives, not whether it serves clients well.

@@ -24,8 +24,8 @@ pub(super) struct InitArguments {
     /// All its ports follow from this one.
     #[arg(long, default_value_t = Ports::DEFAULT_BASE)]
     port_base: u16,
-    /// A validator to connect to, as PEER_ID@IP:PORT; at least one that genesis names.
-    #[arg(long = "peer", required = true, num_args = 1..)]
+    /// A validator to connect to, by libp2p's port; at least one that genesis names.
+    #[arg(long = "peer", required = true, num_args = 1.., value_name = "PEER_ID@IP:PORT")]
     peers: Vec<String>,
 }
 

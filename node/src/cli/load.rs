@@ -45,7 +45,7 @@ enum Measured {
     /// Send at a steady rate, and tell how long everything takes. Fails when the network does not keep up
     Steady(steady::SteadyArguments),
     /// Find the highest rate with which the network keeps up: nothing is refused, unanswered or lost, and it
-    /// takes no longer at the end than before
+    /// takes no longer at the end than before. Fails when it keeps up with nothing
     Limit(steady::LimitArguments),
 }
 
@@ -69,10 +69,10 @@ pub(super) struct Amount {
     /// Bundles in a second, about.
     #[arg(long, default_value_t = 8)]
     bundle_rate: usize,
-    /// Ends when so many transactions were taken in, and so many bundles.
+    /// Ends when so many transactions were taken in; with `--bundles`, when both were.
     #[arg(long)]
     transactions: Option<usize>,
-    /// Ends when so many bundles were taken in, and so many transactions.
+    /// Ends when so many bundles were taken in; with `--transactions`, when both were.
     #[arg(long)]
     bundles: Option<usize>,
     /// Ends after so many seconds.

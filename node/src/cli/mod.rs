@@ -75,9 +75,10 @@ enum Command {
     /// Send cross-rollup bundles and follow them.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
-    /// Write the trust root of the network behind a node, for `verify`.
+    /// Print the trust root of the network behind a node, for `verify`, `rollup run`, `rollup audit` and `snapshot`.
     Trust(verify::TrustArguments),
-    /// Check a proof against a trust root, without any node.
+    /// Check a proof, or evidence against a validator, against a trust root, without any node; exits 1 with the
+    /// step that fails.
     Verify(verify::VerifyArguments),
 }
 

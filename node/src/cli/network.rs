@@ -16,7 +16,7 @@ use crate::terminal::Format;
 /// What can be asked of the network.
 #[derive(Debug, Subcommand)]
 pub(super) enum NetworkCommand {
-    /// Show the network, where it is, and its parameters.
+    /// Show the network, its height, authority and parameters.
     Show(RpcArguments),
     /// Set parameters, as NAME=VALUE; the others stay as they are.
     Set(SetArguments),
@@ -25,7 +25,7 @@ pub(super) enum NetworkCommand {
 /// Which parameters.
 #[derive(Debug, Args)]
 pub(super) struct SetArguments {
-    /// A parameter of `genesis.json` and its value, as block_time_ms=100.
+    /// A parameter of `genesis.json` and its value, as block_time_ms=100; all but `replay_window_ms` can change.
     #[arg(required = true, num_args = 1.., value_name = "NAME=VALUE")]
     values: Vec<String>,
     #[command(flatten)]

@@ -37,7 +37,7 @@ pub(super) enum RegistryCommand {
 pub(super) struct AddArguments {
     /// Its chain id.
     chain_id: u64,
-    /// How its transactions are encoded.
+    /// How its transactions are encoded: evm or opaque.
     #[arg(long, value_parser = choice::<Encoding>, default_value = "evm")]
     format: Encoding,
     #[command(flatten)]
@@ -78,25 +78,26 @@ pub(super) struct ShowArguments {
 /// The fields of an entry that can be given.
 #[derive(Debug, Args)]
 struct EntryArguments {
-    /// Its name for people; without one, "rollup CHAIN_ID".
+    /// Its name for people [a new one: rollup CHAIN_ID].
     #[arg(long)]
     name: Option<String>,
-    /// Who verifies its transactions: once, everywhere or opaque.
+    /// Who verifies its transactions: the author (`once`), every validator (`everywhere`), nobody (`opaque`)
+    /// [a new one: once, or opaque with `--format opaque`].
     #[arg(long, value_parser = choice::<Verification>)]
     verification: Option<Verification>,
-    /// In which order a pool seals them: fifo or priority.
+    /// In which order a pool seals them: fifo or priority [a new one: fifo].
     #[arg(long, value_parser = choice::<Policy>)]
     policy: Option<Policy>,
-    /// Most weight that one block gives it; 0: the block's own limit.
+    /// Most weight that one block gives it; 0: the block's own limit [a new one: 0].
     #[arg(long)]
     weight_limit: Option<u64>,
-    /// Its share of a parcel when rollups compete.
+    /// Its share of a parcel, and of a full pool, when rollups compete [a new one: 1].
     #[arg(long)]
     share: Option<u64>,
-    /// Who may change this entry; without one, whoever registers it.
+    /// Who may change this entry [a new one: whoever registers it].
     #[arg(long)]
     operator: Option<Address>,
-    /// Whether it takes legs of bundles.
+    /// Whether it takes legs of bundles [a new one: true].
     #[arg(long)]
     bundles: Option<bool>,
 }

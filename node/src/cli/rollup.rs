@@ -28,7 +28,8 @@ use crate::terminal::{self, Format};
 pub(super) enum RollupCommand {
     /// Run an embedded EVM rollup that follows sequencers.
     Run(RunArguments),
-    /// Check that every bundle is whole in what rollups executed.
+    /// Check that every bundle is whole in what rollups executed: exits 0 when all are, 1 on a violation, 2 when
+    /// nothing was checked.
     Audit(AuditArguments),
     /// The registry of rollups.
     #[command(flatten)]

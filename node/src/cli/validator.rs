@@ -36,7 +36,7 @@ pub(super) struct AddArguments {
     /// Its voting power.
     #[arg(long)]
     power: u64,
-    /// Its peer id, as `node0/genesis.json` writes those of others.
+    /// Its peer id, as `init` prints it.
     #[arg(long)]
     peer_id: String,
     #[command(flatten)]

@@ -199,6 +199,15 @@ mod tests {
         assert!(connections.enter(here).is_some());
     }
 
+    #[test]
+    fn rollup_has_places_for_four_nodes_and_their_users_at_one_address() {
+        let connections = Connections::of_rollup();
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let places = std::iter::from_fn(|| connections.enter(here));
+        let places: Vec<Place> = places.collect();
+        assert_eq!(places.len(), 32 + 4 * 16);
+    }
+
     fn address(number: usize) -> IpAddr {
         IpAddr::from(u32::try_from(number).unwrap().to_be_bytes())
     }

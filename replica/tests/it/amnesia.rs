@@ -354,6 +354,7 @@ fn peers_tell_a_key_that_was_accepted_twice_for_a_height_what_it_sealed_in_betwe
     network.run_ms(3_000);
     let held = last_held(&network, 1, 0);
     assert_eq!(held, last_held(&network, 2, 0));
+    assert_eq!(epochs_of(&network, 1, 0).last(), Some(&next.0));
     assert_eq!(
         network.machines[0].height().next(),
         next,
@@ -608,6 +609,15 @@ fn with_a_lane_that_parts() -> Network {
     network.submit(0, WIDE, 3);
     network.run_ms(1_000);
     network
+}
+
+/// The epochs of a machine's parcels that another one holds.
+fn epochs_of(network: &Network, by: usize, author: usize) -> Vec<u64> {
+    let author = network.machines[author].address;
+    let stored = &network.machines[by].disk.stored;
+    let headers = stored.iter().map(|prepared| prepared.parcel.header());
+    let of_author = headers.filter(|header| header.author == author);
+    of_author.map(|header| header.epoch.0).collect()
 }
 
 /// The last parcel of a machine's lane that another one holds.

@@ -11,7 +11,7 @@ mod websocket;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ const LASTING: u64 = 12;
 
 /// How long each of those is begun again.
 const LASTING_FOR: Duration = Duration::from_secs(30);
+
+/// The networks that they come from after the first time: no other unit's.
+const LASTING_NETWORKS: RangeInclusive<u8> = 201..=250;
 
 /// The node that is attacked.
 const NODE: Node = 0;
@@ -283,8 +286,8 @@ fn attack_once(
 
 /// Attacks once or, where attacks are to last, again and again.
 fn attack_as_long(siege: &Siege, attack: &Attack, target: &Target) -> Result<Attacked, String> {
-    let (watch, mut acts) = (Stopwatch::start(), 0);
-    loop {
+    let (watch, mut acts, mut target) = (Stopwatch::start(), 0, target.clone());
+    for network in LASTING_NETWORKS.cycle() {
         let mut attacked = siege.attack((attack.run)(target.clone()))?;
         acts += attacked.acts;
         if target.seed < LASTING * all() || watch.elapsed() >= LASTING_FOR {
@@ -293,7 +296,10 @@ fn attack_as_long(siege: &Siege, attack: &Attack, target: &Target) -> Result<Att
         if let Some(later) = attacked.later.take() {
             siege.attack(later)?;
         }
+        // The places of the last one's addresses are given back in their own time.
+        target.source = Source::new(network);
     }
+    Err("there are no more networks".to_owned())
 }
 
 /// What attacks that are still to end take meanwhile is theirs.

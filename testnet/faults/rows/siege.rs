@@ -216,7 +216,8 @@ impl Siege {
     }
 }
 
-/// Threads that run when nobody else wants to. Where that is refused, attackers take what they get.
+/// Threads that get little while others want to run (on Linux each thread has a `nice` of its own). Where that
+/// is refused, attackers take what they get.
 fn attackers() -> std::io::Result<Runtime> {
     let give_way = || {
         let _refused = rustix::process::setpriority_process(None, ATTACKERS_NICE);

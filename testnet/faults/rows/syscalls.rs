@@ -39,8 +39,9 @@ const CALLS: u64 = 128;
 /// Units that run at a time: most of one is waiting for the tracer and for starts.
 const AT_A_TIME: usize = 3;
 
-/// One unit in so many is of a network of four.
-const OF_FOUR: u64 = 12;
+/// One unit in so many is of a network of four. It divides the number of cases by nothing, so that each of
+/// them is met in both.
+const OF_FOUR: u64 = 13;
 
 /// What a unit met.
 struct Met {
@@ -85,13 +86,19 @@ fn one(binary: &Binary, unit: u64, dir: &Path) -> Result<Met, String> {
     let kinds = u64::try_from(CASES.len()).unwrap_or(1);
     let case = CASES[usize::try_from(unit % kinds).unwrap_or(0)];
     let nth = nth(unit / kinds, unit % kinds);
-    let is_of_four = unit % OF_FOUR == OF_FOUR - 1;
-    let validators = if is_of_four { VALIDATORS } else { 1 };
+    let validators = validators(unit);
     let name = format!("{case}, call {nth} of a thread, {validators} validators");
     let dir = dir.join(unit.to_string());
     let judged = judge::judge(binary, &dir, unit, (case, nth), validators);
     let _next_has_its_own = std::fs::remove_dir_all(&dir);
     judged.map_err(|fault| format!("{name}: {fault}"))
+}
+
+fn validators(unit: u64) -> usize {
+    match unit % OF_FOUR {
+        0 => VALIDATORS,
+        _ => 1,
+    }
 }
 
 /// The calls in an order that spreads them: each once in every [`CALLS`] turns, and each case at
@@ -120,6 +127,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn every_case_is_met_alone_and_among_four() {
+        let cases = u64::try_from(CASES.len()).unwrap();
+        let met = |unit: u64| (unit % cases, validators(unit));
+        let all: BTreeSet<(u64, usize)> = (0..cases * OF_FOUR).map(met).collect();
+        assert_eq!(all.len(), 2 * CASES.len());
+    }
 
     #[test]
     fn every_call_has_its_turn_once() {

@@ -45,10 +45,10 @@ pub(super) struct LimitArguments {
 /// What the transactions are.
 #[derive(Debug, Args)]
 struct Kind {
-    /// How many of a hundred are in bundles.
+    /// How many of a hundred transactions are in bundles.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     bundled: u32,
-    /// Rollups of a bundle, with a transaction on each.
+    /// Rollups of a bundle, with a transaction on each: 2 to 16.
     #[arg(long, default_value_t = 2)]
     legs: u32,
     /// Makes the accounts: the same number sends the same transactions [default: the time].

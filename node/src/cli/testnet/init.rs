@@ -18,10 +18,10 @@ use crate::terminal::Format;
 /// How a new network is made.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InitArguments {
-    /// How many validators.
+    /// How many validators: 1 to 32.
     #[arg(long, default_value_t = 4)]
     validators: u16,
-    /// How many rollups are registered, from chain id 901 on.
+    /// How many rollups are registered, from chain id 901 on: 2 to 1,024.
     #[arg(long, default_value_t = DEMO_ROLLUPS.len())]
     rollups: usize,
     /// Who verifies their transactions: the author (`once`), every validator (`everywhere`), nobody (`opaque`: they are any bytes).
