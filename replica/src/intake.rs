@@ -1,7 +1,7 @@
 //! From bytes of the parcels stream to something that the replica can take at once.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cloverleaf_bundle::Prepared;
@@ -34,10 +34,10 @@ enum Unfit {
 }
 
 /// The parcels that were verified last. One that comes again, from its author or from another, is not
-/// verified again. What is in it was well-formed whoever sent it.
+/// verified again. What is in it was well-formed whoever sent it. Several may verify for it at once.
 #[derive(Debug, Default)]
 pub struct Lately {
-    parcels: VecDeque<Arc<Prepared>>,
+    parcels: Mutex<VecDeque<Arc<Prepared>>>,
 }
 
 /// How far a message is.
@@ -76,7 +76,7 @@ pub fn intake(
         match step {
             Step::Taken(taken) => return Ok(taken),
             Step::Unverified(rest) => {
-                step = rest.verify_next(network, recover, &mut Lately::default())?;
+                step = rest.verify_next(network, recover, &Lately::default())?;
             }
         }
     }
@@ -111,7 +111,7 @@ impl Unverified {
         mut self,
         network: NetworkId,
         recover: &dyn Recover,
-        lately: &mut Lately,
+        lately: &Lately,
     ) -> Result<Step, IntakeError> {
         if let Some(encoded) = self.encoded.pop_front() {
             match lately.prepare(encoded, network, recover) {
@@ -141,21 +141,31 @@ impl Unverified {
 
 impl Lately {
     fn prepare(
-        &mut self,
+        &self,
         encoded: Bytes,
         network: NetworkId,
         recover: &dyn Recover,
     ) -> Result<Arc<Prepared>, Unfit> {
-        let known = self.parcels.iter();
-        // All of its bytes: a hash of its header would say nothing of its items.
-        let mut known = known.filter(|known| *known.parcel.encoded() == encoded);
-        if let Some(known) = known.next() {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.known(&encoded) {
+            return Ok(known);
         }
+        // Nobody waits for what this takes.
         let prepared = prepare(encoded, network, recover)?;
-        self.parcels.truncate(LATELY_MAX - 1);
-        self.parcels.push_front(Arc::clone(&prepared));
+        let mut parcels = self.parcels();
+        parcels.truncate(LATELY_MAX - 1);
+        parcels.push_front(Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// All of its bytes are compared: a hash of its header would say nothing of its items.
+    fn known(&self, encoded: &Bytes) -> Option<Arc<Prepared>> {
+        let parcels = self.parcels();
+        let mut known = parcels.iter().filter(|it| it.parcel.encoded() == encoded);
+        known.next().cloned()
+    }
+
+    fn parcels(&self) -> MutexGuard<'_, VecDeque<Arc<Prepared>>> {
+        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,7 +226,7 @@ mod tests {
         Parcel::seal(draft, &signer)
     }
 
-    fn next(step: Step, recover: &Counting, lately: &mut Lately) -> Result<Step, IntakeError> {
+    fn next(step: Step, recover: &Counting, lately: &Lately) -> Result<Step, IntakeError> {
         let Step::Unverified(rest) = step else {
             panic!("{step:?}");
         };
@@ -225,10 +235,10 @@ mod tests {
 
     #[test]
     fn parcel_that_comes_again_is_not_verified_again() {
-        let (recover, mut lately) = (Counting::default(), Lately::default());
+        let (recover, lately) = (Counting::default(), Lately::default());
         let message = Message::Parcel(parcel(0).encoded().clone()).encode();
         for _ in 0..5 {
-            let taken = next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+            let taken = next(decode(&message).unwrap(), &recover, &lately).unwrap();
             let Step::Taken(Intake::Parcel(prepared)) = taken else {
                 panic!("{taken:?}");
             };
@@ -239,26 +249,26 @@ mod tests {
         let mut changed = message.to_vec();
         *changed.last_mut().unwrap() ^= 1;
         let changed = decode(&changed.into());
-        assert!(changed.is_err() || next(changed.unwrap(), &recover, &mut lately).is_err());
+        assert!(changed.is_err() || next(changed.unwrap(), &recover, &lately).is_err());
 
         // Of others it remembers a few.
         for seq in 1..=LATELY_MAX as u64 {
             let message = Message::Parcel(parcel(seq).encoded().clone()).encode();
-            next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+            next(decode(&message).unwrap(), &recover, &lately).unwrap();
         }
-        assert_eq!(lately.parcels.len(), LATELY_MAX);
-        next(decode(&message).unwrap(), &recover, &mut lately).unwrap();
+        assert_eq!(lately.parcels().len(), LATELY_MAX);
+        next(decode(&message).unwrap(), &recover, &lately).unwrap();
         assert_eq!(recover.0.load(Ordering::Relaxed), LATELY_MAX + 2);
     }
 
     #[test]
     fn reply_is_verified_parcel_by_parcel() {
-        let (recover, mut lately) = (Counting::default(), Lately::default());
+        let (recover, lately) = (Counting::default(), Lately::default());
         let hash = parcel(2).hash();
         let parcels = [2, 1, 0].map(|seq| parcel(seq).encoded().clone()).to_vec();
         let mut step = decode(&Message::Parcels { hash, parcels }.encode()).unwrap();
         for verified in 1..=3 {
-            step = next(step, &recover, &mut lately).unwrap();
+            step = next(step, &recover, &lately).unwrap();
             assert_eq!(recover.0.load(Ordering::Relaxed), verified);
         }
         let Step::Taken(Intake::Reply { parcels, .. }) = step else {

@@ -172,17 +172,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Body {
         );
         return Body::Single(Err(error.into()));
     }
-    let whole: &RawValue = match serde_json::from_slice(bytes) {
-        Ok(whole) => whole,
-        Err(error) => {
-            let error = RpcError::because(Reason::ParseError, error);
-            return Body::Single(Err(error.into()));
-        }
-    };
-    if !whole.get().starts_with('[') {
-        return Body::Single(parse_call(whole));
+    let no_json = |error| Body::Single(Err(RpcError::because(Reason::ParseError, error).into()));
+    if !bytes.trim_ascii_start().starts_with(b"[") {
+        return match serde_json::from_slice(bytes) {
+            Ok(call) => Body::Single(parse_call(call)),
+            Err(error) => no_json(error),
+        };
     }
-    match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
+    match serde_json::from_slice::<Vec<&RawValue>>(bytes) {
         Ok(calls) if calls.is_empty() => {
             let error = RpcError::because(Reason::MalformedJson, "the batch is empty");
             Body::Single(Err(error.into()))
@@ -193,7 +190,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Body {
             Body::Single(Err(error.with("limit", BATCH_CALLS_MAX).into()))
         }
         Ok(calls) => Body::Batch(calls.into_iter().map(parse_call).collect()),
-        Err(error) => Body::Single(Err(RpcError::because(Reason::ParseError, error).into())),
+        Err(error) => no_json(error),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::peers::Peers;
 use crate::clock::{Stopwatch, pause};
-use verifier::Verifier;
+use verifier::{Verifier, at_a_time};
 
 /// Votes and connections that can wait for the replica's thread.
 pub(super) const URGENT_MAX: usize = 1_024;
@@ -60,7 +60,7 @@ pub(super) async fn carry(
     let (faults, mut at_fault) = mpsc::channel(AT_FAULT_MAX);
     let bad = peers.metrics().bad_parcels.clone();
     let mut carrier = Carrier {
-        verifier: Verifier::new(network, mailboxes.bulk.clone(), faults, bad),
+        verifier: Verifier::new(network, at_a_time(), mailboxes.bulk.clone(), faults, bad),
         mailboxes,
         peers,
         connected: BTreeMap::new(),

@@ -66,8 +66,16 @@ fn register(scene: &mut Scene) -> u64 {
     let key = scene.network().dir().join("authority.key");
     let key = key.display().to_string();
     let id = GAMMA.to_string();
-    let add = ["rollup", "add", &id, "--name", "gamma", "--key", &key];
-    let added = scene.command(0, &add).succeeded().unwrap();
+    let authority = scene.network().genesis().authority.to_string();
+    let by = |signer: &[&str]| {
+        let add = [&["rollup", "add", &id, "--name", "gamma"], signer].concat();
+        scene.command(0, &add).succeeded().unwrap()
+    };
+    // Who signs elsewhere needs no key here, and signs the same.
+    let with_key = by(&["--typed-data", "--key", &key]).json().unwrap();
+    let elsewhere = by(&["--typed-data", "--signer", &authority]).json();
+    assert_eq!(elsewhere.unwrap(), with_key);
+    let added = by(&["--key", &key]);
     let height = &added.json().unwrap()["height"];
     height.as_str().and_then(quantity::parse).unwrap()
 }

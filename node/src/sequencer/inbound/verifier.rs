@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!  peer ─► queue ─► task ─┐
-//!  peer ─► queue ─► task ─┼─► one parcel each, whoever waits longest ─► replica
+//!  peer ─► queue ─► task ─┼─► some at a time, one parcel each, whoever waits longest ─► replica
 //!  peer ─► queue ─► task ─┘
 //! ```
 //! A parcel may cost a thousand times what its sender pays for it. So nobody waits for more than one
 //! parcel of each other peer, and what holds no parcel waits for nobody.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZero;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cloverleaf_network::PeerName;
@@ -28,8 +29,14 @@ const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most messages of a peer that wait here: a lane's window of parcels, some seconds of acks and room.
 const QUEUE_MESSAGES_MAX: usize = 1_024;
 
-/// Parcels that are verified at a time: more would take their cores from the replica.
-const AT_A_TIME: usize = 1;
+/// Fewest parcels that are verified at a time: work that waits for a core must not keep all others waiting.
+const AT_A_TIME_MIN: usize = 2;
+
+/// How many parcels are verified at a time: half the cores have the replica and those who ask for themselves.
+pub(super) fn at_a_time() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).max(AT_A_TIME_MIN)
+}
 
 /// The peers' queues and the tasks behind them.
 pub(super) struct Verifier {
@@ -57,13 +64,14 @@ struct Worker {
     bad: Counter,
     /// Handed out in the order in which it was asked for: that makes the turns.
     turns: Arc<Semaphore>,
-    lately: Arc<Mutex<Lately>>,
+    lately: Arc<Lately>,
 }
 
 impl Verifier {
-    /// Verifies for `bulk`. Tells who sent what is not well-formed; that is counted in `bad`.
+    /// Verifies for `bulk`, so many parcels at a time. Tells who sent what is not well-formed; that is counted in `bad`.
     pub(super) fn new(
         network: NetworkId,
+        at_a_time: usize,
         bulk: mpsc::Sender<Input>,
         at_fault: mpsc::Sender<PeerName>,
         bad: Counter,
@@ -76,7 +84,7 @@ impl Verifier {
                 bulk,
                 at_fault,
                 bad,
-                turns: Arc::new(Semaphore::new(AT_A_TIME)),
+                turns: Arc::new(Semaphore::new(at_a_time)),
                 lately: Arc::default(),
             },
         }
@@ -177,10 +185,7 @@ impl Worker {
             };
             let turn = self.turns.acquire().await?;
             let (network, lately) = (self.network, Arc::clone(&self.lately));
-            let work = move || {
-                let mut lately = lately.lock().unwrap_or_else(PoisonError::into_inner);
-                rest.verify_next(network, &Secp256k1, &mut lately)
-            };
+            let work = move || rest.verify_next(network, &Secp256k1, &lately);
             step = off_async_threads(work).await?;
             drop(turn);
             // Work that is done before it is waited for would let nobody else ask for a turn.
@@ -216,7 +221,7 @@ mod tests {
             let (faults, at_fault) = mpsc::channel(1);
             let bad = Counter::default();
             Self {
-                verifier: Verifier::new(NETWORK, bulk, faults, bad.clone()),
+                verifier: Verifier::new(NETWORK, 1, bulk, faults, bad.clone()),
                 bulk: taken,
                 at_fault,
                 bad,
