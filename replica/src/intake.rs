@@ -11,8 +11,10 @@ use cloverleaf_types::{B256, NetworkId, Parcel, Recover};
 
 use crate::input::Intake;
 
-/// How many parcels [`Lately`] remembers: as many megabytes at most, of what peers send twice.
-const LATELY_MAX: usize = 32;
+/// How many parcels [`Lately`] remembers, and how many bytes of them: what comes again waits behind what has
+/// come meanwhile, which is as much as the queues of a few peers hold.
+const LATELY_MAX: usize = 1_024;
+const LATELY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Why a message of the parcels stream is worthless. Its sender is at fault: a correct validator
 /// forwards only what it checked.
@@ -36,8 +38,13 @@ enum Unfit {
 /// The parcels that were verified last. One that comes again, from its author or from another, is not
 /// verified again. What is in it was well-formed whoever sent it. Several may verify for it at once.
 #[derive(Debug, Default)]
-pub struct Lately {
-    parcels: Mutex<VecDeque<Arc<Prepared>>>,
+pub struct Lately(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    /// The latest first.
+    parcels: VecDeque<Arc<Prepared>>,
+    bytes: usize,
 }
 
 /// How far a message is.
@@ -151,21 +158,32 @@ impl Lately {
         }
         // Nobody waits for what this takes.
         let prepared = prepare(encoded, network, recover)?;
-        let mut parcels = self.parcels();
-        parcels.truncate(LATELY_MAX - 1);
-        parcels.push_front(Arc::clone(&prepared));
+        self.remembered().add(Arc::clone(&prepared));
         Ok(prepared)
     }
 
     /// All of its bytes are compared: a hash of its header would say nothing of its items.
     fn known(&self, encoded: &Bytes) -> Option<Arc<Prepared>> {
-        let parcels = self.parcels();
-        let mut known = parcels.iter().filter(|it| it.parcel.encoded() == encoded);
-        known.next().cloned()
+        let remembered = self.remembered();
+        let mut parcels = remembered.parcels.iter();
+        parcels.find(|it| it.parcel.encoded() == encoded).cloned()
     }
 
-    fn parcels(&self) -> MutexGuard<'_, VecDeque<Arc<Prepared>>> {
-        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn add(&mut self, prepared: Arc<Prepared>) {
+        self.bytes += prepared.parcel.encoded().len();
+        self.parcels.push_front(prepared);
+        while self.parcels.len() > LATELY_MAX || self.bytes > LATELY_BYTES_MAX {
+            let Some(oldest) = self.parcels.pop_back() else {
+                return;
+            };
+            self.bytes -= oldest.parcel.encoded().len();
+        }
     }
 }
 
@@ -256,7 +274,7 @@ mod tests {
             let message = Message::Parcel(parcel(seq).encoded().clone()).encode();
             next(decode(&message).unwrap(), &recover, &lately).unwrap();
         }
-        assert_eq!(lately.parcels().len(), LATELY_MAX);
+        assert_eq!(lately.remembered().parcels.len(), LATELY_MAX);
         next(decode(&message).unwrap(), &recover, &lately).unwrap();
         assert_eq!(recover.0.load(Ordering::Relaxed), LATELY_MAX + 2);
     }
