@@ -209,7 +209,8 @@ mod tests {
     use cloverleaf_consensus::LocalSigner;
     use cloverleaf_types::error::SignatureError;
     use cloverleaf_types::{
-        Address, Epoch, Height, ParcelDraft, Secp256k1, Signature, Signer as _, Slot, Verified,
+        Address, ChainId, Epoch, Height, Item, ParcelDraft, Secp256k1, Signature, Signer as _,
+        Slot, Transaction, Verified,
     };
 
     use super::*;
@@ -229,7 +230,11 @@ mod tests {
 
     fn parcel(seq: u64) -> Verified<Parcel> {
         let signer = LocalSigner::new(&[1; 32]).unwrap();
-        let draft = ParcelDraft {
+        Parcel::seal(draft(&signer, seq), &signer)
+    }
+
+    fn draft(signer: &LocalSigner, seq: u64) -> ParcelDraft {
+        ParcelDraft {
             network: NETWORK,
             slot: Slot {
                 author: signer.address(),
@@ -240,8 +245,7 @@ mod tests {
             seen: Height(0),
             time_ms: 0,
             items: Vec::new(),
-        };
-        Parcel::seal(draft, &signer)
+        }
     }
 
     fn next(step: Step, recover: &Counting, lately: &Lately) -> Result<Step, IntakeError> {
@@ -277,6 +281,38 @@ mod tests {
         assert_eq!(lately.remembered().parcels.len(), LATELY_MAX);
         next(decode(&message).unwrap(), &recover, &lately).unwrap();
         assert_eq!(recover.0.load(Ordering::Relaxed), LATELY_MAX + 2);
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_limit_in_bytes() {
+        let signer = LocalSigner::new(&[1; 32]).unwrap();
+        let long = |seq: u64| {
+            let transaction = Transaction {
+                sender: Address::ZERO,
+                checked: false,
+                raw: vec![7; 256 * 1024].into(),
+            };
+            let chain_id = ChainId(101);
+            let draft = ParcelDraft {
+                items: vec![Item::Transaction {
+                    chain_id,
+                    transaction,
+                }],
+                ..draft(&signer, seq)
+            };
+            Arc::new(Prepared::new(Arc::new(Parcel::seal(draft, &signer))))
+        };
+        let mut remembered = Remembered::default();
+        for seq in 0..200 {
+            remembered.add(long(seq));
+            let bytes = remembered.parcels.iter();
+            let bytes: usize = bytes.map(|it| it.parcel.encoded().len()).sum();
+            assert_eq!(remembered.bytes, bytes);
+            assert!(bytes <= LATELY_BYTES_MAX);
+        }
+        // A parcel is a little longer than what is in it.
+        assert_eq!(remembered.parcels.len(), 127);
+        assert_eq!(remembered.parcels[0].parcel.header().seq, 199);
     }
 
     #[test]
