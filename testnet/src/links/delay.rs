@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nfq::{Message, Queue, Verdict};
+use rustix::io::Errno;
 
 use crate::process::{Error, Stopwatch, pause};
 
@@ -107,6 +108,8 @@ pub fn hold_back(delays: &str) -> io::Result<()> {
                 continue;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // More came than it could be told of; that is lost, as on a link that is full.
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => continue,
             Err(error) => return Err(error),
         }
         for held in queues.values_mut() {
