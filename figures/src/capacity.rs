@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::usage::Usage;
 
+/// Rollups that share it.
+pub(crate) const ROLLUPS: usize = 100;
+
 /// Streams in all, to the validators in turn.
 pub(crate) const STREAMS: usize = 16;
 

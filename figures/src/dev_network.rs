@@ -45,9 +45,7 @@ impl DevNetwork {
         port_base: u16,
         block_time_ms: Option<u64>,
     ) -> Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("cloverleaf-figures-")
-            .tempdir()?;
+        let dir = crate::machine::directory()?;
         let program = dir.path().join("cloverleaf");
         std::fs::copy(binary, &program).wrap_err_with(|| format!("{}", binary.display()))?;
         let mut command = Command::new(&program);

@@ -6,6 +6,13 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use eyre::{Result, eyre};
+use tempfile::TempDir;
+
+/// A new directory for what is measured.
+pub(crate) fn directory() -> Result<TempDir> {
+    let mut named = tempfile::Builder::new();
+    Ok(named.prefix("cloverleaf-figures-").tempdir()?)
+}
 
 /// One sentence about the machine and the day.
 pub(crate) fn sentence() -> Result<String> {

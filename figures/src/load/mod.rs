@@ -181,9 +181,7 @@ struct Served {
 
 impl Served {
     fn start(binary: &Binary, kind: Kind, block_time_ms: Option<u64>) -> Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("cloverleaf-figures-")
-            .tempdir()?;
+        let dir = machine::directory()?;
         let plan = NetworkPlan {
             validators: VALIDATORS,
             rollups: Some(ROLLUPS),

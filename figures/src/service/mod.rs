@@ -30,9 +30,6 @@ use subscribers::Subscribers;
 /// How many validators, each a process with its own store.
 const VALIDATORS: usize = 4;
 
-/// Rollups that share what a network takes in.
-const SHARING: usize = 100;
-
 /// What is asked of a network.
 #[derive(Clone, Copy, Debug)]
 struct Load {
@@ -99,18 +96,14 @@ pub(crate) async fn print_capacity(binary: &Path) -> Result<()> {
 }
 
 async fn capacity(binary: &Binary) -> Result<Capacity> {
-    let dir = tempfile::Builder::new()
-        .prefix("cloverleaf-figures-")
-        .tempdir()?;
-    let network = start(binary, &dir.path().join("network"), Some(SHARING))?;
+    let dir = machine::directory()?;
+    let network = start(binary, &dir.path().join("network"), Some(capacity::ROLLUPS))?;
     capacity::measure(&network).await
 }
 
 /// Runs a network under the load, with a subscriber for each rollup.
 async fn serve(binary: &Binary, load: Load) -> Result<Served> {
-    let dir = tempfile::Builder::new()
-        .prefix("cloverleaf-figures-")
-        .tempdir()?;
+    let dir = machine::directory()?;
     let network = start(binary, &dir.path().join("network"), Some(load.rollups))?;
     let chains = network.genesis().rollups.iter();
     let chains: Vec<ChainId> = chains.map(|rollup| rollup.chain_id).collect();

@@ -54,9 +54,7 @@ struct Seen {
 
 /// Kills the next proposer, waits for blocks, and starts it again, many times.
 pub(super) async fn measure(binary: &Binary) -> Result<Recovery> {
-    let dir = tempfile::Builder::new()
-        .prefix("cloverleaf-figures-")
-        .tempdir()?;
+    let dir = crate::machine::directory()?;
     let mut network = super::start(binary, &dir.path().join("network"), None)?;
     let grpc = network.grpc_urls().swap_remove(WATCHED);
     let mut tasks = JoinSet::new();

@@ -2,8 +2,8 @@
 
 use super::recovery::{BLOCKS, DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
-use super::{LOADS, SHARING, Served};
-use crate::capacity::{Capacity, STREAMS};
+use super::{LOADS, Served};
+use crate::capacity::{Capacity, ROLLUPS, STREAMS};
 use crate::heights::count;
 use crate::latency::{Latencies, told};
 use crate::readme;
@@ -20,7 +20,7 @@ pub(super) fn of(columns: &[Served], capacity: &Capacity, recovery: &Recovery) -
         rows.push(std::iter::once(name).chain(values).collect());
     }
     let taken =
-        format!("\n{SHARING} rollups, as many transactions as it reads, on {STREAMS} streams:\n\n");
+        format!("\n{ROLLUPS} rollups, as many transactions as it reads, on {STREAMS} streams:\n\n");
     let deaths = format!("\nThe proposer whose turn is next is killed, {DEATHS} times:\n\n");
     readme::table(&rows)
         + &taken

@@ -33,9 +33,6 @@ const TRANSACTIONS: usize = 700;
 /// Time between two of them: 20 a second.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Rollups that share what is taken in.
-const SHARING: usize = 100;
-
 /// What is due before that is not timed.
 const WARM_UP: usize = 100;
 
@@ -97,7 +94,7 @@ async fn measure(binary: &Binary, validators: usize) -> Result<Measured> {
 }
 
 async fn capacity(binary: &Binary, validators: usize, is_apart: bool) -> Result<Capacity> {
-    let loaded = Running::start(binary, validators, is_apart, Some(SHARING))?;
+    let loaded = Running::start(binary, validators, is_apart, Some(capacity::ROLLUPS))?;
     capacity::measure(&loaded.network).await
 }
 
@@ -116,9 +113,7 @@ impl Running {
         is_apart: bool,
         rollups: Option<usize>,
     ) -> Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("cloverleaf-figures-")
-            .tempdir()?;
+        let dir = machine::directory()?;
         let links = is_apart.then(|| links(validators)).transpose()?;
         let hosts = links.as_ref().map_or(Vec::new(), |it| it.hosts().to_vec());
         let plan = NetworkPlan {
