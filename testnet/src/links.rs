@@ -172,34 +172,37 @@ impl Links {
     /// # Panics
     /// There is no such node.
     pub fn delay(&self, node: Node, delay_ms: u64) -> Result<(), Error> {
-        let others = (0..self.hosts.len()).filter(|other| *other != node);
-        let delays_ms: Vec<(Node, u64)> = others.map(|other| (other, delay_ms)).collect();
-        self.delay_each(node, &delays_ms)
+        let mut others = (0..self.hosts.len()).filter(|other| *other != node);
+        others.try_for_each(|other| self.delay_from(other, &[(node, delay_ms)]))
     }
 
-    /// The same with a time of its own to each of some others.
+    /// What reaches a node from some others arrives later, with a time of its own for each of them.
     ///
     /// # Errors
     /// `iptables` refuses, or this kernel has no queue for packets (NFQUEUE).
     ///
     /// # Panics
     /// There is no such node.
-    pub fn delay_each(&self, node: Node, delays_ms: &[(Node, u64)]) -> Result<(), Error> {
+    pub fn delay_from(&self, node: Node, delays_ms: &[(Node, u64)]) -> Result<(), Error> {
         let queue = |other: Node| u16::try_from(other).expect("few nodes");
         let queues = delays_ms.iter().map(|(other, ms)| (queue(*other), *ms));
         let queues: Vec<(u16, u64)> = queues.collect();
         let delaying = Delaying::start(&self.hosts[node].namespace, &queues)?;
         self.delays().push(delaying);
         for (other, _) in delays_ms {
-            let (to, number) = (
-                self.hosts[*other].address.to_string(),
-                queue(*other).to_string(),
-            );
-            let into_queue = ["-j", "NFQUEUE", "--queue-num", &number];
-            self.filter(
-                node,
-                &[&["-A", "OUTPUT", "-d", &to], &into_queue[..]].concat(),
-            )?;
+            let source = self.hosts[*other].address.to_string();
+            let number = queue(*other).to_string();
+            let rule = [
+                "-A",
+                "INPUT",
+                "-s",
+                &source,
+                "-j",
+                "NFQUEUE",
+                "--queue-num",
+                &number,
+            ];
+            self.filter(node, &rule)?;
         }
         Ok(())
     }
@@ -215,7 +218,6 @@ impl Links {
     pub fn heal(&self) -> Result<(), Error> {
         for node in 0..self.hosts.len() {
             self.filter(node, &["-F", "INPUT"])?;
-            self.filter(node, &["-F", "OUTPUT"])?;
             let _if_it_was_slow = self.inside(node, "tc", &["qdisc", "del", "dev", INSIDE, "root"]);
         }
         self.delays().clear();

@@ -134,10 +134,10 @@ impl Running {
 /// A namespace for each validator, as far from each other as the regions.
 fn links(validators: usize) -> Result<Links> {
     let links = Links::new(validators)?;
-    for from in 0..validators {
-        let others = (0..validators).filter(|to| *to != from);
-        let delays: Vec<(usize, u64)> = others.map(|to| (to, delay_ms(from, to))).collect();
-        links.delay_each(from, &delays)?;
+    for to in 0..validators {
+        let others = (0..validators).filter(|from| *from != to);
+        let delays: Vec<(usize, u64)> = others.map(|from| (from, delay_ms(from, to))).collect();
+        links.delay_from(to, &delays)?;
     }
     Ok(links)
 }

@@ -1,11 +1,12 @@
 //! Packets that are held back for a while, in user space: kernels without `netem` have NFQUEUE.
 //!
 //! ```text
-//!   a node ─► OUTPUT ─► a queue for ─► this program, in the  ─► so much later ─► the others
-//!                       each other     node's namespace
+//!   the others ─► INPUT ─► a queue for ─► this program, in the  ─► so much later ─► a node
+//!                          each other     node's namespace
 //! ```
-//! The queue is of the namespace that it is opened in, so it is another process that opens it: this
-//! executable, run again in there.
+//! Where they arrive, and not where they leave: there the sender's TCP counts them as not sent yet, and
+//! has little of that at a time, whatever its window. The queue is of the namespace that it is opened
+//! in, so it is another process that opens it: this executable, run again in there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
@@ -23,21 +24,24 @@ pub const DELAY: &str = "delay";
 /// Most packets that are held at a time; what comes beyond that is lost, as on a link that is full.
 const PACKETS_MAX: u32 = 65_536;
 
+/// Before the nodes, which may keep every core busy: a link does not wait for them.
+const NICE: &str = "-10";
+
 /// Between two looks, far below any delay.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A process that holds back what a namespace sends. Whoever drops it ends it; what it held is lost.
+/// A process that holds back what reaches a namespace. Whoever drops it ends it; what it held is lost.
 #[derive(Debug)]
 pub(super) struct Delaying(Child);
 
 impl Delaying {
     /// Starts it with the delay of each queue, and waits until it has them.
     pub(super) fn start(namespace: &str, delays_ms: &[(u16, u64)]) -> Result<Self, Error> {
-        let failed = || format!("delaying what {namespace} sends");
+        let failed = || format!("delaying what reaches {namespace}");
         let executable = std::env::current_exe().map_err(Error::system(failed()))?;
-        let mut command = Command::new("ip");
+        let mut command = Command::new("nice");
         command
-            .args(["netns", "exec", namespace])
+            .args(["-n", NICE, "ip", "netns", "exec", namespace])
             .arg(executable)
             .args([DELAY, &told(delays_ms)])
             .stdin(Stdio::null())
@@ -94,6 +98,8 @@ pub fn hold_back(delays: &str) -> io::Result<()> {
         // What is in packets is nobody's business here.
         kernel.set_copy_range(*number, 0)?;
         kernel.set_queue_max_len(*number, PACKETS_MAX)?;
+        // As the sender's system made them, of up to 64 KiB, not cut to the link's 1,500 bytes.
+        kernel.set_recv_gso(*number, true)?;
     }
     kernel.set_nonblocking(true);
     let mut stdout = io::stdout();
