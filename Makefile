@@ -24,7 +24,7 @@ STAGES := format lint unit rules simulation network evm node processes benches i
 binary = cargo test --workspace --no-run --test wire
 tests = cargo test --workspace $(addprefix --test ,$(1))
 
-.PHONY: help setup build binary dev test clients bench bench-full peers instructions fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
+.PHONY: help setup build binary release dev test clients bench bench-full peers instructions fuzz faults faults-long faults-full faults-repeat testnet testnet-down testnet-smoke
 .PHONY: $(addprefix stage-,$(STAGES) clients containers)
 
 help:
@@ -81,18 +81,22 @@ bench: setup
 	cargo bench -p cloverleaf-bench
 
 # All figures of bench/README.md, on a machine that does nothing else: about 50 minutes.
-figures = cargo run -p cloverleaf-figures --
-bench-full: bench instructions binary
+figures = "$(CARGO_TARGET_DIR)/release/figures"
+shipped = "$(CARGO_TARGET_DIR)/release/cloverleaf"
+bench-full: bench instructions release
 	$(figures) micro "$(CARGO_TARGET_DIR)/criterion"
-	$(figures) service "$(CARGO_TARGET_DIR)/debug/cloverleaf"
-	$(figures) load "$(CARGO_TARGET_DIR)/debug/cloverleaf"
-	$(figures) network "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+	$(figures) service $(shipped)
+	$(figures) load $(shipped)
+	$(figures) network $(shipped)
+
+release: setup
+	cargo build --release --workspace --bin cloverleaf --bin figures
 
 # A workspace and a target directory of its own; not in bench-full, because it builds for about 20 minutes.
-peers: setup binary
+peers: setup release
 	cargo bench -p cloverleaf-bench --bench pool --bench height -- 'pattern=senders|replica::height'
 	bench/peers/run
-	$(figures) peers "$${CLOVERLEAF_PEERS_DIR:-$$HOME/.cache/cloverleaf/peers}/criterion" "$(CARGO_TARGET_DIR)/debug/cloverleaf"
+	$(figures) peers "$${CLOVERLEAF_PEERS_DIR:-$$HOME/.cache/cloverleaf/peers}/criterion" $(shipped)
 
 # A workspace of its own: what counts must not run where the workspace's benches do.
 instructions: setup

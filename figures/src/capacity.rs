@@ -17,6 +17,7 @@ use futures::stream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::heights::count;
 use crate::usage::Usage;
 
 /// Rollups that share it.
@@ -28,11 +29,12 @@ pub(crate) const STREAMS: usize = 16;
 /// Data of a transaction, in bytes: with its signature it is about 200 bytes long.
 pub(crate) const DATA_BYTES: usize = 80;
 
-/// How long is measured.
-const RUN: Duration = Duration::from_secs(10);
+/// How long is sent, and what of that is not measured: before blocks come as they go on to come.
+const RUN: Duration = Duration::from_secs(15);
+const WARM_UP: Duration = Duration::from_secs(5);
 
 /// Transactions that each stream has: more than it can send in that time.
-const SIGNED_EACH: usize = 20_000;
+const SIGNED_EACH: usize = 50_000;
 
 /// Time from one block to the next, beyond which nothing comes any more.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -42,8 +44,8 @@ pub(crate) struct Capacity {
     pub(crate) seconds: f64,
     /// Taken in, as the replies say.
     pub(crate) accepted: usize,
-    /// In blocks of that time.
-    pub(crate) committed: usize,
+    /// In blocks, a second, after the warm-up.
+    pub(crate) committed_rate: f64,
     /// Taken in, as the replies say, and in no block.
     pub(crate) lost: usize,
     /// In blocks, with what was taken in and not replied to any more.
@@ -53,6 +55,13 @@ pub(crate) struct Capacity {
     /// Processor time of all validators until the last of it was in a block, and of this program.
     pub(crate) network: Usage,
     pub(crate) own: Usage,
+}
+
+impl Capacity {
+    /// Processor time for a transaction, in microseconds.
+    pub(crate) fn each_us(&self, usage: &Usage) -> f64 {
+        usage.seconds() * 1e6 / count(self.placed.max(1))
+    }
 }
 
 /// Sends on all streams at once, for a time, to a network that did nothing before.
@@ -76,13 +85,14 @@ pub(crate) async fn measure(network: &Network) -> Result<Capacity> {
         }
     }
     let (seconds, end_ms) = (start.elapsed().as_secs_f64(), crate::machine::now_ms()?);
+    let measured_ms = start_ms + u64::try_from(WARM_UP.as_millis())?..=end_ms;
     let own = Usage::of(std::process::id())?;
     let drained = drain(network, &accepted).await?;
     let after = (used(network)?, own);
     Ok(Capacity {
         seconds,
         accepted: accepted.len(),
-        committed: drained.in_time(start_ms..=end_ms),
+        committed_rate: count(drained.in_time(measured_ms)) / (seconds - WARM_UP.as_secs_f64()),
         lost: drained.missing,
         placed: drained.placed(),
         refused,

@@ -7,7 +7,6 @@ use crate::capacity::{Capacity, ROLLUPS, STREAMS};
 use crate::heights::count;
 use crate::latency::{Latencies, told};
 use crate::readme;
-use crate::usage::Usage;
 
 /// A row: its name, and its value for a network.
 type Row = (String, fn(&Served) -> String);
@@ -91,7 +90,6 @@ fn costs() -> Vec<Row> {
 
 fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
     let per_s = |count_of| format!("{:.0}", count(count_of) / capacity.seconds);
-    let each_us = |usage: &Usage| usage.seconds() * 1e6 / count(capacity.placed.max(1));
     let refused = capacity.refused.iter();
     let refused: Vec<String> = refused
         .map(|(reason, times)| format!("{times} {reason}"))
@@ -109,7 +107,7 @@ fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
         ["taken in, a second".to_owned(), per_s(capacity.accepted)],
         [
             "committed meanwhile, a second".to_owned(),
-            per_s(capacity.committed),
+            format!("{:.0}", capacity.committed_rate),
         ],
         [
             "lost; refused".to_owned(),
@@ -119,8 +117,8 @@ fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
             "processor time of a transaction: all validators, generator".to_owned(),
             format!(
                 "{:.0} µs, {:.0} µs",
-                each_us(&capacity.network),
-                each_us(&capacity.own)
+                capacity.each_us(&capacity.network),
+                capacity.each_us(&capacity.own)
             ),
         ],
         ["validators' by thread".to_owned(), parts.join(", ")],

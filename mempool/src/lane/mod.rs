@@ -13,6 +13,7 @@
 //! it leaves, and [`Lane::restore`] goes on behind the last one.
 
 mod peer;
+mod round_trip;
 mod seal;
 
 #[cfg(test)]
@@ -45,7 +46,7 @@ pub struct LaneConfig {
     pub outstanding_weight_max: u64,
     /// `parcel_age_ms` of the network: longest wait for a parcel to fill.
     pub parcel_age_ms: u64,
-    /// `fetch_delay_ms` of the network: how long an ack may stand still.
+    /// `fetch_delay_ms` of the network: how long an ack may stand still at least.
     pub fetch_delay_ms: u64,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
 use super::Lane;
+use super::round_trip::RoundTrip;
 use crate::holding::{Holding, held_by_enough};
 
 /// Most parcels that are sent again to one peer at once: what a connection can take without holding
@@ -29,6 +30,7 @@ pub(super) struct Peer {
     /// Since when its ack stands still, or when it was last sent something again.
     since_ms: u64,
     delay_ms: u64,
+    trip: RoundTrip,
     /// When it was last asked for a parcel of this lane that this author does not know.
     doubted_ms: Option<u64>,
 }
@@ -40,8 +42,13 @@ impl Lane {
         let before = self.durable;
         self.durable = self.durable.max(slot.seq + 1).min(self.next.seq);
         let delay_ms = self.config.fetch_delay_ms;
-        for peer in self.peers.values_mut().filter(|peer| peer.acked >= before) {
-            peer.wait(delay_ms, now_ms);
+        for peer in self.peers.values_mut() {
+            if peer.connected {
+                peer.trip.on_sent(slot.seq, now_ms);
+            }
+            if peer.acked >= before {
+                peer.wait(delay_ms, now_ms);
+            }
         }
         self.newly_available()
     }
@@ -58,6 +65,7 @@ impl Lane {
             return Vec::new();
         }
         let mut known = self.peer(peer, now_ms);
+        known.trip.on_ack(slot.seq, now_ms);
         if known.acked < slot.seq + 1 {
             known.wait(self.config.fetch_delay_ms, now_ms);
         }
@@ -91,6 +99,7 @@ impl Lane {
         }
         let mut known = self.peer(peer, now_ms);
         known.connected = true;
+        known.trip.forget_timed();
         known.wait(self.config.fetch_delay_ms, now_ms);
         self.put_peer(peer, known);
         if self.validators.index_of(peer).is_none() {
@@ -181,6 +190,7 @@ impl Lane {
             connected: false,
             since_ms: now_ms,
             delay_ms: self.config.fetch_delay_ms,
+            trip: RoundTrip::default(),
             doubted_ms: None,
         };
         self.peers.get(&address).copied().unwrap_or(fresh)
@@ -195,11 +205,13 @@ impl Peer {
     /// Nothing of a new chain is there yet.
     pub(super) fn forget(&mut self) {
         self.acked = 0;
+        self.trip.forget_timed();
     }
 
-    /// Its ack stands still from now on.
-    fn wait(&mut self, delay_ms: u64, now_ms: u64) {
+    /// Its ack stands still from now on, and may for a time: longer where acks take longer.
+    fn wait(&mut self, delay_ms_min: u64, now_ms: u64) {
         self.since_ms = now_ms;
-        self.delay_ms = delay_ms;
+        let late_ms = self.trip.late_ms().min(RESEND_DELAY_MAX_MS);
+        self.delay_ms = delay_ms_min.max(late_ms);
     }
 }

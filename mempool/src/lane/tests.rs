@@ -333,6 +333,30 @@ fn log_that_would_sign_a_slot_twice_is_refused() {
     assert_eq!(restore(Some(&ended), log).unwrap_err(), behind);
 }
 
+// A2
+#[test]
+fn peer_that_is_far_is_sent_again_later_than_its_acks_usually_take() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(2), 0);
+    for turn in 0..20 {
+        let sent_ms = 1_000 * turn;
+        let parcel = seal(&mut lane, vec![item(10)], sent_ms);
+        if turn == 0 {
+            assert_eq!(
+                lane.resend_deadline_ms(),
+                Some(100),
+                "nothing is known of it"
+            );
+        }
+        ack(&mut lane, 2, &parcel, sent_ms + 240);
+    }
+    seal(&mut lane, vec![item(10)], 50_000);
+    let deadline_ms = lane.resend_deadline_ms().unwrap();
+    assert!((50_240..50_260).contains(&deadline_ms), "{deadline_ms}");
+    assert!(lane.resends(50_239).is_empty());
+    assert_eq!(lane.resends(50_260).len(), 1);
+}
+
 proptest! {
     /// Whatever acks and blocks come, the lane keeps within its bounds, and each parcel is announced
     /// as available once and in order, unless a block took it first.

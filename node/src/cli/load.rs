@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &LoadArguments, format: Format) -> Result<ExitCode>
         None => {}
     }
     let sent = run_async(async {
-        let targets = targets(&arguments.nodes).await?;
+        let targets = targets(&arguments.nodes, &[RollupFormat::Evm]).await?;
         send(&targets, &arguments.amount, arguments.promises.as_deref()).await
     })?;
     Ok(tell(&sent, format))
@@ -198,8 +198,11 @@ fn append(path: &Path) -> Result<File> {
     file.wrap_err_with(|| format!("opening {}", path.display()))
 }
 
-/// Where is sent: the nodes' own ports, and the rollups that take such transactions.
-async fn targets(nodes: &Nodes) -> Result<Targets> {
+/// Formats of rollups to which measured load goes: where bytes are just bytes, it sends the same.
+const ANY_FORMAT: [RollupFormat; 2] = [RollupFormat::Evm, RollupFormat::Opaque];
+
+/// Where is sent: the nodes' own ports, and the rollups of these formats that take bundles.
+async fn targets(nodes: &Nodes, formats: &[RollupFormat]) -> Result<Targets> {
     let mut grpc = nodes.grpc.clone();
     let mut chain_ids = Vec::new();
     for url in &nodes.rpc {
@@ -209,9 +212,8 @@ async fn targets(nodes: &Nodes) -> Result<Targets> {
             grpc.push(told.ok_or_else(|| eyre!("{url} does not say where it serves gRPC"))?);
         }
         let rollups = client.rollups().await?.into_iter();
-        let suits = |it: &Rollup| {
-            it.format == RollupFormat::Evm && it.status == Status::Active && it.bundles
-        };
+        let suits =
+            |it: &Rollup| formats.contains(&it.format) && it.status == Status::Active && it.bundles;
         chain_ids = rollups.filter(suits).map(|it| it.chain_id.0).collect();
     }
     if grpc.len() != nodes.rpc.len() {
@@ -222,7 +224,11 @@ async fn targets(nodes: &Nodes) -> Result<Targets> {
         );
     }
     if chain_ids.is_empty() {
-        bail!("no rollup of this network takes Ethereum transactions in bundles");
+        let formats: Vec<&str> = formats.iter().map(|it| it.text()).collect();
+        bail!(
+            "no rollup of this network is active, takes bundles and has format {}",
+            formats.join(" or ")
+        );
     }
     Ok(Targets {
         grpc,
