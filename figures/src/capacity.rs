@@ -29,8 +29,10 @@ pub(crate) const STREAMS: usize = 16;
 /// Data of a transaction, in bytes: with its signature it is about 200 bytes long.
 pub(crate) const DATA_BYTES: usize = 80;
 
-/// How long is sent, and what of that is not measured: before blocks come as they go on to come.
+/// How long is sent.
 const RUN: Duration = Duration::from_secs(15);
+
+/// How long blocks take to come as they go on to come; what is in them is not counted.
 const WARM_UP: Duration = Duration::from_secs(5);
 
 /// Transactions that each stream has: more than it can send in that time.
@@ -41,6 +43,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// What became of the load.
 pub(crate) struct Capacity {
+    /// How long was sent.
     pub(crate) seconds: f64,
     /// Taken in, as the replies say.
     pub(crate) accepted: usize,

@@ -192,17 +192,11 @@ impl Links {
         for (other, _) in delays_ms {
             let source = self.hosts[*other].address.to_string();
             let number = queue(*other).to_string();
+            // Before what cuts links, in whichever order they come.
             let rule = [
-                "-A",
-                "INPUT",
-                "-s",
-                &source,
-                "-j",
-                "NFQUEUE",
-                "--queue-num",
-                &number,
+                "-t", "mangle", "-A", "INPUT", "-s", &source, "-j", "NFQUEUE",
             ];
-            self.filter(node, &rule)?;
+            self.filter(node, &[&rule[..], &["--queue-num", &number]].concat())?;
         }
         Ok(())
     }
@@ -218,6 +212,9 @@ impl Links {
     pub fn heal(&self) -> Result<(), Error> {
         for node in 0..self.hosts.len() {
             self.filter(node, &["-F", "INPUT"])?;
+            if !self.delays().is_empty() {
+                self.filter(node, &["-t", "mangle", "-F", "INPUT"])?;
+            }
             let _if_it_was_slow = self.inside(node, "tc", &["qdisc", "del", "dev", INSIDE, "root"]);
         }
         self.delays().clear();

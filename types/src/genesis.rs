@@ -50,7 +50,7 @@ parameters! {
     lane_outstanding_weight = 8_388_608,
     /// Longest time that a transaction waits for its parcel to fill.
     parcel_age_ms = 20,
-    /// How long after an acknowledgement a missing parcel is fetched.
+    /// How long after an acknowledgement a missing parcel is fetched, and how much later than usual one may be.
     fetch_delay_ms = 100,
     /// How long a round waits for a proposal.
     propose_timeout_ms = 400,

@@ -187,6 +187,7 @@ impl Served {
             rollups: Some(ROLLUPS),
             verification: kind.verification,
             block_time_ms,
+            ..NetworkPlan::default()
         };
         let mut network = Network::init(binary, &dir.path().join("network"), plan)?;
         network.start_all()?;

@@ -106,7 +106,7 @@ fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
         ["figure", "value"].map(str::to_owned),
         ["taken in, a second".to_owned(), per_s(capacity.accepted)],
         [
-            "committed meanwhile, a second".to_owned(),
+            "committed a second, but for the first 5".to_owned(),
             format!("{:.0}", capacity.committed_rate),
         ],
         [

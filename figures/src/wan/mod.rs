@@ -35,6 +35,10 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// What is due before that is not timed.
 const WARM_UP: usize = 100;
 
+/// The largest block of a network that is offered all that it takes in: between regions they come less often,
+/// so each must hold more.
+const BLOCK_WEIGHT: u64 = 16 * 1024 * 1024;
+
 /// What was measured of one network.
 struct Measured {
     validators: usize,
@@ -119,6 +123,7 @@ impl Running {
         let plan = NetworkPlan {
             validators,
             rollups,
+            block_weight: rollups.map(|_| BLOCK_WEIGHT),
             ..NetworkPlan::default()
         };
         let mut network = Network::init_at(binary, &dir.path().join("network"), plan, hosts)?;

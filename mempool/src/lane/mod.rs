@@ -46,7 +46,7 @@ pub struct LaneConfig {
     pub outstanding_weight_max: u64,
     /// `parcel_age_ms` of the network: longest wait for a parcel to fill.
     pub parcel_age_ms: u64,
-    /// `fetch_delay_ms` of the network: how long an ack may stand still at least.
+    /// `fetch_delay_ms` of the network: how much later than usual an ack may be.
     pub fetch_delay_ms: u64,
 }
 
@@ -57,7 +57,7 @@ pub struct Lane {
     validators: Arc<ValidatorSet>,
     /// What the next parcel follows.
     next: Next,
-    uncut: BTreeMap<u64, Arc<Verified<Parcel>>>,
+    uncut: Uncut,
     uncut_weight: u64,
     /// Own parcels with a lower number are durable here.
     durable: u64,
@@ -69,6 +69,9 @@ pub struct Lane {
     /// The height that marked this author absent (P1).
     marked: Option<Height>,
 }
+
+/// Own parcels that no block has cut, by their number.
+type Uncut = BTreeMap<u64, Arc<Verified<Parcel>>>;
 
 /// L2: number, link, and what never falls.
 #[derive(Clone, Copy, Debug, Default)]
@@ -226,6 +229,8 @@ impl Lane {
             return;
         };
         self.uncut = self.uncut.split_off(&(cut.seq + 1));
+        let peers = self.peers.values_mut();
+        peers.for_each(|peer| peer.on_cut(cut.seq));
         self.uncut_weight = self.uncut.values().map(|parcel| parcel.weight()).sum();
         // What a block has taken is held by more than f, acknowledged or not.
         self.available = self.available.max(cut.seq + 1);

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use cloverleaf_types::{Address, B256, Parcel, Slot, Verified};
 
-use super::Lane;
 use super::round_trip::RoundTrip;
+use super::{Lane, Uncut};
 use crate::holding::{Holding, held_by_enough};
 
 /// Most parcels that are sent again to one peer at once: what a connection can take without holding
 /// up votes for long; the rest follows its next ack.
 pub const RESEND_PARCELS_MAX: usize = 8;
 
-/// Longest wait, in milliseconds, between two resends to a peer whose ack stands still. The wait
-/// doubles each time, so that a peer that cannot follow is not buried.
+/// Longest wait, in milliseconds, between two resends to a peer whose ack stands still, unless
+/// `fetch_delay_ms` is longer. The wait doubles each time, so that a peer that cannot follow is not buried.
 pub const RESEND_DELAY_MAX_MS: u64 = 5_000;
+
+/// What is left of a doubled wait, in milliseconds, when an ack comes that does not tell how long it took:
+/// longer than one takes between continents, so that the next will tell.
+const KEPT_DELAY_MAX_MS: u64 = 1_000;
 
 /// Shortest time, in milliseconds, between two questions to one peer: an ack costs its sender nothing, and
 /// what it names need not exist.
@@ -29,6 +33,7 @@ pub(super) struct Peer {
     connected: bool,
     /// Since when its ack stands still, or when it was last sent something again.
     since_ms: u64,
+    /// For how long it may stand still.
     delay_ms: u64,
     trip: RoundTrip,
     /// When it was last asked for a parcel of this lane that this author does not know.
@@ -41,13 +46,14 @@ impl Lane {
     pub fn on_stored(&mut self, slot: Slot, now_ms: u64) -> Vec<Slot> {
         let before = self.durable;
         self.durable = self.durable.max(slot.seq + 1).min(self.next.seq);
-        let delay_ms = self.config.fetch_delay_ms;
-        for peer in self.peers.values_mut() {
-            if peer.connected {
-                peer.trip.on_sent(slot.seq, now_ms);
+        let uncut = &self.uncut;
+        for (address, peer) in &mut self.peers {
+            let is_sent = peer.connected && self.validators.index_of(*address).is_some();
+            if let Some(last) = self.durable.checked_sub(1).filter(|_| is_sent) {
+                peer.trip.on_sent(last, now_ms);
             }
-            if peer.acked >= before {
-                peer.wait(delay_ms, now_ms);
+            if !lacks(uncut, peer.acked, before) {
+                peer.since_ms = now_ms;
             }
         }
         self.newly_available()
@@ -65,9 +71,12 @@ impl Lane {
             return Vec::new();
         }
         let mut known = self.peer(peer, now_ms);
-        known.trip.on_ack(slot.seq, now_ms);
+        let is_timed = known.trip.on_ack(slot.seq, now_ms);
         if known.acked < slot.seq + 1 {
-            known.wait(self.config.fetch_delay_ms, now_ms);
+            let kept_ms = known.delay_ms.min(KEPT_DELAY_MAX_MS);
+            let patience_ms = self.patience_ms(&known);
+            known.since_ms = now_ms;
+            known.delay_ms = patience_ms.max(if is_timed { 0 } else { kept_ms });
         }
         // A2: what the last ack names counts, also when it names less than the one before.
         known.acked = slot.seq + 1;
@@ -100,7 +109,8 @@ impl Lane {
         let mut known = self.peer(peer, now_ms);
         known.connected = true;
         known.trip.forget_timed();
-        known.wait(self.config.fetch_delay_ms, now_ms);
+        known.since_ms = now_ms;
+        known.delay_ms = self.patience_ms(&known);
         self.put_peer(peer, known);
         if self.validators.index_of(peer).is_none() {
             return Vec::new(); // it may join later, over the same connection
@@ -130,7 +140,8 @@ impl Lane {
             }
             resends.push((address, self.missing(&peer)));
             peer.since_ms = now_ms;
-            peer.delay_ms = (peer.delay_ms * 2).min(RESEND_DELAY_MAX_MS);
+            peer.trip.on_sent_again();
+            peer.delay_ms = (peer.delay_ms * 2).min(self.patience_ms_max());
             self.put_peer(address, peer);
         }
         resends
@@ -179,9 +190,20 @@ impl Lane {
     }
 
     fn deadline_ms(&self, address: Address, peer: &Peer) -> Option<u64> {
-        let lacks = peer.connected && peer.acked < self.durable && !self.uncut.is_empty();
+        let lacks = lacks(&self.uncut, peer.acked, self.durable);
         let is_validator = self.validators.index_of(address).is_some();
-        (lacks && is_validator).then_some(peer.since_ms.saturating_add(peer.delay_ms))
+        (peer.connected && lacks && is_validator)
+            .then_some(peer.since_ms.saturating_add(peer.delay_ms))
+    }
+
+    /// How long a peer's ack may stand still: longer where it usually takes longer.
+    fn patience_ms(&self, peer: &Peer) -> u64 {
+        let late_ms = peer.trip.late_ms(self.config.fetch_delay_ms);
+        late_ms.min(self.patience_ms_max())
+    }
+
+    fn patience_ms_max(&self) -> u64 {
+        RESEND_DELAY_MAX_MS.max(self.config.fetch_delay_ms)
     }
 
     fn peer(&self, address: Address, now_ms: u64) -> Peer {
@@ -208,10 +230,13 @@ impl Peer {
         self.trip.forget_timed();
     }
 
-    /// Its ack stands still from now on, and may for a time: longer where acks take longer.
-    fn wait(&mut self, delay_ms_min: u64, now_ms: u64) {
-        self.since_ms = now_ms;
-        let late_ms = self.trip.late_ms().min(RESEND_DELAY_MAX_MS);
-        self.delay_ms = delay_ms_min.max(late_ms);
+    /// Parcels up to a number are cut: nobody acks them any more.
+    pub(super) fn on_cut(&mut self, seq: u64) {
+        self.trip.on_cut(seq);
     }
+}
+
+/// Whether a peer that acked the parcels below a number needs one below another.
+fn lacks(uncut: &Uncut, acked: u64, until: u64) -> bool {
+    acked < until && uncut.range(acked..until).next().is_some()
 }

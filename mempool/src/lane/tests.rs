@@ -255,7 +255,11 @@ fn peer_is_sent_again_what_follows_its_last_ack_when_that_stands_still() {
     assert_eq!(lane.resends(450).len(), 1);
     assert_eq!(lane.resend_deadline_ms(), Some(850));
     ack(&mut lane, 2, &parcels[8], 500);
-    assert_eq!(lane.resend_deadline_ms(), Some(600));
+    assert_eq!(
+        lane.resend_deadline_ms(),
+        Some(900),
+        "it is not known how long an ack takes"
+    );
     // The last ack counts, also when the peer lost something.
     ack(&mut lane, 2, &parcels[2], 600);
     assert_eq!(seqs(&lane.on_connected(address(2), 610))[0], 3);
@@ -333,35 +337,108 @@ fn log_that_would_sign_a_slot_twice_is_refused() {
     assert_eq!(restore(Some(&ended), log).unwrap_err(), behind);
 }
 
+/// A parcel is sealed and acked by a peer so much later; how often it was sent again until then.
+fn send_and_ack(lane: &mut Lane, sent_ms: u64, took_ms: u64) -> usize {
+    let parcel = seal(lane, vec![item(10)], sent_ms);
+    let mut again = 0;
+    while let Some(deadline_ms) = lane.resend_deadline_ms()
+        && deadline_ms < sent_ms + took_ms
+    {
+        again += lane.resends(deadline_ms).len();
+    }
+    ack(lane, 2, &parcel, sent_ms + took_ms);
+    lane.on_decided(Some(&cut_at(&parcel)), validators(4));
+    again
+}
+
 // A2
 #[test]
 fn peer_that_is_far_is_sent_again_later_than_its_acks_usually_take() {
     let mut lane = lane_of(4);
     lane.on_connected(address(2), 0);
-    for turn in 0..20 {
-        let sent_ms = 1_000 * turn;
-        let parcel = seal(&mut lane, vec![item(10)], sent_ms);
-        if turn == 0 {
-            assert_eq!(
-                lane.resend_deadline_ms(),
-                Some(100),
-                "nothing is known of it"
-            );
+    let again = (0..20).map(|turn| send_and_ack(&mut lane, 1_000 * turn, 240));
+    let again: Vec<usize> = again.collect();
+    assert_eq!(again[..2], [1, 1], "nothing is known of it");
+    assert!(again[2..].iter().all(|times| *times == 0), "{again:?}");
+
+    let lost = seal(&mut lane, vec![item(10)], 50_000);
+    assert_eq!(lane.resend_deadline_ms(), Some(50_000 + 240 + 100));
+    assert_eq!(lane.resends(50_340).len(), 1);
+    assert_eq!(lane.resend_deadline_ms(), Some(50_340 + 2 * 340));
+    ack(&mut lane, 2, &lost, 50_580);
+    assert_eq!(send_and_ack(&mut lane, 51_000, 240), 0);
+    seal(&mut lane, vec![item(10)], 52_000);
+    assert_eq!(lane.resend_deadline_ms(), Some(52_000 + 340), "as before");
+}
+
+// A2
+#[test]
+fn peer_that_was_silent_for_long_is_not_waited_for_any_longer_afterwards() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(2), 0);
+    (0..20).for_each(|turn| _ = send_and_ack(&mut lane, 1_000 * turn, 1));
+    assert!(send_and_ack(&mut lane, 50_000, 6_000) > 4);
+    assert_eq!(send_and_ack(&mut lane, 60_000, 1), 0);
+    seal(&mut lane, vec![item(10)], 61_000);
+    assert_eq!(lane.resend_deadline_ms(), Some(61_000 + 1 + 100));
+}
+
+// A2
+#[test]
+fn bursts_to_a_peer_that_is_far_are_soon_sent_once() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(2), 0);
+    let mut again = Vec::new();
+    for burst in 0..6 {
+        let begin_ms = 10_000 * burst;
+        let sent = (0..4).map(|turn| (turn, seal(&mut lane, vec![item(10)], begin_ms + 20 * turn)));
+        let sent: Vec<_> = sent.collect();
+        let mut count = 0;
+        for (turn, parcel) in sent {
+            let acked_ms = begin_ms + 20 * turn + 240;
+            while let Some(deadline_ms) = lane.resend_deadline_ms()
+                && deadline_ms < acked_ms
+            {
+                count += lane.resends(deadline_ms).len();
+            }
+            ack(&mut lane, 2, &parcel, acked_ms);
         }
-        ack(&mut lane, 2, &parcel, sent_ms + 240);
+        again.push(count);
     }
-    seal(&mut lane, vec![item(10)], 50_000);
-    let deadline_ms = lane.resend_deadline_ms().unwrap();
-    assert!((50_240..50_260).contains(&deadline_ms), "{deadline_ms}");
-    assert!(lane.resends(50_239).is_empty());
-    assert_eq!(lane.resends(50_260).len(), 1);
+    assert!(again[0] > 0, "nothing is known of it");
+    assert_eq!(again[3..], [0; 3], "{again:?}");
+}
+
+// A2
+#[test]
+fn peer_that_acks_no_more_what_is_cut_lacks_only_what_is_not() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(2), 0);
+    let cut = seal(&mut lane, vec![item(10)], 0);
+    lane.on_decided(Some(&cut_at(&cut)), validators(4));
+    assert_eq!(lane.resend_deadline_ms(), None);
+    seal(&mut lane, vec![item(10)], 60_000);
+    assert_eq!(lane.resend_deadline_ms(), Some(60_100), "not at once");
+}
+
+// A2
+#[test]
+fn time_before_a_peer_was_a_validator_is_no_time_that_an_ack_takes() {
+    let mut lane = lane_of(4);
+    lane.on_connected(address(5), 0);
+    seal(&mut lane, vec![item(10)], 0);
+    lane.on_decided(None, validators(5));
+    let last = seal(&mut lane, vec![item(10)], 600_000);
+    ack(&mut lane, 5, &last, 600_010);
+    seal(&mut lane, vec![item(10)], 600_020);
+    assert_eq!(lane.resend_deadline_ms(), Some(600_020 + 10 + 100));
 }
 
 proptest! {
     /// Whatever acks and blocks come, the lane keeps within its bounds, and each parcel is announced
     /// as available once and in order, unless a block took it first.
     #[test]
-    fn lane_keeps_its_bounds(steps in proptest::collection::vec((0_u8..8, 0_u64..40, 1_u64..900), 1..200)) {
+    fn lane_keeps_its_bounds(steps in proptest::collection::vec((0_u8..11, 0_u64..40, 1_u64..900), 1..200)) {
         let config = LaneConfig { outstanding_weight_max: 20_000, ..config() };
         let mut lane = Lane::restore(config, validators(4), None, []).unwrap();
         let mut sealed: Vec<Arc<Verified<Parcel>>> = Vec::new();
@@ -388,8 +465,25 @@ proptest! {
                     }
                     vec![]
                 }
+                (8, _) => {
+                    lane.on_connected(address(2), now_ms);
+                    vec![]
+                }
+                (9, _) => {
+                    lane.on_disconnected(address(2));
+                    vec![]
+                }
+                (10, _) => {
+                    now_ms += bytes;
+                    for (_, parcels) in lane.resends(now_ms) {
+                        prop_assert!((1..=RESEND_PARCELS_MAX).contains(&parcels.len()));
+                    }
+                    vec![]
+                }
                 _ => vec![],
             };
+            let deadline_ms = lane.resend_deadline_ms().unwrap_or(now_ms);
+            prop_assert!(deadline_ms <= now_ms + RESEND_DELAY_MAX_MS);
             for slot in available {
                 prop_assert_eq!(slot.seq, announced);
                 announced += 1;

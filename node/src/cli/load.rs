@@ -39,10 +39,11 @@ pub(super) struct LoadArguments {
     amount: Amount,
 }
 
-/// Load that is measured.
+/// Load that is measured: Ethereum transactions, which opaque rollups take as the bytes that they are.
 #[derive(Debug, Subcommand)]
 enum Measured {
-    /// Send at a steady rate, and tell how long everything takes. Fails when the network does not keep up
+    /// Send to all rollups that take bundles, at a steady rate, and tell how long everything takes. Fails
+    /// when the network does not keep up
     Steady(steady::SteadyArguments),
     /// Find the highest rate with which the network keeps up: nothing is refused, unanswered or lost, and it
     /// takes no longer at the end than before. Fails when it keeps up with nothing
@@ -103,7 +104,7 @@ pub(super) fn run(arguments: &LoadArguments, format: Format) -> Result<ExitCode>
         None => {}
     }
     let sent = run_async(async {
-        let targets = targets(&arguments.nodes, &[RollupFormat::Evm]).await?;
+        let targets = targets(&arguments.nodes, Some(RollupFormat::Evm)).await?;
         send(&targets, &arguments.amount, arguments.promises.as_deref()).await
     })?;
     Ok(tell(&sent, format))
@@ -198,11 +199,8 @@ fn append(path: &Path) -> Result<File> {
     file.wrap_err_with(|| format!("opening {}", path.display()))
 }
 
-/// Formats of rollups to which measured load goes: where bytes are just bytes, it sends the same.
-const ANY_FORMAT: [RollupFormat; 2] = [RollupFormat::Evm, RollupFormat::Opaque];
-
-/// Where is sent: the nodes' own ports, and the rollups of these formats that take bundles.
-async fn targets(nodes: &Nodes, formats: &[RollupFormat]) -> Result<Targets> {
+/// Where is sent: the nodes' own ports, and the rollups that take bundles, of one format or any.
+async fn targets(nodes: &Nodes, format: Option<RollupFormat>) -> Result<Targets> {
     let mut grpc = nodes.grpc.clone();
     let mut chain_ids = Vec::new();
     for url in &nodes.rpc {
@@ -212,8 +210,10 @@ async fn targets(nodes: &Nodes, formats: &[RollupFormat]) -> Result<Targets> {
             grpc.push(told.ok_or_else(|| eyre!("{url} does not say where it serves gRPC"))?);
         }
         let rollups = client.rollups().await?.into_iter();
-        let suits =
-            |it: &Rollup| formats.contains(&it.format) && it.status == Status::Active && it.bundles;
+        let suits = |it: &Rollup| {
+            let fits = format.is_none_or(|format| it.format == format);
+            fits && it.status == Status::Active && it.bundles
+        };
         chain_ids = rollups.filter(suits).map(|it| it.chain_id.0).collect();
     }
     if grpc.len() != nodes.rpc.len() {
@@ -224,11 +224,8 @@ async fn targets(nodes: &Nodes, formats: &[RollupFormat]) -> Result<Targets> {
         );
     }
     if chain_ids.is_empty() {
-        let formats: Vec<&str> = formats.iter().map(|it| it.text()).collect();
-        bail!(
-            "no rollup of this network is active, takes bundles and has format {}",
-            formats.join(" or ")
-        );
+        let what = format.map_or("transactions", |_| "Ethereum transactions");
+        bail!("no rollup of this network is active and takes {what} in bundles");
     }
     Ok(Targets {
         grpc,

@@ -51,7 +51,8 @@ pub(super) fn run(command: &NetworkCommand, format: Format) -> Result<ExitCode> 
     })
 }
 
-fn changed(parameters: &Parameters, values: &[String]) -> Result<Parameters> {
+/// Parameters with some changed, each as NAME=VALUE.
+pub(super) fn changed(parameters: &Parameters, values: &[String]) -> Result<Parameters> {
     let mut fields = json!(parameters);
     for value in values {
         let (name, number) = value

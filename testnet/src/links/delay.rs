@@ -21,10 +21,15 @@ use crate::process::{Error, Stopwatch, pause};
 /// The word with which an executable is run again to hold packets back; what [`hold_back`] takes follows.
 pub const DELAY: &str = "delay";
 
-/// Most packets that are held at a time; what comes beyond that is lost, as on a link that is full.
-const PACKETS_MAX: u32 = 65_536;
+/// Most packets of up to 64 KiB that are held of each other at a time, above any window of TCP; what comes
+/// beyond that is lost, as on a link that is full.
+const PACKETS_MAX: u32 = 8_192;
 
-/// Before the nodes, which may keep every core busy: a link does not wait for them.
+/// Most packets that are taken before those that are due go.
+const TAKEN_AT_ONCE: usize = 256;
+
+/// Before the nodes, which may keep every core busy: a link does not wait for them. Where that is not
+/// allowed, `nice` says so and goes on.
 const NICE: &str = "-10";
 
 /// Between two looks, far below any delay.
@@ -106,26 +111,35 @@ pub fn hold_back(delays: &str) -> io::Result<()> {
     writeln!(stdout, "ready")?;
     stdout.flush()?;
     loop {
-        match kernel.recv() {
-            Ok(packet) => {
-                if let Some(held) = queues.get_mut(&packet.get_queue_num()) {
-                    held.packets.push_back((Stopwatch::start(), packet));
-                }
-                continue;
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            // More came than it could be told of; that is lost, as on a link that is full.
-            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => continue,
-            Err(error) => return Err(error),
-        }
+        let is_idle = take(&mut kernel, &mut queues)?;
         for held in queues.values_mut() {
             while let Some(mut packet) = held.next_due() {
                 packet.set_verdict(Verdict::Accept);
                 kernel.verdict(packet)?;
             }
         }
-        pause(LOOK_INTERVAL);
+        if is_idle {
+            pause(LOOK_INTERVAL);
+        }
     }
+}
+
+/// Takes what has come; true when that is all.
+fn take(kernel: &mut Queue, queues: &mut BTreeMap<u16, Held>) -> io::Result<bool> {
+    for _ in 0..TAKEN_AT_ONCE {
+        match kernel.recv() {
+            Ok(packet) => {
+                if let Some(held) = queues.get_mut(&packet.get_queue_num()) {
+                    held.packets.push_back((Stopwatch::start(), packet));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
+            // More came than it could be told of; that is lost, as on a link that is full.
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// As [`hold_back`] reads it.

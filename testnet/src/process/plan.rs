@@ -16,6 +16,8 @@ pub struct NetworkPlan {
     pub verification: Verification,
     /// Shortest time between two blocks, in milliseconds; the usual one without.
     pub block_time_ms: Option<u64>,
+    /// Largest block, as a weight; the usual one without.
+    pub block_weight: Option<u64>,
 }
 
 /// Where a node runs when nodes do not share this machine's loopback: a network namespace, which is
@@ -35,6 +37,7 @@ impl Default for NetworkPlan {
             rollups: None,
             verification: Verification::default(),
             block_time_ms: None,
+            block_weight: None,
         }
     }
 }
@@ -56,6 +59,9 @@ impl NetworkPlan {
         }
         if let Some(block_time_ms) = self.block_time_ms {
             option("--block-time-ms", block_time_ms.to_string());
+        }
+        if let Some(block_weight) = self.block_weight {
+            option("--parameter", format!("block_weight={block_weight}"));
         }
         for host in hosts {
             option("--host", host.address.to_string());

@@ -10,6 +10,7 @@ use cloverleaf_testnet::load::{Answer, Grpc, Signed, Wallet};
 use cloverleaf_testnet::process::{Binary, Network, NetworkPlan};
 use cloverleaf_types::rollup::{Format, Policy, Verification};
 use cloverleaf_types::{ChainId, Genesis, Rollup};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::scene::{Dir, Turn, now_ms};
@@ -68,6 +69,18 @@ fn rollups_of_every_mode_are_ordered_side_by_side_and_in_one_bundle() {
             );
         }
     });
+    // Measured load goes to all of them.
+    let words = ["--json", "load", "steady", "--rate", "30", "--seconds", "2"];
+    let url = network.http_url(0);
+    let said = binary
+        .run(words.into_iter().chain(["--rpc", &url]))
+        .unwrap();
+    let value: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
+    assert_eq!(value["outcome"]["committed"], 60, "{value}");
+    assert_eq!(
+        value["outcome"]["rollups"].as_array().map(Vec::len),
+        Some(3)
+    );
     network.check().unwrap();
 }
 

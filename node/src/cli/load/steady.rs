@@ -7,7 +7,7 @@ use cloverleaf_testnet::load::steady::{self, Offer, Outcome, Times, Trial};
 use eyre::Result;
 use serde_json::json;
 
-use super::{ANY_FORMAT, Nodes, run_async, targets};
+use super::{Nodes, run_async, targets};
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
 use crate::terminal::{self, Format};
@@ -72,7 +72,7 @@ impl Kind {
 pub(super) fn run(arguments: &SteadyArguments, format: Format) -> Result<ExitCode> {
     let offer = arguments.kind.offer(arguments.rate, arguments.seconds);
     let outcome = run_async(async {
-        let targets = targets(&arguments.nodes, &ANY_FORMAT).await?;
+        let targets = targets(&arguments.nodes, None).await?;
         let count = u64::from(offer.rate) * u64::from(offer.seconds);
         terminal::note(format_args!("signing {count} transactions"));
         Ok(steady::run(&offer, &targets).await?)
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &SteadyArguments, format: Format) -> Result<ExitCod
 pub(super) fn limit(arguments: &LimitArguments, format: Format) -> Result<ExitCode> {
     let first = arguments.kind.offer(arguments.from, arguments.seconds);
     let best = run_async(async {
-        let targets = targets(&arguments.nodes, &ANY_FORMAT).await?;
+        let targets = targets(&arguments.nodes, None).await?;
         Ok(steady::highest(&first, &targets, tell).await?)
     })?;
     let rate = best.as_ref().map(|outcome| outcome.offer.rate);

@@ -9,6 +9,7 @@ use cloverleaf_types::rollup::Verification;
 use eyre::Result;
 use serde::Serialize;
 
+use crate::cli::network::changed;
 use crate::cli::registry::choice;
 use crate::clock::now_ms;
 use crate::exit::ExitCode;
@@ -36,6 +37,9 @@ pub(in crate::cli) struct InitArguments {
     /// Shortest time between two blocks, in milliseconds; 0: as fast as the quorum.
     #[arg(long, default_value_t = Parameters::default().block_time_ms)]
     block_time_ms: u64,
+    /// A parameter of the network and its value, as block_weight=8388608; once for each.
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
     /// A validator's address, once for each in their order: all then have the same ports. Without it
     /// all are on this machine's loopback.
     #[arg(long = "host", value_name = "ADDRESS")]
@@ -50,16 +54,19 @@ struct Made {
 
 pub(super) fn run(arguments: &InitArguments, format: Format) -> Result<ExitCode> {
     let ports = Ports::new(arguments.port_base)?;
+    let parameters = Parameters {
+        block_time_ms: arguments.block_time_ms,
+        ..Default::default()
+    };
+    let parameters = changed(&parameters, &arguments.parameters)?;
+    parameters.check()?;
     let plan = NetworkPlan {
         name: "testnet".to_owned(),
         validators: arguments.validators,
         rollups: arguments.rollups,
         verification: arguments.verification,
         places: places(ports, &arguments.hosts),
-        parameters: Parameters {
-            block_time_ms: arguments.block_time_ms,
-            ..Default::default()
-        },
+        parameters,
         time_ms: now_ms(),
     };
     let network = create_network(&arguments.out, &plan)?;
