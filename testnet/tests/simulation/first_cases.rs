@@ -152,7 +152,8 @@ fn value_that_two_nodes_see_decided_in_two_rounds_is_one_block() {
         .network
         .run_until(SOON_MS, |it| it.height_of(early) >= height)
         .unwrap();
-    lacking.network.run_for(100).unwrap();
+    // Until round 0 is over for the others too: who gets the parcels in it could still make it decide.
+    lacking.network.run_for(1_000).unwrap();
     let have = |it: &Simulation| {
         others
             .iter()
