@@ -33,7 +33,7 @@ pub(crate) const DATA_BYTES: usize = 80;
 const RUN: Duration = Duration::from_secs(15);
 
 /// How long blocks take to come as they go on to come; what is in them is not counted.
-const WARM_UP: Duration = Duration::from_secs(5);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(5);
 
 /// Transactions that each stream has: more than it can send in that time.
 const SIGNED_EACH: usize = 50_000;

@@ -3,7 +3,7 @@
 use super::recovery::{BLOCKS, DEATHS, Recovery};
 use super::schedule::BUNDLES_PER_S;
 use super::{LOADS, Served};
-use crate::capacity::{Capacity, ROLLUPS, STREAMS};
+use crate::capacity::{Capacity, ROLLUPS, STREAMS, WARM_UP};
 use crate::heights::count;
 use crate::latency::{Latencies, told};
 use crate::readme;
@@ -106,7 +106,7 @@ fn taken_in(capacity: &Capacity) -> Vec<Vec<String>> {
         ["figure", "value"].map(str::to_owned),
         ["taken in, a second".to_owned(), per_s(capacity.accepted)],
         [
-            "committed a second, but for the first 5".to_owned(),
+            format!("committed a second, after {} s", WARM_UP.as_secs()),
             format!("{:.0}", capacity.committed_rate),
         ],
         [

@@ -37,7 +37,7 @@ pub(in crate::cli) struct InitArguments {
     /// Shortest time between two blocks, in milliseconds; 0: as fast as the quorum.
     #[arg(long, default_value_t = Parameters::default().block_time_ms)]
     block_time_ms: u64,
-    /// A parameter of the network and its value, as block_weight=8388608; once for each.
+    /// A parameter of the network and its value, as block_weight=8388608; once for each. It wins over `--block-time-ms`.
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
     /// A validator's address, once for each in their order: all then have the same ports. Without it
