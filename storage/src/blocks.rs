@@ -124,17 +124,23 @@ impl Store {
 
     /// The bytes of a block's batches, by rising chain id; their bodies are not hashed here.
     fn batches_of(&self, decision: &Decision) -> Result<Vec<Bytes>, StoreError> {
-        let (database, height) = (self.database(), decision.header.height);
-        let prefix = keys::height(height);
-        let mut batches = Vec::new();
-        for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
+        let listed = self.listed(decision.header.height)?.into_iter();
+        let batches = listed.map(|(chain_id, seq)| self.batch_of(decision, chain_id, seq));
+        batches.collect()
+    }
+
+    /// Which batches a block has, by rising chain id.
+    pub(crate) fn listed(&self, height: Height) -> Result<Vec<(ChainId, u64)>, StoreError> {
+        let (database, prefix) = (self.database(), keys::height(height));
+        let entries = database.with_prefix(Column::Heights, &prefix, Direction::Forward);
+        let listed = entries.map(|entry| {
             let (key, seq) = entry?;
             let listed = keys::second_number(&key).zip(keys::number(&seq));
             let damaged = || database.damaged(Column::Heights, &key, "names no batch");
             let (chain_id, seq) = listed.ok_or_else(damaged)?;
-            batches.push(self.batch_of(decision, ChainId(chain_id), seq)?);
-        }
-        Ok(batches)
+            Ok((ChainId(chain_id), seq))
+        });
+        listed.collect()
     }
 }
 

@@ -10,8 +10,9 @@ use crate::column::Column;
 use crate::database::Writes;
 use crate::decision::Decision;
 use crate::error::StoreError;
+use crate::index::BlockPlaces;
 use crate::keys;
-use crate::places::{BundlePlace, TransactionPlace};
+use crate::places::BundlePlace;
 use crate::store::{Store, meta};
 
 /// A decided block, and what was computed with it.
@@ -28,7 +29,7 @@ pub struct Commit<'a> {
 }
 
 impl Store {
-    /// Makes a block, its indexes and the state after it durable (D1), batches included (D5): one write, one sync. Blocks
+    /// Makes a block and the state after it durable (D1), batches included (D5): one write, one sync. Blocks
     /// the thread for as long as the disk takes.
     ///
     /// # Errors
@@ -36,6 +37,19 @@ impl Store {
     /// failed: whether the block is durable is known only after opening again, and the process must
     /// end.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        self.commit_then(commit, || {})
+    }
+
+    /// The same; `durable` is called as soon as the block is, while the places of its transactions are still to
+    /// be written into their index. They are found already. It must neither write to the store nor panic.
+    ///
+    /// # Errors
+    /// The same; and if `durable` was called, the block is durable all the same.
+    pub fn commit_then(
+        &self,
+        commit: &Commit<'_>,
+        durable: impl FnOnce(),
+    ) -> Result<(), StoreError> {
         let mut writer = self.writer();
         if writer.stopped {
             let path = self.database().path().to_path_buf();
@@ -45,13 +59,18 @@ impl Store {
         let hash = decision.header.hash();
         self.check_follows(&decision)?;
         commit.check(self, &decision)?;
-        let writes = self.writes(commit, &decision, hash);
-        if let Err(error) = self.database().write_synced(writes) {
-            writer.stopped = true;
-            return Err(error);
-        }
-        self.set_tip((commit.block.height(), hash));
-        Ok(())
+        let (writes, places) = (
+            self.writes(commit, &decision, hash),
+            BlockPlaces::of(commit),
+        );
+        let written = self.database().write_synced(writes).and_then(|()| {
+            let places = self.show_places(places);
+            self.set_tip((commit.block.height(), hash));
+            durable();
+            self.index_shown(&places)
+        });
+        writer.stopped = written.is_err();
+        written
     }
 
     fn check_follows(&self, decision: &Decision) -> Result<(), StoreError> {
@@ -78,9 +97,8 @@ impl Store {
         let mut writes = self.database().writes();
         let record = alloy_rlp::encode(decision);
         writes.put(Column::Blocks, &keys::height(height), &record);
-        for (batch, (ids, branch)) in commit.batches() {
+        for (batch, (_, branch)) in commit.batches() {
             put_batch(&mut writes, batch, branch);
-            put_transactions(&mut writes, batch, ids);
         }
         for manifest in &decision.manifests {
             let index = manifest.index;
@@ -168,21 +186,4 @@ fn put_batch(writes: &mut Writes<'_>, batch: &Batch, branch: &Branch) {
     writes.put(Column::Branches, &key, &alloy_rlp::encode(&anchor));
     let key = keys::height_rollup(header.height, header.chain_id);
     writes.put(Column::Heights, &key, &header.seq.to_be_bytes());
-}
-
-fn put_transactions(writes: &mut Writes<'_>, batch: &Batch, ids: &[TransactionId]) {
-    let header = batch.header();
-    // RocksDB keeps them sorted, and finds a place soonest beside the last one.
-    let mut sorted: Vec<(u32, &TransactionId)> = (0..).zip(ids).collect();
-    sorted.sort_unstable_by_key(|(_, id)| **id);
-    for (index, id) in sorted {
-        let place = TransactionPlace {
-            height: header.height,
-            seq: header.seq,
-            index,
-        };
-        let key = keys::transaction(header.chain_id, *id);
-        let place = keys::transaction_place(&place);
-        writes.put(Column::Transactions, &key, &place);
-    }
 }

@@ -19,8 +19,8 @@ use crate::log_file::{self, CURRENT};
 use crate::memory::Memory;
 
 /// Settings without a setter: RocksDB does not resume by itself after a failed write in the
-/// background.
-const NO_RESUME: &str = "max_bgerror_resume_count=0";
+/// background, and a process that ends does not wait for what the next start can make again.
+const NO_DELAY: &str = "max_bgerror_resume_count=0;avoid_flush_during_shutdown=true";
 
 /// RocksDB's properties of a column: bytes of its tables, of large values, and of what is in memory.
 const TABLE_BYTES: &str = "rocksdb.live-sst-files-size";
@@ -171,20 +171,28 @@ impl Database {
 
     /// Writes everything or nothing, and returns when it is durable.
     pub(crate) fn write_synced(&self, writes: Writes<'_>) -> Result<(), StoreError> {
-        self.write_with(writes, true)
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.write_with(writes, &options)
     }
 
     /// Writes everything or nothing. It is durable with the next write that is synced. Not in a store that is
     /// in use: there only the last record may not be synced (see [`log_file`]).
     pub(crate) fn write(&self, writes: Writes<'_>) -> Result<(), StoreError> {
-        self.write_with(writes, false)
+        self.write_with(writes, &WriteOptions::default())
     }
 
-    fn write_with(&self, writes: Writes<'_>, is_synced: bool) -> Result<(), StoreError> {
+    /// Writes everything or nothing, into memory alone: it is durable when it has come into a table, by
+    /// [`Database::flush`] or in its time.
+    pub(crate) fn write_unlogged(&self, writes: Writes<'_>) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
-        options.set_sync(is_synced);
+        options.disable_wal(true);
+        self.write_with(writes, &options)
+    }
+
+    fn write_with(&self, writes: Writes<'_>, options: &WriteOptions) -> Result<(), StoreError> {
         let path = || self.path.clone();
-        let written = self.db.write_opt(writes.batch, &options);
+        let written = self.db.write_opt(writes.batch, options);
         written.map_err(|source| StoreError::Write {
             path: path(),
             source,
@@ -212,19 +220,24 @@ impl Database {
 
     /// Rewrites a column without what was removed from it.
     pub(crate) fn compact(&self, column: Column) -> Result<(), StoreError> {
-        let (path, family) = (self.path.clone(), self.family(column));
-        let flushed = self.db.flush_cf(family);
-        flushed.map_err(|source| StoreError::Write { path, source })?;
+        self.flush(column)?;
         self.db
-            .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+            .compact_range_cf(self.family(column), None::<&[u8]>, None::<&[u8]>);
         Ok(())
     }
 
-    /// Moves what is in memory into tables.
+    /// Moves what a column has in memory into tables, and returns when they are durable.
+    pub(crate) fn flush(&self, column: Column) -> Result<(), StoreError> {
+        let (path, flushed) = (self.path.clone(), self.db.flush_cf(self.family(column)));
+        flushed.map_err(|source| StoreError::Write { path, source })
+    }
+
+    /// Moves everything that is in memory into tables.
     #[cfg(test)]
-    pub(crate) fn flush(&self) -> Result<(), rocksdb::Error> {
-        let mut columns = Column::ALL.iter();
-        columns.try_for_each(|column| self.db.flush_cf(self.family(*column)))
+    pub(crate) fn flush_all(&self) -> Result<(), StoreError> {
+        Column::ALL
+            .into_iter()
+            .try_for_each(|column| self.flush(column))
     }
 
     /// Waits until nothing runs in the background.
@@ -314,10 +327,10 @@ fn columns(memory: Memory) -> Result<Vec<ColumnFamilyDescriptor>, rocksdb::Error
 
 /// Left as RocksDB has them: checksums are verified on each read; sizes of tables are compared with the
 /// manifest when opening, and their ids and counts of entries whenever they are used; nothing is recovered
-/// by best efforts; columns are not flushed together, since no write goes past the log. Closed logs are
-/// in the manifest; that the last one is not cut short, the journals' watermark says (D4).
+/// by best efforts; columns are not flushed together, since what goes past the log says itself how far it
+/// goes. Closed logs are in the manifest; that the last one is not cut short, the journals' watermark says (D4).
 fn options(memory: Memory) -> Result<Options, rocksdb::Error> {
-    let mut options = Options::default().get_options_from_string(NO_RESUME)?;
+    let mut options = Options::default().get_options_from_string(NO_DELAY)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     // What is torn was cut off before; the default would silently go back to before any damage.

@@ -25,6 +25,9 @@ pub(crate) fn transaction(chain_id: ChainId, id: TransactionId) -> [u8; 40] {
     number_hash(chain_id.0, id)
 }
 
+/// Says in its column how far the index of transactions goes: no transaction's key is so short.
+pub(crate) const INDEX_GOES_TO: &[u8] = b"goes to";
+
 /// The second number of a key that begins with another.
 pub(crate) fn second_number(key: &[u8]) -> Option<u64> {
     let (_, second) = key.split_first_chunk::<8>()?;

@@ -1,9 +1,11 @@
 //! Keep decided blocks in RocksDB.
 //!
 //! # Guarantees
-//! * When [`Store::commit`] has returned, block, indexes and state are durable together: one write
+//! * When [`Store::commit`] has returned, block, places of bundles and state are durable together: one write
 //!   batch, synced once, survives `kill -9` and power loss on a disk that keeps what it
 //!   acknowledged.
+//! * The index of transactions follows: their places are found from then on, and what a crash takes of
+//!   them is made again from the blocks.
 //! * Nothing is readable before it is durable, and height follows height without a gap, from the first
 //!   block or from the lowest that was not pruned.
 //! * What is read is what was decided: a header is hashed and compared with its certificate, a
@@ -26,6 +28,7 @@
 //! batches       chain_id ‖ seq     the batch as it is streamed, in blob files
 //! branches      chain_id ‖ seq     rlp([height, [branch step, …]])
 //! transactions  chain_id ‖ id      height ‖ seq ‖ index
+//!               name               goes to: the height up to which places are here
 //! bundles       bundle hash        height ‖ index
 //! ```
 //! A batch is stored once, under its rollup, and a block is put together from its batches. A bundle
@@ -36,7 +39,7 @@
 //! Opening replays RocksDB's own log. A record of which a power cut kept a part was never acknowledged
 //! and is cut off; damage refuses to open, by the file's name, since it was acknowledged. Whether
 //! the tip is as high as it must be, only the journals' watermark can say: the highest height that they
-//! hold a signature for (D4).
+//! hold a signature for (D4). Then the index of transactions is completed from where it says that it goes to.
 //!
 //! [`Store::check`] reads everything and holds it against everything else, without changing anything.
 //!
@@ -65,6 +68,7 @@ mod memory;
 
 mod commit;
 mod decision;
+mod index;
 mod places;
 mod recent;
 mod store;

@@ -25,6 +25,10 @@ pub const OPEN_FILES_MAX: i32 = 512;
 /// Threads that flush and compact: one per core.
 pub const BACKGROUND_JOBS: i32 = 2;
 
+/// Blocks after which a start that completes the index of transactions keeps what it has: a second of work, which
+/// one that is interrupted does not do again.
+pub const INDEX_STEP: u64 = 16_384;
+
 /// Bytes after which written tables are handed to the disk, so that no sync waits for all of them.
 pub const WRITEBACK_BYTES: u64 = 1024 * 1024;
 

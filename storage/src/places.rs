@@ -1,6 +1,7 @@
 //! Where a transaction or a bundle is.
 
 use cloverleaf_types::{B256, ChainId, Height, TransactionId};
+use rocksdb::Direction;
 
 use crate::column::Column;
 use crate::error::StoreError;
@@ -37,6 +38,9 @@ impl Store {
         chain_id: ChainId,
         id: TransactionId,
     ) -> Result<Option<TransactionPlace>, StoreError> {
+        if let Some(place) = self.latest().find(chain_id, id) {
+            return Ok(Some(place));
+        }
         let key = keys::transaction(chain_id, id);
         let read = keys::read_transaction_place;
         self.database().get_as(Column::Transactions, &key, read)
@@ -50,5 +54,24 @@ impl Store {
         let read = keys::read_bundle_place;
         self.database()
             .get_as(Column::Bundles, hash.as_slice(), read)
+    }
+
+    /// The entries of an index: their keys, and the heights that they name.
+    pub(crate) fn places(
+        &self,
+        column: Column,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Height), StoreError>> + '_ {
+        let database = self.database();
+        let entries = database.with_prefix(column, &[], Direction::Forward);
+        let named = entries.map(move |entry| {
+            let (key, value) = entry?;
+            if *key == *keys::INDEX_GOES_TO {
+                return Ok(None);
+            }
+            let height = keys::place_height(column, &value);
+            let damaged = || database.damaged(column, &key, "no value of this column");
+            Ok(Some((key.clone(), height.ok_or_else(damaged)?)))
+        });
+        named.filter_map(Result::transpose)
     }
 }

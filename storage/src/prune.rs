@@ -124,6 +124,10 @@ impl Store {
         if let (Needed::ByWindow { replay_window_ms }, true) = (needed, next < below) {
             self.check_unneeded(below, tip, replay_window_ms)?;
         }
+        let end = Height(next.0.saturating_add(blocks_max)).min(below);
+        if next < end {
+            self.table_index(end)?;
+        }
         let mut removed = 0;
         while next < below && removed < blocks_max {
             // A commit waits for some blocks, not for all.
@@ -204,25 +208,19 @@ impl Store {
     }
 
     fn remove_block(&self, height: Height, writes: &mut Writes<'_>) -> Result<(), StoreError> {
-        let database = self.database();
-        let prefix = keys::height(height);
         let mut has_control = false;
-        for entry in database.with_prefix(Column::Heights, &prefix, Direction::Forward) {
-            let (key, seq) = entry?;
-            let listed = keys::second_number(&key).zip(keys::number(&seq));
-            let damaged = || database.damaged(Column::Heights, &key, "names no batch");
-            let (chain_id, seq) = listed.ok_or_else(damaged)?;
-            writes.delete(Column::Heights, &key);
-            if ChainId(chain_id) == ChainId::CONTROL {
+        for (chain_id, seq) in self.listed(height)? {
+            writes.delete(Column::Heights, &keys::height_rollup(height, chain_id));
+            if chain_id == ChainId::CONTROL {
                 has_control = true;
                 continue;
             }
-            let batch = keys::rollup_seq(ChainId(chain_id), seq);
+            let batch = keys::rollup_seq(chain_id, seq);
             writes.delete(Column::Batches, &batch);
             writes.delete(Column::Branches, &batch);
         }
         if !has_control {
-            writes.delete(Column::Blocks, &prefix);
+            writes.delete(Column::Blocks, &keys::height(height));
         }
         Ok(())
     }

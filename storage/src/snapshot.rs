@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use cloverleaf_types::Height;
-use rocksdb::Direction;
 
 use crate::column::Column;
 use crate::error::StoreError;
-use crate::keys;
 use crate::store::Store;
 
 /// Entries that are removed in one write: some megabytes of memory.
@@ -41,11 +39,9 @@ impl Store {
     fn forget_places(&self, column: Column, first: Height) -> Result<u64, StoreError> {
         let database = self.database();
         let (mut removed, mut pending, mut writes) = (0, 0, database.writes());
-        for entry in database.with_prefix(column, &[], Direction::Forward) {
-            let (key, value) = entry?;
-            let height = keys::place_height(column, &value);
-            let damaged = || database.damaged(column, &key, "no value of this column");
-            if height.ok_or_else(damaged)? >= first {
+        for place in self.places(column) {
+            let (key, height) = place?;
+            if height >= first {
                 continue;
             }
             writes.delete(column, &key);

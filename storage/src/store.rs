@@ -10,12 +10,16 @@ use cloverleaf_types::{B256, Height, NetworkId};
 use crate::column::Column;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::index::Latest;
 use crate::keys;
 use crate::memory::Memory;
 use crate::recent::Recent;
 
 /// The version of the layout of columns, keys and values.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+
+/// The version before: the index of transactions is always whole.
+const FORMAT_BEFORE: u32 = 2;
 
 /// Keys of the column `meta`.
 pub(crate) mod meta {
@@ -42,13 +46,16 @@ struct Shared {
     /// Held during a commit.
     writer: Mutex<Writer>,
     recent: Recent,
+    latest: Latest,
 }
 
-/// What a commit must know of those before it.
+/// What whoever writes must know of the writes before.
 #[derive(Default)]
 pub(crate) struct Writer {
     /// A write failed: nothing more is written.
     pub(crate) stopped: bool,
+    /// The index of transactions is in tables up to here at least.
+    pub(crate) tabled: Height,
 }
 
 impl Store {
@@ -70,11 +77,13 @@ impl Store {
         memory: Memory,
     ) -> Result<Self, StoreError> {
         let store = Self::on(Database::open(path, memory)?, network);
-        if !store.is_owned()? {
-            store.write_owner()?;
-        }
+        let format = store.read_owner()?;
         store.read_tip()?;
         store.check_tip()?;
+        if format != Some(FORMAT) {
+            store.write_owner()?;
+        }
+        store.complete_index()?;
         Ok(store)
     }
 
@@ -89,7 +98,7 @@ impl Store {
             return Ok(None);
         }
         let store = Self::on(Database::open_to_read(path)?, network);
-        if !store.is_owned()? {
+        if store.read_owner()?.is_none() {
             return Ok(None);
         }
         store.read_tip()?;
@@ -112,6 +121,7 @@ impl Store {
             tip: RwLock::default(),
             writer: Mutex::default(),
             recent: Recent::default(),
+            latest: Latest::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -131,6 +141,11 @@ impl Store {
         *tip.expect("nothing panics while it is locked")
     }
 
+    /// The height of the latest durable block; 0 before the first.
+    pub(crate) fn tip_height(&self) -> Height {
+        self.tip().map_or(Height::GENESIS, |(height, _)| height)
+    }
+
     /// The replicated state after the tip, as the committer encoded it; nothing before the first
     /// block.
     ///
@@ -148,6 +163,10 @@ impl Store {
         &self.shared.recent
     }
 
+    pub(crate) fn latest(&self) -> &Latest {
+        &self.shared.latest
+    }
+
     pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
         let writer = self.shared.writer.lock();
         writer.expect("nothing panics while it is locked")
@@ -158,8 +177,8 @@ impl Store {
         *current.expect("nothing panics while it is locked") = Some(tip);
     }
 
-    /// False if it is new and nobody's; an error if it is another's.
-    fn is_owned(&self) -> Result<bool, StoreError> {
+    /// The format of a store of this network; nothing if it is new and nobody's, an error if it is another's.
+    fn read_owner(&self) -> Result<Option<u32>, StoreError> {
         let (database, expected) = (self.database(), self.network());
         let network = |value: &[u8]| B256::try_from(value).ok();
         let Some(found) = database.get_as(Column::Meta, meta::NETWORK, network)? else {
@@ -167,7 +186,7 @@ impl Store {
                 let why = "missing, though there are blocks";
                 return Err(database.damaged(Column::Meta, meta::NETWORK, why));
             }
-            return Ok(false);
+            return Ok(None);
         };
         let path = database.path().to_path_buf();
         if found != expected {
@@ -181,7 +200,7 @@ impl Store {
         let found = database.get_as(Column::Meta, meta::FORMAT, format)?;
         let missing = || database.damaged(Column::Meta, meta::FORMAT, "missing");
         match found.ok_or_else(missing)? {
-            FORMAT => Ok(true),
+            found @ (FORMAT | FORMAT_BEFORE) => Ok(Some(found)),
             found => Err(StoreError::OtherFormat {
                 path,
                 found,
@@ -191,7 +210,9 @@ impl Store {
     }
 
     fn write_owner(&self) -> Result<(), StoreError> {
+        let goes_to = keys::height(self.index_goes_to()?);
         let mut writes = self.database().writes();
+        writes.put(Column::Transactions, keys::INDEX_GOES_TO, &goes_to);
         writes.put(Column::Meta, meta::NETWORK, self.network().as_slice());
         writes.put(Column::Meta, meta::FORMAT, &FORMAT.to_be_bytes());
         self.database().write_synced(writes)

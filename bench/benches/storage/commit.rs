@@ -1,14 +1,16 @@
 //! `storage::commit`, and what one value of the same length costs (`limits::rocksdb`).
 
 use std::cell::{LazyCell, RefCell};
+use std::time::{Duration, Instant};
 
 use cloverleaf_bench::{Chain, time_each};
+use cloverleaf_replica::Commit;
 use cloverleaf_storage::Store;
 use criterion::Criterion;
 use tempfile::TempDir;
 
 use super::bare::Bare;
-use super::{BLOCK_BYTES, ROLLUPS, commit_to, directory, one_by_one, workload};
+use super::{BLOCK_BYTES, ROLLUPS, commit_then, directory, one_by_one, workload};
 
 /// A chain that goes on, and where its blocks are written.
 struct Written<T> {
@@ -65,9 +67,9 @@ fn bare(criterion: &mut Criterion, bytes: usize) {
     group.finish();
 }
 
-/// The same with everything that the store keeps of it.
+/// The same with everything that the store keeps of it: until it is durable, and from there until its
+/// transactions are in their index (`storage::index`).
 fn ours(criterion: &mut Criterion, bytes: usize, rollups: usize) {
-    let mut group = one_by_one(criterion, "storage::commit");
     let written = LazyCell::new(|| {
         let chain = Chain::new(workload(bytes, rollups));
         Written::new(chain, |dir, chain| {
@@ -75,25 +77,52 @@ fn ours(criterion: &mut Criterion, bytes: usize, rollups: usize) {
             Store::open(dir.path(), network).expect("the directory is ours")
         })
     });
-    group.bench_function(format!("bytes={bytes} rollups={rollups}"), |bencher| {
-        let Written { chain, to, .. } = &*written;
-        bencher.iter_custom(|iterations| {
-            time_each(
-                iterations,
-                || chain.borrow_mut().decide_next(),
-                |commit| {
-                    commit_to(to, &commit);
-                    commit
-                },
-                |commit| {
-                    let (height, hash) = (commit.block.height(), commit.block.block.hash());
-                    assert_eq!(to.tip(), Some((height, hash)));
-                    // Every part of it is hashed, and led to the header.
-                    let stored = to.block_bytes(height).expect("a disk that reads");
-                    assert!(stored == Some(commit.block.encode()), "block {height}");
-                },
-            )
+    for name in ["storage::commit", "storage::index"] {
+        let mut group = one_by_one(criterion, name);
+        group.bench_function(format!("bytes={bytes} rollups={rollups}"), |bencher| {
+            let Written { chain, to, .. } = &*written;
+            bencher.iter_custom(|iterations| {
+                let next = || chain.borrow_mut().decide_next();
+                let each = (0..iterations).map(|_| commit(to, &next()));
+                each.map(|took| match name {
+                    "storage::commit" => took.until_durable,
+                    _ => took.until_indexed,
+                })
+                .sum()
+            });
         });
-    });
-    group.finish();
+        group.finish();
+    }
+}
+
+/// What a commit took.
+#[derive(Clone, Copy)]
+struct Took {
+    /// When others hear of the block.
+    until_durable: Duration,
+    /// What is left to do then.
+    until_indexed: Duration,
+}
+
+/// Commits a block, and looks at what came of it outside of the time.
+fn commit(to: &Store, decided: &Commit) -> Took {
+    let start = Instant::now();
+    let mut until_durable = Duration::ZERO;
+    commit_then(to, decided, || until_durable = start.elapsed());
+    let took = Took {
+        until_durable,
+        until_indexed: start.elapsed().saturating_sub(until_durable),
+    };
+    let (height, hash) = (decided.block.height(), decided.block.block.hash());
+    assert_eq!(to.tip(), Some((height, hash)));
+    // Every part of it is hashed, and led to the header.
+    let stored = to.block_bytes(height).expect("a disk that reads");
+    assert!(stored == Some(decided.block.encode()), "block {height}");
+    for (batch, ids) in decided.block.block.batches.iter().zip(&decided.ids) {
+        let last = ids.last().expect("no batch is empty");
+        let found = to.transaction(batch.header().chain_id, *last);
+        let place = found.expect("a disk that reads").expect("it was placed");
+        assert_eq!(place.height, height);
+    }
+    took
 }

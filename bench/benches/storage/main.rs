@@ -45,13 +45,19 @@ fn directory() -> TempDir {
 
 /// Commits as a node's committer does.
 fn commit_to(store: &Store, commit: &Commit) {
+    commit_then(store, commit, || {});
+}
+
+/// The same; `durable` is called when others would hear of the block.
+fn commit_then(store: &Store, commit: &Commit, durable: impl FnOnce()) {
     let commit = cloverleaf_storage::Commit {
         block: &commit.block,
         ids: &commit.ids,
         branches: &commit.branches,
         state: &commit.state,
     };
-    store.commit(&commit).expect("the block is the next one");
+    let committed = store.commit_then(&commit, durable);
+    committed.expect("the block is the next one");
 }
 
 /// A group whose samples are one iteration each.

@@ -11,6 +11,8 @@ metrics!(
     StorageMetrics, "storage", {
         /// How long one block's synced write took.
         commit_seconds: Histogram;
+        /// How long the places of its transactions took after that; the next block waits for it.
+        index_seconds: Histogram;
         /// How long reading blocks for a peer took.
         read_seconds: Histogram;
         /// Bytes that are free where the node writes.

@@ -117,26 +117,39 @@ impl Worker {
             }
             self.shared.vitals.commit.end();
         }
-        Ok(())
+        let kept = self.store.table_whole_index();
+        kept.map_err(|error| (error, None))
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
         let took = Stopwatch::start();
-        self.store.commit(&cloverleaf_storage::Commit {
+        let parts = cloverleaf_storage::Commit {
             block: &commit.block,
             ids: &commit.ids,
             branches: &commit.branches,
             state: &commit.state,
-        })?;
+        };
         let metrics = &self.shared.metrics.storage;
-        metrics.commit_seconds.observe(took.seconds());
-        let height = commit.block.height();
-        self.completions.push([Input::Committed { height }]);
-        let items = StreamItem::of_block(&commit.block, &commit.branches);
-        self.shared.hub.announce(height, items);
+        let mut placing = None;
+        self.store.commit_then(&parts, || {
+            metrics.commit_seconds.observe(took.seconds());
+            self.announce(commit);
+            placing = Some(Stopwatch::start());
+        })?;
+        if let Some(placing) = placing {
+            metrics.index_seconds.observe(placing.seconds());
+        }
         if let Some(pruner) = &self.pruner {
             pruner.committed();
         }
         Ok(())
+    }
+
+    /// Tells everybody of a block that is durable.
+    fn announce(&self, commit: &Commit) {
+        let height = commit.block.height();
+        self.completions.push([Input::Committed { height }]);
+        let items = StreamItem::of_block(&commit.block, &commit.branches);
+        self.shared.hub.announce(height, items);
     }
 }

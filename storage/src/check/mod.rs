@@ -124,12 +124,12 @@ impl Store {
         };
         let missing = || self.database().damaged(Column::Blocks, &[], "no block");
         let first = self.first_height()?.ok_or_else(missing)?;
-        let report = Checked {
+        let mut report = Checked {
             first,
             last,
             ..Checked::default()
         };
-        let places = Places::new(self, first);
+        let places = Places::new(self, &mut report);
         let mut walk = Walk::new(self, genesis, recover, report).trusting(trusted);
         walk.follow_pruned_control_batches();
         let mut height = first;
@@ -142,6 +142,7 @@ impl Store {
         walk.check_tip(tip_hash);
         walk.check_window(genesis.parameters.replay_window_ms);
         let mut report = walk.report;
+        places.check_end(&mut report);
         places.check_rest(&mut report);
         Ok(Some(report))
     }

@@ -6,7 +6,6 @@ use rocksdb::Direction;
 use super::Checked;
 use crate::column::Column;
 use crate::error::StoreError;
-use crate::keys;
 use crate::places::{BundlePlace, TransactionPlace};
 use crate::store::Store;
 
@@ -15,11 +14,22 @@ pub(super) struct Places<'a> {
     store: &'a Store,
     /// What was placed before was pruned: its entries stay, and name nothing.
     first: Height,
+    /// What a crash took of the index of transactions above is made again by the next start.
+    index_goes_to: Height,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(store: &'a Store, first: Height) -> Self {
-        Self { store, first }
+    pub(super) fn new(store: &'a Store, report: &mut Checked) -> Self {
+        let (first, last) = (report.first, report.last);
+        let index_goes_to = store.index_goes_to().unwrap_or_else(|error| {
+            report.unreadable(last, error);
+            last
+        });
+        Self {
+            store,
+            first,
+            index_goes_to,
+        }
     }
 
     /// Every transaction and bundle of a block is found at its place, or at a later one.
@@ -32,6 +42,7 @@ impl<'a> Places<'a> {
                 match self.store.transaction(chain_id, id) {
                     Ok(Some(place)) if place == here => report.transactions += 1,
                     Ok(Some(place)) if height < place.height && place.height <= report.last => {}
+                    Ok(place) if self.may_lack(height, place) => {}
                     Ok(place) => {
                         let what = format!(
                             "column transactions: transaction {id} of rollup {chain_id} is in batch \
@@ -57,6 +68,22 @@ impl<'a> Places<'a> {
                 }
                 Err(error) => report.unreadable(height, error),
             }
+        }
+    }
+
+    /// True where the index has not come to a block yet: it knows nothing of a transaction, or where it was
+    /// before.
+    fn may_lack(&self, height: Height, place: Option<TransactionPlace>) -> bool {
+        height > self.index_goes_to && place.is_none_or(|place| place.height < height)
+    }
+
+    /// The index of transactions ends at a block that is there, from which a start can go on, or at the one
+    /// before the first.
+    pub(super) fn check_end(&self, report: &mut Checked) {
+        let (height, last) = (self.index_goes_to, report.last);
+        if height.next() < self.first || last < height {
+            let what = format!("column transactions: it says that it goes to block {height}");
+            report.found(last, what);
         }
     }
 
@@ -95,18 +122,15 @@ impl<'a> Places<'a> {
 
     /// The entries of a column that name a block which is kept.
     fn entries(&self, column: Column) -> Result<u64, StoreError> {
-        let database = self.store.database();
-        let mut entries = 0;
-        for entry in database.with_prefix(column, &[], Direction::Forward) {
-            let (key, value) = entry?;
-            let height = match column {
-                Column::Transactions | Column::Bundles => keys::place_height(column, &value),
-                _ => Some(self.first),
-            };
-            let damaged = || database.damaged(column, &key, "no value of this column");
-            let height = height.ok_or_else(damaged)?;
-            entries += u64::from(height >= self.first);
+        if !matches!(column, Column::Transactions | Column::Bundles) {
+            let database = self.store.database();
+            let mut all = database.with_prefix(column, &[], Direction::Forward);
+            return all.try_fold(0, |entries, entry| entry.map(|_| entries + 1));
         }
-        Ok(entries)
+        let mut places = self.store.places(column);
+        places.try_fold(0, |entries, place| {
+            let (_, height) = place?;
+            Ok(entries + u64::from(height >= self.first))
+        })
     }
 }

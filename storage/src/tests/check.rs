@@ -39,6 +39,7 @@ fn assert_found(store: &Store, real: &Real, height: u64, words: &str) {
 #[test]
 fn whole_store_is_followed_from_genesis_to_its_tip() {
     let (home, store, real) = real_store(6);
+    store.table_whole_index().unwrap();
     drop(store);
     let network = real.genesis.network();
     let store = Store::open_to_read(&home.path(), network).unwrap().unwrap();
@@ -153,7 +154,7 @@ fn state_that_is_not_the_tips_is_found_and_no_node_starts_with_it() {
 #[test]
 fn stats_tell_heights_columns_and_rollups() {
     let (_home, store, _) = real_store(5);
-    store.database().flush().unwrap();
+    store.database().flush_all().unwrap();
     let stats = store.stats().unwrap().unwrap();
     assert_eq!((stats.first, stats.last), (Height(1), Height(5)));
     assert!(

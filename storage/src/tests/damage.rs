@@ -233,7 +233,7 @@ fn store_of_another_format_is_refused() {
             refused,
             StoreError::OtherFormat {
                 found: 9,
-                expected: 2,
+                expected: 3,
                 ..
             }
         ),

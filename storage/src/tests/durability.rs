@@ -91,7 +91,7 @@ fn manifest_whose_last_sector_is_missing_is_cut_off_and_the_logs_have_what_it_sa
     let (home, store, _) = store_with(3);
     let before = home.crash_image(&store);
     let log = before.log();
-    store.database().flush().unwrap();
+    store.database().flush_all().unwrap();
     let image = home.crash_image(&store);
     let (tip, state) = (store.tip(), store.state().unwrap());
     drop(store);

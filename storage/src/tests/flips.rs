@@ -71,7 +71,7 @@ fn written() -> (Home, Questions) {
         let manifests = decided.block.block.manifests.iter();
         bundles.extend(manifests.map(|manifest| manifest.bundle_hash()));
     }
-    store.database().flush().unwrap();
+    store.database().flush_all().unwrap();
     let questions = Questions {
         transactions,
         bundles,

@@ -5,6 +5,7 @@ mod damage;
 mod durability;
 mod fixture;
 mod flips;
+mod index;
 mod lookups;
 mod model;
 mod prune;

@@ -165,7 +165,7 @@ fn large_batch_goes_through_blob_files_and_a_flush() {
         .collect();
     let decided = chain.next_with(&[(ROLLUPS[0], raws)]);
     store.commit(&decided.commit()).unwrap();
-    store.database().flush().unwrap();
+    store.database().flush_all().unwrap();
     let blobs = std::fs::read_dir(home.path()).unwrap();
     let is_blob = |path: std::path::PathBuf| path.extension().is_some_and(|it| it == "blob");
     assert!(blobs.map(|file| file.unwrap().path()).any(is_blob));
