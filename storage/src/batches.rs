@@ -150,7 +150,12 @@ impl Store {
         }
     }
 
-    fn damaged_batch(&self, chain_id: ChainId, seq: u64, why: impl Display) -> StoreError {
+    pub(crate) fn damaged_batch(
+        &self,
+        chain_id: ChainId,
+        seq: u64,
+        why: impl Display,
+    ) -> StoreError {
         let key = keys::rollup_seq(chain_id, seq);
         let why = format!("batch {seq} of rollup {chain_id}: {why}");
         self.database().damaged(Column::Batches, &key, why)

@@ -159,11 +159,7 @@ impl Store {
     fn places_of(&self, height: Height) -> Result<BlockPlaces, StoreError> {
         let mut batches = Vec::new();
         for (chain_id, seq) in self.listed(height)? {
-            let damaged = |why: &dyn Display| {
-                let key = keys::rollup_seq(chain_id, seq);
-                let why = format!("batch {seq} of rollup {chain_id}: {why}");
-                self.database().damaged(Column::Batches, &key, why)
-            };
+            let damaged = |why: &dyn Display| self.damaged_batch(chain_id, seq, why);
             let stored = self.batch(chain_id, seq)?;
             let missing = || damaged(&format_args!("missing, though block {height} names it"));
             let stored = stored.ok_or_else(missing)?;
