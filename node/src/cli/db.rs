@@ -151,7 +151,8 @@ fn report(checked: &Checked, tip_hash: B256, format: Format) -> ExitCode {
         "certificatesUnknown": checked.certificates_unknown,
         "states": checked.states, "batches": checked.batches,
         "controlBatches": checked.control_batches,
-        "transactions": checked.transactions, "bundles": checked.bundles,
+        "transactions": checked.transactions, "transactionsUnindexed": checked.unindexed,
+        "bundles": checked.bundles,
         "findings": findings, "findingsUntold": checked.findings_untold,
     });
     format.print(&value, || {
@@ -189,9 +190,13 @@ fn summary(checked: &Checked, tip_hash: B256) -> String {
         0 => String::new(),
         count => format!(" ({count} not: their validators are not known after the damage)"),
     };
+    let unindexed = match checked.unindexed {
+        0 => String::new(),
+        count => format!("; the next start makes the places of {count} more again"),
+    };
     format!(
         "{verdict}: blocks {first} to {last}, {tip_hash}\n  {} blocks hashed, {} certificates verified{unknown}\n  \
-         {states}\n  {} batches chained, {} transactions and {} bundles at their places",
+         {states}\n  {} batches chained, {} transactions and {} bundles at their places{unindexed}",
         checked.blocks,
         checked.certificates,
         checked.batches,

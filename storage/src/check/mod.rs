@@ -62,6 +62,8 @@ pub struct Checked {
     pub control_batches: u64,
     /// Transactions whose place the index knows.
     pub transactions: u64,
+    /// Transactions whose place a crash took: the next start makes it again.
+    pub unindexed: u64,
     /// Bundles whose place the index knows.
     pub bundles: u64,
     /// What is wrong, the first [`FINDINGS_MAX`].

@@ -42,7 +42,7 @@ impl<'a> Places<'a> {
                 match self.store.transaction(chain_id, id) {
                     Ok(Some(place)) if place == here => report.transactions += 1,
                     Ok(Some(place)) if height < place.height && place.height <= report.last => {}
-                    Ok(place) if self.may_lack(height, place) => {}
+                    Ok(place) if self.may_lack(height, place) => report.unindexed += 1,
                     Ok(place) => {
                         let what = format!(
                             "column transactions: transaction {id} of rollup {chain_id} is in batch \
