@@ -144,6 +144,7 @@ fn lane(state: &State, author: Address, logged: &[Arc<Prepared>], signing: &mut 
         epoch,
         outstanding_weight_max: parameters.lane_outstanding_weight,
         parcel_age_ms: parameters.parcel_age_ms,
+        block_time_ms: parameters.block_time_ms,
         fetch_delay_ms: parameters.fetch_delay_ms,
     };
     let validators = Arc::new(state.validators().clone());

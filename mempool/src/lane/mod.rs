@@ -46,6 +46,8 @@ pub struct LaneConfig {
     pub outstanding_weight_max: u64,
     /// `parcel_age_ms` of the network: longest wait for a parcel to fill.
     pub parcel_age_ms: u64,
+    /// `block_time_ms` of the network: a tenth of it is a beat.
+    pub block_time_ms: u64,
     /// `fetch_delay_ms` of the network: how much later than usual an ack may be.
     pub fetch_delay_ms: u64,
 }
@@ -66,6 +68,8 @@ pub struct Lane {
     peers: BTreeMap<Address, Peer>,
     /// Since when something waits to be sealed.
     waiting_since_ms: Option<u64>,
+    /// When the last parcel was sealed, in this life.
+    sealed_ms: Option<u64>,
     /// The height that marked this author absent (P1).
     marked: Option<Height>,
 }
@@ -161,6 +165,7 @@ impl Lane {
             available: 0,
             peers: BTreeMap::new(),
             waiting_since_ms: None,
+            sealed_ms: None,
             marked: None,
         }
     }
@@ -240,6 +245,7 @@ impl Lane {
     pub fn on_parameters(&mut self, parameters: &Parameters) {
         self.config.outstanding_weight_max = parameters.lane_outstanding_weight;
         self.config.parcel_age_ms = parameters.parcel_age_ms;
+        self.config.block_time_ms = parameters.block_time_ms;
         self.config.fetch_delay_ms = parameters.fetch_delay_ms;
     }
 

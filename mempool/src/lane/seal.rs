@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloverleaf_types::limits::{LANE_WINDOW_PARCELS, PARCEL_WEIGHT_MAX};
 use cloverleaf_types::{Height, Item, Parcel, ParcelDraft, Signer, Verified};
 
-use super::Lane;
+use super::{Lane, LaneConfig};
 
 /// A parcel that should be sealed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,21 @@ pub struct Due {
     pub weight_max: u64,
     /// It is sealed even without items: a sign of life (P1).
     pub even_empty: bool,
+}
+
+/// Beats in the time of a block: to wait for one makes the wait for a block a tenth longer.
+const BEATS_IN_BLOCK_TIME: u64 = 10;
+
+impl LaneConfig {
+    /// A2: the first beat after a moment. All authors have the same, so that what they seal is written,
+    /// sent and acknowledged together.
+    fn beat_after(&self, moment_ms: u64) -> u64 {
+        let beat_ms = self.block_time_ms / BEATS_IN_BLOCK_TIME;
+        match beat_ms.min(self.parcel_age_ms) {
+            0 => moment_ms,
+            beat_ms => moment_ms.saturating_add(1).next_multiple_of(beat_ms),
+        }
+    }
 }
 
 impl Lane {
@@ -33,8 +48,7 @@ impl Lane {
             .is_some_and(|marked| self.next.seen < marked && marked <= applied);
         let by_items = waiting_weight > 0
             && weight_max > 0
-            && (self.is_idle()
-                || waiting_weight >= PARCEL_WEIGHT_MAX
+            && (waiting_weight >= PARCEL_WEIGHT_MAX
                 || self
                     .seal_deadline_ms()
                     .is_some_and(|deadline_ms| deadline_ms <= now_ms));
@@ -52,15 +66,17 @@ impl Lane {
         self.window_used() >= LANE_WINDOW_PARCELS || self.room() < wanted
     }
 
-    /// When what waits is old enough to be sealed; nothing when time alone seals nothing.
+    /// When what waits is sealed although it fills no parcel; nothing when time alone seals nothing.
     #[must_use]
     pub fn seal_deadline_ms(&self) -> Option<u64> {
-        // The other half of the window is for full parcels and for a lane that is caught up with.
-        if self.window_used() >= LANE_WINDOW_PARCELS / 2 {
-            return None;
-        }
         let since_ms = self.waiting_since_ms?;
-        Some(since_ms.saturating_add(self.config.parcel_age_ms))
+        if self.is_idle() {
+            let beat_ms = |sealed_ms| self.config.beat_after(sealed_ms);
+            return Some(self.sealed_ms.map_or(since_ms, beat_ms));
+        }
+        // The other half of the window is for full parcels and for a lane that is caught up with.
+        (self.window_used() < LANE_WINDOW_PARCELS / 2)
+            .then_some(since_ms.saturating_add(self.config.parcel_age_ms))
     }
 
     /// Seals the next parcel: of [`Lane::next_slot`], with `seen` the height of the head. The caller
@@ -97,6 +113,7 @@ impl Lane {
         );
         self.uncut.insert(slot.seq, Arc::clone(&parcel));
         self.waiting_since_ms = None;
+        self.sealed_ms = Some(now_ms);
         parcel
     }
 

@@ -18,6 +18,7 @@ fn config() -> LaneConfig {
         epoch: Epoch(0),
         outstanding_weight_max: 8 * 1024 * 1024,
         parcel_age_ms: 20,
+        block_time_ms: 0,
         fetch_delay_ms: 100,
     }
 }
@@ -78,6 +79,54 @@ fn idle_lane_seals_at_once_and_a_busy_one_when_acked_full_or_old() {
     assert_eq!(lane.due(1, Height(0), 7), None, "two of four are no quorum");
     ack(&mut lane, 3, &first, 8);
     assert_eq!(lane.due(1, Height(0), 8), due, "the last one is acked");
+}
+
+// A2
+#[test]
+fn idle_lane_seals_on_all_authors_beats_after_its_first_parcel() {
+    let config = LaneConfig {
+        block_time_ms: 100,
+        ..config()
+    };
+    let mut lane = Lane::restore(config, validators(4), None, []).unwrap();
+    assert!(lane.due(1, Height(0), 1_003).is_some(), "none was sealed");
+    let first = seal(&mut lane, vec![item(10)], 1_003);
+    ack(&mut lane, 2, &first, 1_004);
+    ack(&mut lane, 3, &first, 1_004);
+    assert_eq!(lane.due(1, Height(0), 1_005), None, "acked within a beat");
+    assert_eq!(lane.seal_deadline_ms(), Some(1_010));
+    assert!(
+        lane.due(PARCEL_WEIGHT_MAX, Height(0), 1_005).is_some(),
+        "full"
+    );
+    assert!(lane.due(1, Height(0), 1_010).is_some(), "a tenth of 100 ms");
+    let second = seal(&mut lane, vec![item(10)], 1_010);
+    lane.on_decided(Some(&cut_at(&second)), validators(4));
+    assert_eq!(lane.due(1, Height(0), 1_019), None, "on a beat, and cut");
+    assert!(lane.due(1, Height(0), 1_020).is_some());
+    seal(&mut lane, vec![item(10)], 1_020);
+    // Later than a beat by itself: at once.
+    assert_eq!(lane.due(0, Height(0), 1_030), None);
+    assert_eq!(lane.due(1, Height(0), 1_031), None, "unacked");
+    assert!(lane.due(1, Height(0), 1_051).is_some(), "old");
+}
+
+#[test]
+fn beat_is_no_longer_than_a_parcel_may_wait_and_nothing_without_a_block_time() {
+    let beat_after = |block_time_ms, moment_ms| {
+        let config = LaneConfig {
+            block_time_ms,
+            ..config()
+        };
+        let mut lane = Lane::restore(config, validators(1), None, []).unwrap();
+        seal(&mut lane, vec![item(10)], moment_ms);
+        lane.due(1, Height(0), moment_ms);
+        lane.seal_deadline_ms()
+    };
+    assert_eq!(beat_after(60_000, 1_001), Some(1_020));
+    assert_eq!(beat_after(200, 1_020), Some(1_040));
+    assert_eq!(beat_after(9, 1_001), Some(1_001));
+    assert_eq!(beat_after(0, 1_001), Some(1_001));
 }
 
 #[test]

@@ -59,7 +59,7 @@ const LASTING: u64 = 12;
 /// How long each of those is begun again.
 const LASTING_FOR: Duration = Duration::from_secs(30);
 
-/// The networks that they come from after the first time: no other unit's.
+/// The networks that they come from after the first time, one attack after the other.
 const LASTING_NETWORKS: RangeInclusive<u8> = 201..=250;
 
 /// The node that is attacked.
@@ -286,15 +286,19 @@ fn attack_once(
 
 /// Attacks once or, where attacks are to last, again and again.
 fn attack_as_long(siege: &Siege, attack: &Attack, target: &Target) -> Result<Attacked, String> {
+    if target.seed < LASTING * all() {
+        return siege.attack((attack.run)(target.clone()));
+    }
     let (watch, mut acts, mut target) = (Stopwatch::start(), 0, target.clone());
     for network in LASTING_NETWORKS.cycle() {
-        let mut attacked = siege.attack((attack.run)(target.clone()))?;
+        let attacked = siege.attack((attack.run)(target.clone()))?;
         acts += attacked.acts;
-        if target.seed < LASTING * all() || watch.elapsed() >= LASTING_FOR {
-            return Ok(Attacked { acts, ..attacked });
-        }
-        if let Some(later) = attacked.later.take() {
+        // Its addresses are those of the next attack too.
+        if let Some(later) = attacked.later {
             siege.attack(later)?;
+        }
+        if watch.elapsed() >= LASTING_FOR {
+            return Ok(Attacked { acts, later: None });
         }
         // The places of the last one's addresses are given back in their own time.
         target.source = Source::new(network);
