@@ -23,9 +23,10 @@ const MEMORY_FILTER_RATIO: f64 = 0.02;
 /// are not in tables, so little is read twice.
 const PROTECTED: &str = "memtable_protection_bytes_per_key=8;paranoid_file_checks=true";
 
-/// The same, for the ids of a block's transactions, which come sorted, by rollup: each is looked for from where
-/// the one before it of the same rollup went, and not from the beginning.
-const SORTED_BY_ROLLUP: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.8";
+/// The same, for keys that rise by rollup or by height, as a rollup's batches do and the ids of its transactions
+/// within a block: each is looked for from where the one before it of the same rollup or height went, and not
+/// from the beginning.
+const SORTED_BY_NUMBER: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.8";
 
 /// A column: one sorted map from keys to values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +77,8 @@ impl Column {
         memory: Memory,
     ) -> Result<ColumnFamilyDescriptor, rocksdb::Error> {
         let mut options = Options::default().get_options_from_string(PROTECTED)?;
-        if self == Self::Transactions {
-            options = options.get_options_from_string(SORTED_BY_ROLLUP)?;
+        if self.is_sorted_by_number() {
+            options = options.get_options_from_string(SORTED_BY_NUMBER)?;
         }
         options.set_write_buffer_size(memory.write_buffers_bytes / WRITE_BUFFER_PARTS);
         options.set_compression_type(self.compression());
@@ -122,6 +123,14 @@ impl Column {
         matches!(
             self,
             Self::Blocks | Self::Heights | Self::Batches | Self::Branches
+        )
+    }
+
+    /// Keys begin with a number, and rise behind it.
+    fn is_sorted_by_number(self) -> bool {
+        matches!(
+            self,
+            Self::Heights | Self::Batches | Self::Branches | Self::Transactions
         )
     }
 

@@ -129,11 +129,12 @@ impl<'a> Commit<'a> {
         if !decision.is_of(store.network(), height) {
             return foreign("network, cut, certificate or manifests");
         }
+        let mut climb = decision.climb();
         for (batch, (ids, branch)) in self.batches() {
             if u32::try_from(ids.len()) != Ok(batch.header().count) {
                 return foreign("ids");
             }
-            if !decision.has_batch(batch.header(), branch) {
+            if !decision.has_batch_by(batch.header(), branch, &mut climb) {
                 return foreign("batches");
             }
         }

@@ -4,7 +4,7 @@ use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use cloverleaf_types::batch::BatchHeader;
 use cloverleaf_types::cut::cut_hash;
 use cloverleaf_types::manifest::bundles_tree;
-use cloverleaf_types::merkle::{Branch, root_of_branch};
+use cloverleaf_types::merkle::{Branch, Climb};
 use cloverleaf_types::{
     CommitCertificate, Cut, DecidedBlock, Head, Header, Height, Manifest, NetworkId,
 };
@@ -52,10 +52,25 @@ impl Decision {
             && bundles_tree(&self.manifests).root() == header.bundles_root
     }
 
+    /// Climbs branches to the header's `heads_root`, one after the other.
+    pub(crate) fn climb<'a>(&self) -> Climb<'a> {
+        Climb::to(self.header.heads_root)
+    }
+
     /// True if the branch leads from the head that the batch makes to the header's `heads_root`
     /// (M3).
     pub(crate) fn has_batch(&self, batch: &BatchHeader, branch: &Branch) -> bool {
+        self.has_batch_by(batch, branch, &mut self.climb())
+    }
+
+    /// The same, where the climb has seen branches of this block.
+    pub(crate) fn has_batch_by<'a>(
+        &self,
+        batch: &BatchHeader,
+        branch: &'a Branch,
+        climb: &mut Climb<'a>,
+    ) -> bool {
         let leaf = Head::of(batch).leaf_hash();
-        batch.height == self.header.height && root_of_branch(leaf, branch) == self.header.heads_root
+        batch.height == self.header.height && climb.reaches(leaf, branch)
     }
 }

@@ -6,10 +6,14 @@
 //! A leaf's data contains its key (a chain id, a manifest's index), so a branch proves what it says
 //! without naming a position: it is only the siblings from the leaf up, each with its side.
 
+mod climb;
+
 use alloy_primitives::B256;
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use climb::Climb;
 
 /// What stands before a leaf's data when it is hashed.
 pub(crate) const LEAF: u8 = 0;
@@ -47,13 +51,7 @@ pub fn leaf_hashes(data: &[B256]) -> Vec<B256> {
 /// The root that a leaf and its branch lead to.
 #[must_use]
 pub fn root_of_branch(leaf: B256, branch: &[BranchStep]) -> B256 {
-    branch.iter().fold(leaf, |node, step| {
-        if step.left {
-            node_hash(step.sibling, node)
-        } else {
-            node_hash(node, step.sibling)
-        }
-    })
+    branch.iter().fold(leaf, parent)
 }
 
 /// The root over leaves that are needed only once.
@@ -153,6 +151,15 @@ impl Tree {
             position /= 2;
         }
         Some(branch)
+    }
+}
+
+/// The node above one, on its way to the root.
+fn parent(node: B256, step: &BranchStep) -> B256 {
+    if step.left {
+        node_hash(step.sibling, node)
+    } else {
+        node_hash(node, step.sibling)
     }
 }
 

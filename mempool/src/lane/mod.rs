@@ -5,8 +5,9 @@
 //!                                                      ▲                        │
 //!                                                      └── resend, per peer ◄───┘
 //! ```
-//! Sealing is clocked by the acks (A2): at once when a quorum has all that was sealed before, so an
-//! idle lane is fast; else when a parcel is full or old enough, so a busy lane makes large parcels.
+//! Sealing is clocked by acks and beats (A2): on a beat when a quorum has all that was sealed before, at once
+//! when that was long ago, so an idle lane is fast; else when a parcel is full or old enough, so a busy
+//! lane makes large parcels.
 //!
 //! # Recovery
 //! The lane log is the guard against signing a slot twice (L3): a parcel is appended and synced before

@@ -56,7 +56,9 @@ impl Parcels {
         self.fetches.forget_wants();
         let named = self.is_named(slot, hash);
         let chain = self.lanes.entry(slot.author).or_default();
-        let weight = chain.weight().saturating_add(prepared.parcel.weight());
+        let weight = chain
+            .weight(slot.epoch)
+            .saturating_add(prepared.parcel.weight());
         let fits = weight <= self.config.outstanding_weight_max || slot.author == self.config.own;
         // One that a proposal names is taken in to be judged, until the height is decided.
         if chain.is_dead(prepared.parcel.header()) && !named {

@@ -94,6 +94,20 @@ impl Acks {
         self.peers.get(&peer)?.get(&lane)
     }
 
+    /// What a peer holds of a lane's epochs below one; nothing unless its last ack names that one, or a
+    /// higher one.
+    pub(super) fn below(
+        &self,
+        peer: Address,
+        (author, epoch): LaneEpoch,
+    ) -> Option<impl Iterator<Item = (Epoch, &PeerHolds)>> {
+        let acked = self.peers.get(&peer)?;
+        let mut above = acked.range((author, epoch)..=(author, Epoch(u64::MAX)));
+        above.next()?;
+        let below = acked.range((author, Epoch(0))..(author, epoch));
+        Some(below.map(|((_, lower), holds)| (*lower, holds)))
+    }
+
     /// Forgets peers that are no validators any more.
     pub(super) fn keep(&mut self, is_validator: impl Fn(Address) -> bool) {
         self.peers.retain(|peer, _| is_validator(*peer));

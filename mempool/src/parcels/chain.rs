@@ -56,7 +56,7 @@ pub(super) struct Chain {
     /// The epoch in which its author joined: lower ones ended when it was removed (L2).
     first_epoch: Epoch,
     slots: BTreeMap<(Epoch, u64), Siblings>,
-    weight: u64,
+    weights: BTreeMap<Epoch, u64>,
     /// How far each held epoch is durable from the last cut on.
     tips: BTreeMap<Epoch, Tip>,
 }
@@ -84,9 +84,16 @@ impl Chain {
         self.slots.len()
     }
 
-    /// The weight of all held parcels.
-    pub(super) fn weight(&self) -> u64 {
-        self.weight
+    /// The weight of an epoch's held parcels. Each has room of its own: what the higher one holds must not keep out
+    /// what the lower one lacks before it can end (L6).
+    pub(super) fn weight(&self, epoch: Epoch) -> u64 {
+        self.weights.get(&epoch).copied().unwrap_or_default()
+    }
+
+    /// The epoch below which nothing may follow: that of the last cut, or in which its author joined.
+    pub(super) fn latest_epoch(&self) -> Epoch {
+        let of_cut = self.cut.as_ref().map_or(Epoch(0), |cut| cut.epoch);
+        of_cut.max(self.first_epoch)
     }
 
     /// The epochs that parcels are held of, the lower first: at most two, so the ends tell.
@@ -132,7 +139,7 @@ impl Chain {
     pub(super) fn insert(&mut self, prepared: &Prepared) {
         let slot = prepared.parcel.slot();
         let hash = prepared.parcel.hash();
-        self.weight += prepared.parcel.weight();
+        *self.weights.entry(slot.epoch).or_default() += prepared.parcel.weight();
         self.slots
             .entry((slot.epoch, slot.seq))
             .and_modify(|siblings| siblings.others.push(hash))
@@ -251,10 +258,14 @@ impl Chain {
         let mut forgotten = Vec::with_capacity(gone.len());
         for hash in gone {
             if let Some(held) = held.remove(&hash) {
-                self.weight -= held.prepared.parcel.weight();
-                forgotten.push((held.prepared.parcel.slot(), hash));
+                let slot = held.prepared.parcel.slot();
+                if let Some(weight) = self.weights.get_mut(&slot.epoch) {
+                    *weight -= held.prepared.parcel.weight();
+                }
+                forgotten.push((slot, hash));
             }
         }
+        self.weights.retain(|_, weight| *weight > 0);
         forgotten
     }
 

@@ -15,6 +15,7 @@
 mod accept;
 mod acks;
 mod chain;
+mod ended;
 mod fetch;
 mod marked;
 mod plan;

@@ -76,7 +76,7 @@ impl Parcels {
     }
 
     /// The lanes that have something to name: the lowest epoch that has, so that what an author sealed
-    /// before it restarted is not left behind.
+    /// before it lost its lane is not left behind. The lane waits while it could be (L6).
     fn candidates(&self) -> impl Iterator<Item = (u32, Candidate<'_>)> {
         (0_u32..)
             .zip(self.validators.validators())
@@ -84,7 +84,8 @@ impl Parcels {
                 let chain = self.lanes.get(&validator.address)?;
                 let candidate = |epoch| self.candidate(validator.address, chain, epoch);
                 let found = chain.epochs().find_map(candidate)?;
-                Some((lane, found))
+                let ends_nothing = self.ends_nothing(validator.address, chain, found.epoch);
+                ends_nothing.then_some((lane, found))
             })
     }
 

@@ -128,6 +128,82 @@ fn old_epoch_is_cut_before_the_new_one_begins() {
     ));
 }
 
+// L6: found by the simulator (seed 975, 1 December 2026).
+#[test]
+fn new_epoch_waits_for_parcels_of_the_old_one_that_others_name_and_we_lack() {
+    let mut parcels = parcels();
+    let (old, young) = (chain(2, 0, 3, 10), chain(2, 3, 1, 10));
+    store(&mut parcels, &old[..2]);
+    store(&mut parcels, &young);
+    for peer in 3..=4 {
+        ack(&mut parcels, peer, &[&old[2], &young[0]]);
+    }
+    assert!(!parcels.can_advance() && parcels.plan_cut().is_empty());
+    store(&mut parcels, &old[2..]);
+    assert_eq!(taken(&parcels.plan_cut()), [(1, 0, 2)]);
+}
+
+// L6
+#[test]
+fn new_epoch_waits_until_all_but_f_have_said_that_they_hold_nothing_of_the_old_one() {
+    let mut parcels = parcels();
+    let (old, young) = (chain(2, 0, 1, 10), chain(2, 3, 1, 10));
+    store(&mut parcels, &young);
+    ack(&mut parcels, 3, &[&young[0]]);
+    assert!(
+        !parcels.can_advance(),
+        "4 may hold what the author promised"
+    );
+    ack(&mut parcels, 4, &[&old[0]]);
+    assert!(!parcels.can_advance(), "it does");
+    ack(&mut parcels, 4, &[&young[0]]);
+    assert_eq!(taken(&parcels.plan_cut()), [(1, 3, 0)]);
+    store(&mut parcels, &old);
+    assert!(!parcels.can_advance(), "we do");
+
+    let mut of_seven = with(config(), 7, 5);
+    store(&mut of_seven, &young);
+    for peer in 3..=6 {
+        ack(&mut of_seven, peer, &[&young[0]]);
+    }
+    assert_eq!(taken(&of_seven.plan_cut()), [(1, 3, 0)], "two may fail");
+    ack(&mut of_seven, 6, &[&old[0], &young[0]]);
+    assert!(!of_seven.can_advance(), "6 and perhaps 7, with the author");
+}
+
+// L6
+#[test]
+fn new_epoch_ends_two_chains_of_which_neither_had_a_quorum() {
+    let mut parcels = parcels();
+    let (old, young) = (chain(2, 0, 1, 10), chain(2, 3, 1, 10));
+    let other = parcel(old[0].slot(), B256::ZERO, 0, 99, vec![item(11)]);
+    store(&mut parcels, &old);
+    store(&mut parcels, &young);
+    ack(&mut parcels, 3, &[&other, &young[0]]);
+    ack(&mut parcels, 4, &[&other, &young[0]]);
+    assert!(
+        !parcels.can_advance(),
+        "the other chain has two and its author"
+    );
+    ack(&mut parcels, 4, &[&young[0]]);
+    assert_eq!(taken(&parcels.plan_cut()), [(1, 3, 0)]);
+}
+
+// L6
+#[test]
+fn full_new_epoch_keeps_nothing_of_the_old_one_out() {
+    let (old, young) = (chain(2, 0, 1, 500), chain(2, 3, 1, 500));
+    let config = ParcelsConfig {
+        outstanding_weight_max: young[0].weight(),
+        ..config()
+    };
+    let mut parcels = with(config, 4, 5);
+    store(&mut parcels, &young);
+    store(&mut parcels, &old);
+    all_ack(&mut parcels, &[&old[0], &young[0]]);
+    assert_eq!(taken(&parcels.plan_cut()), [(1, 0, 0)]);
+}
+
 #[test]
 fn parcel_that_has_seen_the_height_to_come_waits() {
     let mut parcels = parcels();
