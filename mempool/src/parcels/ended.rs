@@ -1,9 +1,9 @@
 //! Whether a lane's next epoch may end the one before it (L6).
 //!
 //! An author that lost its lane begins a new epoch, and a cut that names the new one ends the old one (L2). What
-//! the author promised in the old one is held by f others, though this node may not know of it: it was away
-//! when they said so, or lacks the parcel that they name. An ack is a list of everything, so a peer that
-//! names the new epoch says by the same ack what it holds of the old one.
+//! the author promised in the old one others hold, though this node may not know of it: it was away when
+//! they said so, or lacks the parcel that they name. An ack is a list of everything, so a peer that names
+//! the new epoch says by the same ack what it holds of the old one.
 
 use cloverleaf_types::{Address, Epoch};
 
@@ -11,83 +11,66 @@ use super::Parcels;
 use super::acks::PeerHolds;
 use super::chain::Chain;
 
-/// What a validator holds of a lane's lower epochs above the last cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Holding {
-    /// Nothing, and it said so since the next epoch began.
-    Nothing,
-    /// Parcels of the chain that is held here.
-    Chain,
-    /// Not known: it did not name the next epoch, or is ahead of this node.
-    Unknown,
-    /// Parcels of another chain: the author signed twice.
-    OtherChain,
-}
+/// Blocks for which a new epoch waits, from the one on that it is named after. Time enough to hear of parcels and to
+/// fetch them, and an end: a peer that is dead or lies must not stop a lane for ever.
+pub(super) const ENDED_AFTER_BLOCKS: u64 = 64;
 
 impl Parcels {
-    /// True if a cut that names this epoch of a lane leaves nothing behind that was available (f + 1 with the
-    /// author, who has lost it). Of an author that signed twice only what a quorum may hold is waited for, or
-    /// its lane would stand still for ever.
+    /// True if a cut that names this epoch of a lane leaves nothing behind that was available, as far as can be known:
+    /// f + 1 held that, and the author, who has lost it, was one of them.
     pub(super) fn ends_nothing(&self, author: Address, chain: &Chain, epoch: Epoch) -> bool {
-        if epoch <= chain.latest_epoch() {
+        let is_over = self.height.0 >= epoch.0.saturating_add(ENDED_AFTER_BLOCKS);
+        if epoch <= chain.latest_epoch() || is_over {
             return true;
         }
-        let of_author = self.validators.power_of(author);
-        let (mut on_chain, mut on_other) = (of_author, of_author);
-        let (mut is_held, mut is_forked) = (false, false);
-        for validator in self.validators.validators() {
-            let holding = self.holding(validator.address, author, chain, epoch);
-            is_held |= holding != Holding::Nothing;
-            is_forked |= holding == Holding::OtherChain;
-            if validator.address == author {
-                continue;
-            }
-            if matches!(holding, Holding::Chain | Holding::Unknown) {
-                on_chain += validator.power;
-            }
-            if matches!(holding, Holding::OtherChain | Holding::Unknown) {
-                on_other += validator.power;
-            }
+        let validators = self.validators.validators().iter();
+        let holders = validators.filter(|it| self.may_hold(it.address, author, chain, epoch));
+        let mut holders: Vec<Address> = holders.map(|it| it.address).collect();
+        if holders.is_empty() {
+            return true;
         }
-        if is_forked {
-            !self.validators.is_quorum(on_chain.max(on_other))
-        } else {
-            !is_held || !self.validators.has_correct(on_chain)
-        }
+        holders.push(author);
+        holders.sort_unstable();
+        holders.dedup();
+        let power = self.validators.power_of_all(holders);
+        !self.validators.has_correct(power)
     }
 
-    fn holding(&self, validator: Address, author: Address, chain: &Chain, epoch: Epoch) -> Holding {
-        let lane = (author, epoch);
-        let base = |lower| chain.base(lower).map(|base| base.count);
+    /// True unless a validator is known to hold nothing of the lower epochs that may still be named.
+    fn may_hold(&self, validator: Address, author: Address, chain: &Chain, epoch: Epoch) -> bool {
         if validator == self.config.own {
             let mut lower = chain.epochs().filter(|lower| *lower < epoch);
-            let holds = |lower| chain.tip(lower).map(|tip| tip.count) > base(lower);
-            return if lower.any(holds) {
-                Holding::Chain
-            } else {
-                Holding::Nothing
-            };
+            let count = |lower| chain.tip(lower).map_or(0, |tip| tip.count);
+            return lower.any(|lower| {
+                self.open_from(chain, lower)
+                    .is_some_and(|it| count(lower) > it)
+            });
         }
         if validator == author {
-            return Holding::Nothing;
+            return false;
         }
-        let Some(lower) = self.acks.below(validator, lane) else {
-            return Holding::Unknown;
+        let Some(mut lower) = self.acks.below(validator, (author, epoch)) else {
+            return true;
         };
-        let open = lower.filter_map(|(lower, holds)| Some(of_peer(holds, base(lower)?)));
-        open.max().unwrap_or(Holding::Nothing)
+        lower.any(|(lower, holds)| {
+            self.open_from(chain, lower)
+                .is_some_and(|it| holds_above(holds, it))
+        })
+    }
+
+    /// The number from which an epoch may still be named; nothing if it has ended. What was sealed after a block that
+    /// is not decided here belongs to blocks that all have lost, or else to a height that others have decided.
+    fn open_from(&self, chain: &Chain, epoch: Epoch) -> Option<u64> {
+        let base = chain.base(epoch)?.count;
+        let first = chain.first(epoch, base);
+        let first = first.and_then(|hash| self.held.get(&hash));
+        let may_name = first.is_none_or(|held| self.may_name(held.prepared.parcel.header().seen));
+        may_name.then_some(base)
     }
 }
 
-/// What a peer holds of an epoch in which the last cut has taken so many parcels.
-fn of_peer(holds: &PeerHolds, base: u64) -> Holding {
-    if holds.lowest.is_some() {
-        Holding::Unknown
-    } else if holds.count == 0 {
-        Holding::OtherChain
-    } else if holds.count > base {
-        Holding::Chain
-    } else {
-        Holding::Nothing
-    }
+/// True if a peer names parcels above the last cut: of the chain held here, of another one, or further than is held
+/// here.
+fn holds_above(holds: &PeerHolds, base: u64) -> bool {
+    holds.lowest.is_some() || holds.count == 0 || holds.count > base
 }

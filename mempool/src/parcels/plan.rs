@@ -115,7 +115,7 @@ impl Parcels {
     }
 
     /// L2: a parcel's `seen` is below the height that names it.
-    fn may_name(&self, seen: cloverleaf_types::Height) -> bool {
+    pub(super) fn may_name(&self, seen: cloverleaf_types::Height) -> bool {
         seen <= self.height
     }
 

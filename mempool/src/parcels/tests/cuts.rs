@@ -173,19 +173,29 @@ fn new_epoch_waits_until_all_but_f_have_said_that_they_hold_nothing_of_the_old_o
 
 // L6
 #[test]
-fn new_epoch_ends_two_chains_of_which_neither_had_a_quorum() {
-    let mut parcels = parcels();
+fn new_epoch_waits_for_no_peer_for_ever() {
     let (old, young) = (chain(2, 0, 1, 10), chain(2, 3, 1, 10));
     let other = parcel(old[0].slot(), B256::ZERO, 0, 99, vec![item(11)]);
-    store(&mut parcels, &old);
+    for (height, is_over) in [(66, false), (67, true)] {
+        let mut parcels = with(config(), 4, height);
+        store(&mut parcels, &young);
+        ack(&mut parcels, 3, &[&young[0]]);
+        assert_eq!(parcels.can_advance(), is_over, "4 is dead");
+        store(&mut parcels, &old);
+        ack(&mut parcels, 4, &[&other, &young[0]]);
+        assert_eq!(parcels.can_advance(), is_over, "the author signed twice");
+    }
+}
+
+// L6, D4: the network went back to older blocks.
+#[test]
+fn new_epoch_does_not_wait_for_what_was_sealed_after_blocks_that_are_lost() {
+    let mut parcels = parcels();
+    let young = chain(2, 3, 1, 10);
+    let lost = parcel(slot(2, 0, 0), B256::ZERO, 6, 0, vec![item(10)]);
+    store(&mut parcels, core::slice::from_ref(&lost));
     store(&mut parcels, &young);
-    ack(&mut parcels, 3, &[&other, &young[0]]);
-    ack(&mut parcels, 4, &[&other, &young[0]]);
-    assert!(
-        !parcels.can_advance(),
-        "the other chain has two and its author"
-    );
-    ack(&mut parcels, 4, &[&young[0]]);
+    all_ack(&mut parcels, &[&lost, &young[0]]);
     assert_eq!(taken(&parcels.plan_cut()), [(1, 3, 0)]);
 }
 
