@@ -17,10 +17,11 @@ pub(super) const ENDED_AFTER_BLOCKS: u64 = 64;
 
 impl Parcels {
     /// True if a cut that names this epoch of a lane leaves nothing behind that was available, as far as can be known:
-    /// f + 1 held that, and the author, who has lost it, was one of them.
+    /// f + 1 held that, and the author, who has lost it, was one of them. Of an author that signed twice nothing is
+    /// waited for: its new epoch ends what half of the network holds of each chain.
     pub(super) fn ends_nothing(&self, author: Address, chain: &Chain, epoch: Epoch) -> bool {
         let is_over = self.height.0 >= epoch.0.saturating_add(ENDED_AFTER_BLOCKS);
-        if epoch <= chain.latest_epoch() || is_over {
+        if epoch <= chain.latest_epoch() || is_over || self.is_forked(author, chain, epoch) {
             return true;
         }
         let validators = self.validators.validators().iter();
@@ -34,6 +35,14 @@ impl Parcels {
         holders.dedup();
         let power = self.validators.power_of_all(holders);
         !self.validators.has_correct(power)
+    }
+
+    /// True if a peer names another chain of a lower epoch than the one that is held here.
+    fn is_forked(&self, author: Address, chain: &Chain, epoch: Epoch) -> bool {
+        let validators = self.validators.validators().iter();
+        let below = |it: Address| self.acks.below(it, (author, epoch)).into_iter().flatten();
+        let mut named = validators.flat_map(|it| below(it.address));
+        named.any(|(lower, holds)| is_other(holds) && self.open_from(chain, lower).is_some())
     }
 
     /// True unless a validator is known to hold nothing of the lower epochs that may still be named.
@@ -69,8 +78,12 @@ impl Parcels {
     }
 }
 
-/// True if a peer names parcels above the last cut: of the chain held here, of another one, or further than is held
-/// here.
+/// True if a peer names parcels above the last cut, of the chain held here or further than that.
 fn holds_above(holds: &PeerHolds, base: u64) -> bool {
-    holds.lowest.is_some() || holds.count == 0 || holds.count > base
+    holds.lowest.is_some() || holds.count > base
+}
+
+/// True if what a peer names is not of the chain held here.
+fn is_other(holds: &PeerHolds) -> bool {
+    holds.lowest.is_none() && holds.count == 0
 }
