@@ -13,7 +13,7 @@ use super::chain::Chain;
 
 /// Blocks for which a new epoch waits, from the one on that it is named after. Time enough to hear of parcels and to
 /// fetch them, and an end: a peer that is dead or lies must not stop a lane for ever.
-pub(super) const ENDED_AFTER_BLOCKS: u64 = 64;
+const ENDED_AFTER_BLOCKS: u64 = 64;
 
 impl Parcels {
     /// True if a cut that names this epoch of a lane leaves nothing behind that was available, as far as can be known:
@@ -24,17 +24,14 @@ impl Parcels {
         if epoch <= chain.latest_epoch() || is_over || self.is_forked(author, chain, epoch) {
             return true;
         }
+        let may_hold = |it: &Address| self.may_hold(*it, author, chain, epoch);
         let validators = self.validators.validators().iter();
-        let holders = validators.filter(|it| self.may_hold(it.address, author, chain, epoch));
-        let mut holders: Vec<Address> = holders.map(|it| it.address).collect();
-        if holders.is_empty() {
-            return true;
-        }
-        holders.push(author);
-        holders.sort_unstable();
-        holders.dedup();
-        let power = self.validators.power_of_all(holders);
-        !self.validators.has_correct(power)
+        let holders: Vec<Address> = validators.map(|it| it.address).filter(may_hold).collect();
+        let author = (!holders.contains(&author)).then_some(author);
+        let power = self
+            .validators
+            .power_of_all(holders.iter().copied().chain(author));
+        holders.is_empty() || !self.validators.has_correct(power)
     }
 
     /// True if a peer names another chain of a lower epoch than the one that is held here.
@@ -50,10 +47,11 @@ impl Parcels {
         if validator == self.config.own {
             let mut lower = chain.epochs().filter(|lower| *lower < epoch);
             let count = |lower| chain.tip(lower).map_or(0, |tip| tip.count);
-            return lower.any(|lower| {
+            let holds = |lower| {
                 self.open_from(chain, lower)
                     .is_some_and(|it| count(lower) > it)
-            });
+            };
+            return lower.any(holds);
         }
         if validator == author {
             return false;
